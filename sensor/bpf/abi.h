@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the eBPF programs and user space share: map values, events, samples, counters. Fixed width, explicit padding,
+ * sizes asserted. A reader refuses a record whose version is not PG_ABI_VERSION, counts it and says so.
+ * Times are CLOCK_MONOTONIC ns unless the name says boot (CLOCK_BOOTTIME ns). */
+#ifndef PG_SENSOR_BPF_ABI_H
+#define PG_SENSOR_BPF_ABI_H
+
+#include "flows/flow_key.h"
+
+#define PG_ABI_VERSION 1
+
+/* Names of the maps, as pinned below the bpffs directory and as handed to core ("maps are plural nouns"):
+ *   flows       HASH       struct flow_key -> struct pg_flow
+ *   samples     RINGBUF    struct pg_sample + payload           (read by the packet inspector)
+ *   inspected   HASH       struct flow_key -> u8                (written by the inspector: wants no more of this flow)
+ *   events      RINGBUF    struct pg_event + text               (read by core)
+ *   counters    PERCPU_ARRAY[PG_CTR_MAX] u64
+ *   interfaces  HASH       struct pg_if_key -> struct pg_if     (written by the keeper)
+ *   if_stats    PERCPU_HASH struct pg_if_key -> struct pg_if_stats (key inserted by the keeper at attach)
+ *   sockets     HASH       u64 cookie -> struct pg_owner
+ *   hostnet     HASH       u64 cgroup id -> u32 pseudo ifindex  (containers on the host network; written by the keeper)
+ *   vteps       HASH       struct pg_vtep_key -> struct pg_vtep
+ *   flow_gauge  ARRAY[1], MMAPABLE, struct pg_flow_gauge
+ *   early_drop  LPM_TRIE   struct pg_lpm_key -> u32             (XDP; empty means: drop nothing)
+ */
+
+/* ---- flows ---------------------------------------------------------------------------------- */
+enum pg_flow_flag {
+	PG_FLOW_FIRST_DIR = 1 << 0,   /* value of this bit: direction of the first packet seen */
+	PG_FLOW_TWO_WAY = 1 << 1,     /* both directions seen: no longer half-open */
+	PG_FLOW_MIDSTREAM = 1 << 2,   /* TCP: the first packet was no SYN */
+	PG_FLOW_INSPECTED = 1 << 3,   /* no more samples are wanted or the budget is used up */
+	PG_FLOW_SYN_DIR = 1 << 4,     /* value: direction of the SYN without ACK (valid if SYN_SEEN) */
+	PG_FLOW_SYN_SEEN = 1 << 5,
+	PG_FLOW_FRAGMENTS = 1 << 6,
+	PG_FLOW_CLAIMED = 1 << 7,     /* key.claimant_if is set */
+};
+
+/* One flow. Written with atomic adds by the programs on any CPU. [d] is direction d; [e] is end e of the key. */
+struct pg_flow {
+	pg_u64 packets[2];   /* max(1, gso_segs) per skb */
+	pg_u64 bytes[2];     /* L2 frames, headers repeated per segment */
+	pg_u64 first_ns, last_ns;
+	pg_u64 cookie[2];         /* [d] socket cookie of the sender, 0: unknown */
+	pg_u64 owner_start_ns[2]; /* [d] CLOCK_BOOTTIME start of the sending process (joined in the kernel by cookie) */
+	pg_u32 owner_tgid[2];     /* [d] its process id in the initial pid namespace, 0: unknown */
+	pg_u32 end_if[2];         /* [e] interface index of end e's veth host end (or hostnet pseudo index), 0: not local */
+	pg_u32 via_if[2];         /* [d] for packets counted at the receiver: the interface they came in by; 0: this node */
+	pg_u16 sampled[2];        /* [d] payload bytes handed to the inspector */
+	pg_u8 samples[2];         /* [d] samples handed to the inspector */
+	pg_u8 tcp_flags[2];       /* [d] OR of the TCP flags seen (RFC 9293: FIN 1 SYN 2 RST 4 PSH 8 ACK 16) */
+	pg_u32 flags;             /* enum pg_flow_flag */
+	pg_u32 pad;
+};
+_Static_assert(sizeof(struct pg_flow) == 120, "pg_flow");
+
+/* Shared counters of the flow table, for the half-open budget and so that core knows without a scan that there is news.
+ * half-open now = opened - promoted - reaped_half. Each field has one writer side. */
+struct pg_flow_gauge {
+	pg_u64 opened;      /* entries made (programs, atomic) */
+	pg_u64 promoted;    /* entries that became two-way (programs, atomic) */
+	pg_u64 reaped;      /* entries removed by core */
+	pg_u64 reaped_half; /* of these: never two-way */
+	pg_u64 pad[4];
+};
+_Static_assert(sizeof(struct pg_flow_gauge) == 64, "pg_flow_gauge");
+
+/* ---- samples -------------------------------------------------------------------------------- */
+#define PG_SAMPLE_MAX 1024       /* payload bytes in one sample */
+#define PG_SAMPLE_BUDGET 2048    /* payload bytes per direction of a flow */
+#define PG_SAMPLE_COUNT_MAX 48   /* samples per direction of a flow */
+
+enum pg_sample_flag {
+	PG_SAMPLE_SYN_DIR_KNOWN = 1 << 0, /* the flow's SYN was seen: client is known */
+	PG_SAMPLE_CLIENT_SENT = 1 << 1,   /* this direction is the client's (SYN sender's, else first packet's) */
+	PG_SAMPLE_CUT = 1 << 2,           /* payload continues beyond what is here */
+	PG_SAMPLE_LAST = 1 << 3,          /* budget of this direction ends with it */
+	PG_SAMPLE_LOOPBACK = 1 << 4,      /* seen on a container's lo (DNS answers of the engine's resolver) */
+};
+
+struct pg_sample {
+	pg_u16 version;
+	pg_u8 dir;          /* direction of the key */
+	pg_u8 flags;        /* enum pg_sample_flag */
+	pg_u32 tcp_seq;     /* host byte order; first payload byte. 0 for others */
+	pg_u64 ts_ns;
+	pg_u32 payload_len; /* of the whole skb on the wire */
+	pg_u16 cap_len;     /* bytes that follow this header */
+	pg_u16 pad;
+	pg_u32 end_if[2];   /* as in pg_flow at that moment */
+	struct flow_key key;
+	pg_u32 pad2;
+};
+_Static_assert(sizeof(struct pg_sample) == 80, "pg_sample");
+
+/* ---- interfaces ----------------------------------------------------------------------------- */
+enum pg_if_role {
+	PG_IF_NONE,
+	PG_IF_CONTAINER, /* host end of a container's veth: counted as sender here */
+	PG_IF_BRIDGE,    /* what comes out of it was counted at a veth before */
+	PG_IF_VXLAN,
+	PG_IF_UPLINK,
+	PG_IF_LOOPBACK,  /* lo inside a container's namespace */
+	PG_IF_MAX
+};
+struct pg_if_key {
+	pg_u32 ifindex;
+	pg_u16 ns;
+	pg_u16 pad;
+};
+struct pg_if {
+	pg_u32 role; /* enum pg_if_role */
+	pg_u32 vni;  /* PG_IF_VXLAN: its VNI */
+};
+/* What went through the hooks of an interface; raw skb counts, to hold against the interface's own counters.
+ * in = TC ingress (for a container's veth: sent by the container), out = TC egress. */
+struct pg_if_stats {
+	pg_u64 in_skbs, in_raw_bytes, in_packets, in_bytes;
+	pg_u64 out_skbs, out_raw_bytes, out_packets, out_bytes;
+};
+
+/* ---- counters (the kernel's part of the loss ledger) ----------------------------------------- */
+enum pg_counter {
+	PG_CTR_SEEN,            /* packets offered for counting (at their one counting place) */
+	PG_CTR_SEEN_BYTES,
+	PG_CTR_COUNTED,         /* of these: packets added to a flow */
+	PG_CTR_NOT_IP,          /* ARP, LLDP, ...: no flow */
+	PG_CTR_MALFORMED,       /* cut or impossible headers: no flow */
+	PG_CTR_REFUSED_FULL,    /* flow table full */
+	PG_CTR_REFUSED_FULL_BYTES,
+	PG_CTR_REFUSED_HALF,    /* half-open budget used up */
+	PG_CTR_REFUSED_HALF_BYTES,
+	PG_CTR_ELSEWHERE,       /* egress packets skipped: counted where they were sent */
+	PG_CTR_SAMPLES,         /* samples delivered to the ring */
+	PG_CTR_SAMPLE_LOST,     /* ring full */
+	PG_CTR_EVENTS,          /* events delivered to the ring */
+	PG_CTR_EVENT_LOST,      /* ring full */
+	PG_CTR_SOCKET_REFUSED,  /* sockets map full: owner of a socket not kept */
+	PG_CTR_VTEP_REFUSED,
+	PG_CTR_XDP_DROPPED,
+	PG_CTR_MAX = 24
+};
+
+/* ---- sockets and processes ------------------------------------------------------------------- */
+struct pg_owner {
+	pg_u64 start_boot_ns; /* task->group_leader->start_boottime */
+	pg_u64 cgroup;        /* cgroup v2 id */
+	pg_u64 netns_cookie;
+	pg_u32 tgid;          /* initial pid namespace */
+	pg_u32 flags;         /* enum pg_owner_flag */
+};
+enum pg_owner_flag {
+	PG_OWNER_LISTENER = 1 << 0, /* listening TCP or explicitly bound UDP: its end is an event */
+	PG_OWNER_ITER = 1 << 1,     /* found by an iterator, not seen being made */
+};
+
+enum pg_event_type {
+	PG_EV_NONE,
+	PG_EV_EXEC,     /* text: path of the executable as its own root sees it */
+	PG_EV_FORK,     /* tgid/start_boot_ns are the child's; parent_* the parent's. Threads make no event */
+	PG_EV_EXIT,     /* last thread gone */
+	PG_EV_LISTEN,   /* TCP socket began to listen */
+	PG_EV_BIND,     /* UDP socket was bound to a port explicitly */
+	PG_EV_CLOSE,    /* a socket announced by LISTEN or BIND stopped listening or is gone */
+	PG_EV_CGROUP,   /* a cgroup was made; cgroup: its id; text: its path */
+	PG_EV_PROCESS,  /* iterator: a process that is there; text as EXEC */
+	PG_EV_MAX
+};
+
+#define PG_TEXT_MAX 512
+
+struct pg_event {
+	pg_u16 version;
+	pg_u16 type;          /* enum pg_event_type */
+	pg_u32 text_len;      /* bytes after the struct, no NUL */
+	pg_u64 ts_ns;
+	pg_u64 cgroup;        /* cgroup v2 id of the process */
+	pg_u64 start_boot_ns; /* of the process (thread group leader) */
+	pg_u64 netns_cookie;  /* of the socket; for process events of the process's network namespace */
+	pg_u32 tgid;          /* initial pid namespace */
+	pg_u32 uid;           /* initial user namespace */
+	pg_u32 parent_tgid;   /* process events: real parent */
+	pg_u32 flags;         /* enum pg_event_flag */
+	pg_u64 parent_start_boot_ns;
+	pg_u64 exe_ino;       /* process events: inode of the executable */
+	pg_u32 exe_dev;       /* kernel-internal dev_t (major << 20 | minor) */
+	pg_u32 mnt_ns_ino;    /* mount namespace inode */
+	pg_u64 cookie;        /* socket events */
+	pg_u8 addr[16];       /* socket events: local address, IPv4 as IPv4-mapped; :: and 0.0.0.0 as :: and ::ffff:0.0.0.0 */
+	pg_u16 port;          /* socket events: local port, network byte order */
+	pg_u8 proto;          /* IPPROTO_TCP or IPPROTO_UDP */
+	pg_u8 v6only;         /* socket events: an AF_INET6 socket that takes no IPv4 */
+	char comm[16];
+	pg_u32 pad;
+};
+enum pg_event_flag {
+	PG_EVF_TEXT_CUT = 1 << 0,
+	PG_EVF_MEMFD = 1 << 1,    /* the executable is a memfd */
+	PG_EVF_DELETED = 1 << 2,  /* the executable has no link left */
+	PG_EVF_ITER = 1 << 3,     /* was there before the sensor */
+};
+_Static_assert(sizeof(struct pg_event) == 128, "pg_event");
+
+/* ---- VXLAN outside (RFC 7348), at the uplink -------------------------------------------------- */
+struct pg_vtep_key {
+	pg_u8 local[16], remote[16]; /* outer addresses, IPv4-mapped */
+	pg_u32 vni;
+	pg_u16 ns;
+	pg_u16 pad;
+};
+struct pg_vtep {
+	pg_u64 packets[2], bytes[2]; /* [0] received, [1] sent; outer L2 frames */
+	pg_u64 first_ns, last_ns;
+};
+
+struct pg_lpm_key {
+	pg_u32 prefix_len; /* 0..128, over the IPv4-mapped form */
+	pg_u8 addr[16];
+};
+
+#endif

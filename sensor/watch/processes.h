@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Process table: (tgid, start time) -> executable, cgroup, parent. Fed by the event ring and the iterators. A process
+ * stays known for PROC_LINGER_NS after its exit and while referenced, so that its last flows find it. Index 0 means
+ * "unknown" everywhere. Pure; one thread. */
+#ifndef PG_SENSOR_WATCH_PROCESSES_H
+#define PG_SENSOR_WATCH_PROCESSES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sensor/bpf/abi.h"
+
+#define PROC_LINGER_NS (30ULL * 1000000000ULL)
+
+struct process {
+	uint32_t tgid, uid;
+	uint64_t start_boot_ns;
+	uint64_t cgroup, netns_cookie;
+	uint32_t parent;        /* index, 0: unknown */
+	uint32_t parent_tgid;
+	const char *exe;        /* as its own root sees it, sanitised; interned; never NULL ("" unknown) */
+	uint64_t exe_ino;
+	uint32_t exe_dev;
+	uint32_t flags;         /* enum pg_event_flag */
+	uint64_t exit_mono_ns;  /* 0: alive */
+	char comm[16];
+};
+
+struct processes;
+struct processes *processes_new(size_t max);
+void processes_free(struct processes *p);
+/* Takes in EXEC, FORK, EXIT, PROCESS events; text is ev->text_len bytes. Others are ignored. 0, -ENOSPC (counted), -ENOMEM. */
+int processes_event(struct processes *p, const struct pg_event *ev, const char *text);
+/* Index of the process, 0: not known. start_boot_ns 0 matches the youngest with that tgid. */
+uint32_t processes_find(struct processes *p, uint32_t tgid, uint64_t start_boot_ns);
+/* NULL for 0 or a forgotten index; valid until processes_expire(). */
+const struct process *processes_get(struct processes *p, uint32_t index);
+void processes_ref(struct processes *p, uint32_t index);
+void processes_unref(struct processes *p, uint32_t index);
+void processes_expire(struct processes *p, uint64_t now_mono_ns);
+size_t processes_count(const struct processes *p);
+uint64_t processes_refused(const struct processes *p);
+void processes_each(struct processes *p, void (*cb)(uint32_t index, const struct process *pr, void *arg), void *arg);
+
+#endif
