@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Configuration: one YAML file (libfyaml), every key optional, unknown keys refused with their line. */
+#ifndef PG_SENSOR_CORE_CONFIG_H
+#define PG_SENSOR_CORE_CONFIG_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct config {
+	unsigned engine_count;
+	char engines[8][108];      /* docker: [/var/run/docker.sock] */
+	char node[128];            /* node: name; default the host name */
+	unsigned xdp;              /* hooks.xdp: off|uplink|overlay|all -> enum msg_xdp_mode */
+	unsigned uplink_count;
+	char uplinks[4][16];       /* hooks.uplinks: [eth0] */
+	uint16_t vxlan_port;       /* hooks.vxlan_port: 4789 */
+	uint32_t flows_max;        /* limits.flows: 131072 */
+	uint32_t half_open_max;    /* limits.half_open: 16384 */
+	uint32_t edges_max;        /* limits.edges: 50000 */
+	uint32_t history_days;     /* store.history_days: 14 */
+	uint64_t store_max_bytes;  /* store.max_bytes: 1 GiB */
+};
+
+void config_defaults(struct config *c);
+/* Reads the file behind fd (not closed; at most 1 MiB). 0; else -EINVAL and one line in err that names file line and key
+ * and says what is expected. *c is untouched on failure. */
+int config_read(struct config *c, int fd, const char *name, char *err, size_t err_len);
+
+#endif

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Core's state and the views of it that the API, the exports and the store read. Core is one thread (one libuv loop):
+ * everything here may be called from that loop only. */
+#ifndef PG_SENSOR_CORE_CORE_H
+#define PG_SENSOR_CORE_CORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "flows/dns_names.h"
+#include "flows/flow_table.h"
+#include "flows/identity.h"
+#include "flows/topology.h"
+#include "sensor/bpf/abi.h"
+#include "sensor/core/config.h"
+#include "sensor/msg.h"
+#include "sensor/watch/listeners.h"
+#include "sensor/watch/processes.h"
+
+struct store;
+struct api;
+
+/* What is known of one engine. */
+struct core_engine {
+	char socket[108];
+	bool up;
+	int error;               /* -errno of the last attempt when down */
+	char name[128];          /* engine's node name (/info Name) */
+	char id[128];            /* engine's ID */
+	char version[64], api_version[16];
+	char swarm_node_id[64], swarm_addr[64];
+	bool swarm, manager;
+	uint64_t connects, resyncs, events, gaps; /* gaps: times the event stream broke */
+	uint64_t up_since_mono_ns;
+	uint16_t ns;
+	uint32_t pid;
+};
+
+/* Why something is not known or was not kept; the names are the keys in JSON "loss". Sums since core's start; kernel
+ * counters since the maps were made. */
+enum core_loss {
+	LOSS_FLOW_TABLE_FULL,      /* packets, kernel: flow table full */
+	LOSS_HALF_OPEN_BUDGET,     /* packets, kernel: half-open budget */
+	LOSS_MALFORMED,            /* packets, kernel */
+	LOSS_SAMPLE_RING,          /* samples, kernel: ring full */
+	LOSS_EVENT_RING,           /* events, kernel: ring full */
+	LOSS_SOCKET_MAP,           /* sockets, kernel */
+	LOSS_VTEP_MAP,
+	LOSS_LATE_ATTACH,          /* packets that passed an interface before its hook was there */
+	LOSS_USER_FLOW_TABLE,      /* flows refused in user space (their packets go to the edge only) */
+	LOSS_LABELS_DROPPED,       /* inspector results that core's queue had no room for */
+	LOSS_INSPECTOR_EVICTED,    /* flows the inspector gave up for lack of room */
+	LOSS_PROCESS_TABLE,
+	LOSS_LISTENER_TABLE,
+	LOSS_EDGE_TABLE,
+	LOSS_ENGINE_GAPS,          /* breaks of an engine's event stream (resynchronised after) */
+	LOSS_BAD_VERSION,          /* records of another ABI version */
+	LOSS_STORE,                /* rows that could not be written */
+	LOSS_API_STREAM,           /* lines a slow API client did not take */
+	LOSS_MAX
+};
+const char *core_loss_name(enum core_loss l);
+
+struct core_hook {
+	struct msg_hook hook;
+	struct core_hook *next;
+};
+
+struct core {
+	struct config config;
+	char run_dir[256], state_dir[256];
+	char node[128];               /* this node's name */
+	struct identity *ident;
+	struct flow_table *flows;
+	struct topology *topo;
+	struct processes *procs;
+	struct listeners *listeners;
+	struct dns_names *dns;
+	struct store *store;
+	struct api *api;
+	unsigned engine_count;
+	struct core_engine engines[MSG_ENGINES_MAX];
+	struct msg_program programs[PROGRAM_MAX];
+	struct msg_inspect_stats inspect_stats;
+	unsigned feature_count;
+	struct msg_feature features[64];
+	struct core_hook *hooks;
+	uint64_t counters[PG_CTR_MAX];  /* last read, summed over CPUs */
+	uint64_t losses[LOSS_MAX];
+	uint64_t start_wall_ns, start_mono_ns;
+	struct pg_flow_gauge gauge;
+	struct core_private *priv;    /* core.c's own */
+};
+
+/* ---- views ------------------------------------------------------------------------------------------------- */
+/* How sure a process at an end of a flow is. */
+enum core_attribution { ATTR_UNKNOWN, ATTR_ITERATOR, ATTR_LISTENER, ATTR_EXACT, ATTR_MAX };
+const char *core_attribution_name(enum core_attribution a);
+
+struct core_end_view {
+	char id[384];                /* topology node id */
+	enum topo_kind kind;
+	const struct ident_container *container; /* NULL: none */
+	char addr[46];               /* text; IPv4 as dotted quad */
+	uint16_t port;               /* host byte order */
+	const char *exe;             /* "" unknown */
+	uint32_t pid;
+	enum core_attribution attribution;
+	const char *network;         /* name, "" unknown */
+	bool spoofed;
+};
+
+struct core_flow_view {
+	uint64_t id;                 /* stable while the flow lives */
+	struct core_end_view client, server;
+	uint8_t l4;
+	const char *app;             /* "Unknown" if nothing is known */
+	uint8_t app_confidence;      /* enum label_confidence */
+	const char *host, *info;     /* "" none */
+	uint64_t bytes_to_server, bytes_to_client, packets_to_server, packets_to_client;
+	uint64_t first_seen_ns, last_seen_ns; /* wall */
+	const char *state;           /* "new" "established" "closed" "half-open" */
+	uint32_t vni;                /* 0: none */
+	uint16_t ns;
+	const char *engine;          /* name */
+	uint16_t published_port;     /* the client used this port of the host; 0: no */
+};
+/* Fills a view; its pointers are valid until core returns to its loop. */
+void core_view_flow(struct core *c, struct flow *f, struct core_flow_view *ret);
+/* All live flows, in no order. */
+void core_each_flow(struct core *c, void (*cb)(const struct core_flow_view *v, void *arg), void *arg);
+
+struct core_listener_view {
+	const struct listener *l;
+	const struct ident_container *container; /* whose namespace it is in; NULL: the node's */
+	const char *exe;
+	const char *workload;        /* "" none; "engine resolver" for the engine's DNS inside containers */
+	char addr[46];
+	uint64_t since_ns;           /* wall */
+	const char *engine;
+};
+void core_each_listener(struct core *c, void (*cb)(const struct core_listener_view *v, void *arg), void *arg);
+
+/* Calls cb for each new or changed flow (new, named, labelled, closed) from now on; returns a handle >= 0 or -errno. */
+typedef void (*core_flow_cb)(const struct core_flow_view *v, const char *what, void *arg);
+int core_subscribe_flows(struct core *c, core_flow_cb cb, void *arg);
+void core_unsubscribe_flows(struct core *c, int handle);
+/* Counts one loss. */
+void core_lost(struct core *c, enum core_loss what, uint64_t n);
+/* Reads the kernel's map now, so that what is shown next is current to this moment. */
+void core_refresh(struct core *c);
+
+#endif
