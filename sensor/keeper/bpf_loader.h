@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The eBPF programs' loader: maps, programs, hooks, pins. Loads what sensor/bpf/ holds, attaches it where the keeper says,
+ * interprets nothing. Everything lives on as pins in one bpffs directory when the keeper dies; the next keeper's
+ * bpf_loader_open() adopts it, so hooks keep counting and counters continue.
+ *
+ * One thread. Functions return 0 (or a descriptor) or -errno, and leave nothing half-attached behind on error. A call that
+ * takes a namespace descriptor enters that network namespace and comes back to where it was before it returns; should
+ * coming back ever fail, it aborts (a keeper in the wrong namespace is worse than none). Logs at debug only. */
+#ifndef PG_SENSOR_KEEPER_BPF_LOADER_H
+#define PG_SENSOR_KEEPER_BPF_LOADER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sensor/bpf/abi.h"
+#include "sensor/msg.h"
+
+struct bpf_loader;
+
+struct bpf_loader_options {
+	const char *pin_dir;    /* for example /run/pierglass/bpf; made if absent, a bpffs is mounted on it if it is none */
+	uint32_t flows_max;     /* entries of the flow table; 0: 262144. Rounded up to a power of two */
+	uint32_t half_open_max; /* one-way flows at most; 0: flows_max / 2 */
+	uint16_t vxlan_port;    /* host byte order; 0: 4789 */
+};
+
+/* Opens the programs, adopts or makes the maps. -EPERM: not allowed (not root), -ENOTSUP: this kernel has no BTF or no BPF,
+ * other -errno. bpf_loader_error() then says why in one sentence. */
+int bpf_loader_open(const struct bpf_loader_options *o, struct bpf_loader **ret);
+/* Why the last bpf_loader_open() in this thread failed; never NULL, static storage. */
+const char *bpf_loader_error(void);
+
+/* How many maps an earlier keeper left and were adopted, and how many were replaced because version or size differ. */
+void bpf_loader_adopted(const struct bpf_loader *l, unsigned *ret_adopted, unsigned *ret_replaced);
+
+/* Descriptor of a map by its name in abi.h; owned by the loader, valid until bpf_loader_close(). -ENOENT: no such map. */
+int bpf_loader_map_fd(const struct bpf_loader *l, const char *name);
+
+/* Calls cb once for every feature probed at open (and by bpf_loader_attach_global()). f is valid during the call. */
+void bpf_loader_each_feature(const struct bpf_loader *l, void (*cb)(const struct msg_feature *f, void *arg), void *arg);
+
+/* Our number of a network namespace (SO_NETNS_COOKIE of it): the same one that an earlier keeper whose maps were adopted
+ * gave it, else a new one. Numbers start at 1 and are not given again while the maps live (-ENOSPC after 65535). Use this
+ * for every namespace: flows, interfaces and pins are keyed by it. */
+int bpf_loader_ns_number(struct bpf_loader *l, uint64_t netns_cookie, uint16_t *ret);
+
+/* Makes an interface of namespace ns known with a role and attaches that role's programs to it:
+ *   CONTAINER  ingress + egress: flows, samples, if_stats       VXLAN   ingress + egress: if_stats
+ *   UPLINK     ingress + egress: vteps, if_stats                LOOPBACK egress: answers of the engine's resolver
+ *   BRIDGE     nothing attached: what comes out of it was counted at a veth
+ * netns_fd: a descriptor of that namespace (ignored for BRIDGE); -1: the caller's own. Again for the same interface and role:
+ * no change (adopted). With another role: re-attached. *ret is filled also on failure (how NONE, error). Link creation
+ * is the time to call it: late_* tell what the interface had carried before. */
+int bpf_loader_attach_link(struct bpf_loader *l, int netns_fd, uint16_t ns, uint32_t ifindex, enum pg_if_role role,
+			   uint32_t vni, struct msg_hook *ret);
+/* Takes our programs off a living interface, and forgets it. netns_fd as above; -1 is fine for TCX hooks. */
+int bpf_loader_detach_link(struct bpf_loader *l, int netns_fd, uint16_t ns, uint32_t ifindex);
+/* The interface is gone (RTM_DELLINK): removes its pins and its keys in interfaces and if_stats. */
+void bpf_loader_forget_link(struct bpf_loader *l, uint16_t ns, uint32_t ifindex);
+/* The namespace is gone: the same for all its interfaces, and its programs and number. */
+void bpf_loader_forget_ns(struct bpf_loader *l, uint16_t ns);
+/* After the keeper's first scan: what an earlier keeper left and nobody asked for again is removed. */
+void bpf_loader_adoption_done(struct bpf_loader *l);
+
+/* Socket and process hooks: cgroup hooks at the cgroup v2 root, tp_btf programs. Each one that cannot be had becomes a
+ * feature with its consequence; returns -errno only if none at all could be attached. */
+int bpf_loader_attach_global(struct bpf_loader *l);
+
+/* Counts what the processes of a container on the host network send and receive (without loopback): cgroup_skb hooks on
+ * its cgroup (a directory descriptor of the v2 hierarchy), flows get end_if = pseudo_ifindex and ns. off: stops it; the
+ * cgroup may be gone already (then cgroup_fd -1 and the pseudo index say which). */
+int bpf_loader_hostnet(struct bpf_loader *l, int cgroup_fd, uint32_t pseudo_ifindex, uint16_t ns, bool on);
+
+/* A new descriptor (the caller closes it) that yields struct pg_event records, each followed by its text, until end of file:
+ *   MSG_ITER_PROCESSES  PG_EV_PROCESS for every process outside the node's own namespaces
+ *   MSG_ITER_SOCKETS    PG_EV_LISTEN and PG_EV_BIND with PG_EVF_ITER for the sockets of all processes in all namespaces;
+ *                       also fills the map sockets (PG_OWNER_ITER) for every inet socket met
+ * A read returns whole records if the buffer holds at least 4096 bytes. One socket held by several processes is reported
+ * once, with the first process met (lowest pid) as owner, whether or not that process made it. */
+int bpf_loader_iter(struct bpf_loader *l, enum msg_iter_kind kind);
+
+/* The early-drop program (map early_drop: sources to drop) as XDP on an interface. Native: -EOPNOTSUPP if the driver
+ * cannot; generic works on all. Filled *ret as for attach_link. */
+int bpf_loader_xdp_attach(struct bpf_loader *l, int netns_fd, uint16_t ns, uint32_t ifindex, bool generic, struct msg_hook *ret);
+int bpf_loader_xdp_detach(struct bpf_loader *l, uint16_t ns, uint32_t ifindex);
+
+/* Frees the loader. unpin false: hooks keep counting, for the next keeper. unpin true: removes every trace: links, filters
+ * (also in other namespaces, as far as their descriptors were given), pins, the bpffs mount if the loader made it. NULL is fine. */
+void bpf_loader_close(struct bpf_loader *l, bool unpin);
+
+#endif
