@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Store: the map and the history of flows in SQLite (WAL) at STATE/pierglass.db. What was written survives kill -9; what
+ * was seen since the last store_tick() does not. A store that cannot be written is never a reason to stop: every row that
+ * was not kept is counted (LOSS_STORE). A corrupt file is set aside as pierglass.db.corrupt-<UTC time>, never deleted.
+ * Called from core's loop only. */
+#ifndef PG_SENSOR_CORE_STORE_H
+#define PG_SENSOR_CORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sensor/core/config.h"
+#include "sensor/core/core.h"
+
+struct store;
+
+/* Opens or makes the database. Takes history_days, store_max_bytes from the configuration (copied). Returns 0 also when
+ * there was a damaged file: it is set aside and store_warning() says so. -errno: nothing can be kept at all (no such
+ * directory, read-only, no permission, -ENOMEM, a newer version's file: -EPROTO); *ret is then NULL, which every function
+ * here takes (store_flow_ended(NULL, ..) and so on do nothing). */
+int store_open(const char *state_dir, const struct config *config, struct store **ret);
+/* One line for the operator about what happened at opening (a file set aside, an upgrade), or NULL. Owned by the store. */
+const char *store_warning(const struct store *s);
+/* Writes what is pending and closes. NULL is fine. */
+void store_close(struct store *s);
+
+/* Puts the stored edges back into c->topo (topo_restore). Returns how many, or -errno. */
+int store_load(struct store *s, struct core *c);
+/* Writes the edges that changed since the last call and the flows that ended, in one transaction; now and then a small step
+ * of retention. Call every few seconds. 0 or -errno; failures are counted in c (LOSS_STORE) and are not fatal. */
+int store_tick(struct store *s, struct core *c);
+/* Notes one finished flow; it is durable after the next store_tick(). */
+void store_flow_ended(struct store *s, const struct core_flow_view *v);
+/* Forgets edges not seen since then, as topo_expire() does in memory. */
+void store_expire_edges(struct store *s, uint64_t before_wall_ns);
+
+struct store_stats {
+	bool open;               /* false: writing fails at the moment (error says why), it is tried again */
+	int error;               /* -errno of the last failure */
+	uint64_t flows, edges;   /* rows */
+	uint64_t file_bytes;     /* database and WAL */
+	uint64_t written, lost;  /* rows since open */
+	uint64_t retired;        /* rows that retention removed since open */
+	char aside[256];         /* path of a damaged file set aside at open; "" none */
+};
+/* s may be NULL (all zero). */
+void store_stats_get(struct store *s, struct store_stats *ret);
+
+struct store_query {
+	uint64_t since_wall_ns;  /* last seen at or after; 0: all */
+	const char *workload;    /* either end; NULL: all */
+	unsigned limit;
+};
+/* Calls cb for finished flows, the latest first. The view has container NULL at both ends; its id is the row's. Returns how
+ * many or -errno. */
+int store_each_flow(struct store *s, const struct store_query *q, void (*cb)(const struct core_flow_view *v,
+		    const char *client_container, const char *server_container, void *arg), void *arg);
+
+#endif
