@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Reading the configuration. The only file that knows libfyaml here. Aliases are never resolved by the library
+ * (FYPCF_RESOLVE_DOCUMENT hangs on a "billion laughs" file): an alias where a value should be is refused. */
+#include "sensor/core/config.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <libfyaml.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "sensor/msg.h"
+
+#define CONFIG_BYTES_MAX (1U << 20)
+
+struct reader {
+	struct config c;
+	const char *name; /* of the file, for messages */
+	char *err;
+	size_t err_len;
+	char diag[256];   /* the parser's first complaint */
+};
+
+struct key {
+	const char *name;
+	int (*read)(struct reader *r, const struct key *k, struct fy_node *n, int line);
+	const char *expected;
+	size_t offset;
+	uint64_t min, max;
+	const struct key *sub; /* of a section */
+};
+
+void config_defaults(struct config *c)
+{
+	*c = (struct config){
+		.engine_count = 1,
+		.engines = { "/var/run/docker.sock" },
+		.xdp = MSG_XDP_OFF,
+		.vxlan_port = 4789,
+		.flows_max = 131072,
+		.half_open_max = 16384,
+		.edges_max = 50000,
+		.history_days = 14,
+		.store_max_bytes = 1ULL << 30,
+	};
+	if (gethostname(c->node, sizeof(c->node) - 1) || !c->node[0])
+		snprintf(c->node, sizeof(c->node), "localhost");
+}
+
+/* A user's text in a message: printable, cut. */
+static const char *shown(const char *s, size_t len, char *buf, size_t buf_len)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < len && n + 4 < buf_len; i++)
+		buf[n++] = s[i] >= 0x20 && s[i] < 0x7f ? s[i] : '?';
+	buf[n] = '\0';
+	if (n < len && n + 4 >= buf_len)
+		memcpy(buf + n, "...", 4);
+	return buf;
+}
+
+static int refuse(struct reader *r, int line, const char *what, const char *key, const char *expected)
+{
+	snprintf(r->err, r->err_len, "%s:%d: %s \"%s\"%s%s", r->name, line, what, key, expected ? ": expected " : "",
+		 expected ? expected : "");
+	return -EINVAL;
+}
+
+static int node_line(struct fy_node *n, int fallback)
+{
+	struct fy_token *t = fy_node_is_scalar(n) ? fy_node_get_scalar_token(n) : NULL;
+	const struct fy_mark *m = t ? fy_token_start_mark(t) : NULL;
+
+	return m ? m->line + 1 : fallback;
+}
+
+/* The scalar's text; NULL for sequences, mappings, aliases, too long texts and texts with control bytes. */
+static const char *node_text(struct fy_node *n, char *buf, size_t len)
+{
+	const char *s;
+	size_t l;
+
+	if (!n || !fy_node_is_scalar(n) || fy_node_is_alias(n))
+		return NULL;
+	s = fy_node_get_scalar(n, &l);
+	if (!s || !l || l >= len)
+		return NULL;
+	for (size_t i = 0; i < l; i++)
+		if ((unsigned char)s[i] < 0x20 || s[i] == 0x7f)
+			return NULL;
+	memcpy(buf, s, l);
+	buf[l] = '\0';
+	return buf;
+}
+
+/* "512", "64 KiB", "1GiB". */
+static bool parse_number(const char *s, bool bytes, uint64_t *ret)
+{
+	static const struct {
+		const char *name;
+		unsigned shift;
+	} units[] = { { "KiB", 10 }, { "MiB", 20 }, { "GiB", 30 }, { "TiB", 40 } };
+	unsigned long long v;
+	char *end;
+
+	if (!isdigit((unsigned char)*s))
+		return false;
+	errno = 0;
+	v = strtoull(s, &end, 10);
+	if (errno || end == s)
+		return false;
+	while (bytes && *end == ' ')
+		end++;
+	for (size_t i = 0; bytes && i < ARRAY_SIZE(units); i++) {
+		if (strcmp(end, units[i].name))
+			continue;
+		if (v > UINT64_MAX >> units[i].shift)
+			return false;
+		v <<= units[i].shift;
+		end += 3;
+		break;
+	}
+	if (*end)
+		return false;
+	*ret = v;
+	return true;
+}
+
+static int read_number(struct reader *r, const struct key *k, struct fy_node *n, int line, bool bytes, uint64_t *ret)
+{
+	char text[40], range[128];
+
+	if (node_text(n, text, sizeof(text)) && parse_number(text, bytes, ret) && *ret >= k->min && *ret <= k->max)
+		return 0;
+	snprintf(range, sizeof(range), "%s from %llu to %llu", k->expected, (unsigned long long)k->min,
+		 (unsigned long long)k->max);
+	return refuse(r, line, "bad value for", k->name, range);
+}
+
+static int read_u32(struct reader *r, const struct key *k, struct fy_node *n, int line)
+{
+	uint64_t v;
+	int rc = read_number(r, k, n, line, false, &v);
+	uint32_t v32;
+
+	if (rc)
+		return rc;
+	v32 = (uint32_t)v;
+	memcpy((char *)&r->c + k->offset, &v32, sizeof(v32));
+	return 0;
+}
+
+static int read_u16(struct reader *r, const struct key *k, struct fy_node *n, int line)
+{
+	uint64_t v;
+	int rc = read_number(r, k, n, line, false, &v);
+	uint16_t v16;
+
+	if (rc)
+		return rc;
+	v16 = (uint16_t)v;
+	memcpy((char *)&r->c + k->offset, &v16, sizeof(v16));
+	return 0;
+}
+
+static int read_bytes(struct reader *r, const struct key *k, struct fy_node *n, int line)
+{
+	uint64_t v;
+	int rc = read_number(r, k, n, line, true, &v);
+
+	if (!rc)
+		memcpy((char *)&r->c + k->offset, &v, sizeof(v));
+	return rc;
+}
+
+static int read_node(struct reader *r, const struct key *k, struct fy_node *n, int line)
+{
+	char text[sizeof(r->c.node)];
+
+	if (!node_text(n, text, sizeof(text)))
+		return refuse(r, line, "bad value for", k->name, k->expected);
+	memcpy(r->c.node, text, sizeof(text));
+	return 0;
+}
+
+static int read_xdp(struct reader *r, const struct key *k, struct fy_node *n, int line)
+{
+	static const char *const names[] = { "off", "uplink", "overlay", "all" };
+	char text[16];
+
+	if (node_text(n, text, sizeof(text)))
+		for (unsigned i = 0; i < ARRAY_SIZE(names); i++)
+			if (!strcmp(text, names[i])) {
+				r->c.xdp = i; /* enum msg_xdp_mode has this order */
+				return 0;
+			}
+	return refuse(r, line, "bad value for", k->name, k->expected);
+}
+
+/* A text or a list of texts into an array of fixed rows. */
+static int read_rows(struct reader *r, const struct key *k, struct fy_node *n, int line, char *rows, size_t row_len, unsigned max,
+		     bool path, unsigned *ret_count)
+{
+	void *iter = NULL;
+	unsigned count = 0;
+	struct fy_node *e;
+
+	if (fy_node_is_scalar(n)) {
+		if (!node_text(n, rows, row_len) || (path && rows[0] != '/'))
+			return refuse(r, line, "bad value for", k->name, k->expected);
+		*ret_count = 1;
+		return 0;
+	}
+	if (!fy_node_is_sequence(n))
+		return refuse(r, line, "bad value for", k->name, k->expected);
+	while ((e = fy_node_sequence_iterate(n, &iter))) {
+		char *row = rows + count * row_len;
+
+		line = node_line(e, line);
+		if (count == max || !node_text(e, row, row_len) || (path && row[0] != '/'))
+			return refuse(r, line, "bad value for", k->name, k->expected);
+		for (unsigned i = 0; i < count; i++)
+			if (!strcmp(rows + i * row_len, row))
+				return refuse(r, line, "named twice in", k->name, NULL);
+		count++;
+	}
+	if (path && !count)
+		return refuse(r, line, "bad value for", k->name, k->expected);
+	*ret_count = count;
+	return 0;
+}
+
+static int read_docker(struct reader *r, const struct key *k, struct fy_node *n, int line)
+{
+	memset(r->c.engines, 0, sizeof(r->c.engines));
+	return read_rows(r, k, n, line, r->c.engines[0], sizeof(r->c.engines[0]), ARRAY_SIZE(r->c.engines), true, &r->c.engine_count);
+}
+
+static int read_uplinks(struct reader *r, const struct key *k, struct fy_node *n, int line)
+{
+	memset(r->c.uplinks, 0, sizeof(r->c.uplinks));
+	return read_rows(r, k, n, line, r->c.uplinks[0], sizeof(r->c.uplinks[0]), ARRAY_SIZE(r->c.uplinks), false,
+			 &r->c.uplink_count);
+}
+
+static int read_section(struct reader *r, const struct key *k, struct fy_node *n, int line);
+
+#define AT(field) offsetof(struct config, field)
+static const struct key hooks_keys[] = {
+	{ "xdp", read_xdp, "off, uplink, overlay or all", 0, 0, 0, NULL },
+	{ "uplinks", read_uplinks, "up to 4 interface names of at most 15 characters", 0, 0, 0, NULL },
+	{ "vxlan_port", read_u16, "a UDP port", AT(vxlan_port), 1, 65535, NULL },
+	{ NULL, NULL, NULL, 0, 0, 0, NULL },
+};
+static const struct key limits_keys[] = {
+	{ "flows", read_u32, "a number of flows", AT(flows_max), 1024, 4194304, NULL },
+	{ "half_open", read_u32, "a number of flows", AT(half_open_max), 64, 4194304, NULL },
+	{ "edges", read_u32, "a number of edges", AT(edges_max), 64, 1000000, NULL },
+	{ NULL, NULL, NULL, 0, 0, 0, NULL },
+};
+static const struct key store_keys[] = {
+	{ "history_days", read_u32, "days", AT(history_days), 0, 3650, NULL },
+	{ "max_bytes", read_bytes, "bytes (KiB, MiB, GiB are understood)", AT(store_max_bytes), 1ULL << 20, 1ULL << 44, NULL },
+	{ NULL, NULL, NULL, 0, 0, 0, NULL },
+};
+static const struct key top_keys[] = {
+	{ "docker", read_docker, "up to 8 different absolute paths of engine sockets, each shorter than 108 bytes", 0, 0, 0, NULL },
+	{ "node", read_node, "a name of at most 127 bytes", 0, 0, 0, NULL },
+	{ "hooks", read_section, "keys xdp, uplinks, vxlan_port", 0, 0, 0, hooks_keys },
+	{ "limits", read_section, "keys flows, half_open, edges", 0, 0, 0, limits_keys },
+	{ "store", read_section, "keys history_days, max_bytes", 0, 0, 0, store_keys },
+	{ NULL, NULL, NULL, 0, 0, 0, NULL },
+};
+static const struct key top = { "the file", read_section, "keys docker, node, hooks, limits, store", 0, 0, 0, top_keys };
+#undef AT
+
+static bool node_is_empty(struct fy_node *n)
+{
+	size_t l = 0;
+
+	return !n || (fy_node_is_scalar(n) && !fy_node_is_alias(n) && (!fy_node_get_scalar(n, &l) || !l));
+}
+
+static int read_section(struct reader *r, const struct key *k, struct fy_node *n, int line)
+{
+	struct fy_node_pair *pair;
+	void *iter = NULL;
+	char text[64], buf[64];
+
+	if (node_is_empty(n)) /* "limits:" with everything below it commented out */
+		return 0;
+	if (!fy_node_is_mapping(n))
+		return refuse(r, node_line(n, line), "bad value for", k->name, k->expected);
+	while ((pair = fy_node_mapping_iterate(n, &iter))) {
+		struct fy_node *key = fy_node_pair_key(pair), *value = fy_node_pair_value(pair);
+		const struct key *s = k->sub;
+		int rc;
+
+		line = node_line(key, line);
+		if (!node_text(key, text, sizeof(text)))
+			return refuse(r, line, "unreadable key in", k->name, k->expected);
+		while (s->name && strcmp(s->name, text))
+			s++;
+		if (!s->name)
+			return refuse(r, line, "unknown key", shown(text, strlen(text), buf, sizeof(buf)), k->expected);
+		if (node_is_empty(value) && s->read != read_section)
+			return refuse(r, line, "no value for", s->name, s->expected);
+		rc = s->read(r, s, value, node_line(value, line));
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+static int read_document(struct reader *r, struct fy_document *doc)
+{
+	int rc = read_section(r, &top, fy_document_root(doc), 1);
+
+	if (rc)
+		return rc;
+	if (r->c.half_open_max > r->c.flows_max) {
+		snprintf(r->err, r->err_len, "%s: limits.half_open (%u) is above limits.flows (%u)", r->name, r->c.half_open_max,
+			 r->c.flows_max);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* Called by libfyaml piece by piece; "line:column: what" comes as one text. Kept: the first line. */
+static void on_diag(struct fy_diag *diag, void *user, const char *buf, size_t len)
+{
+	struct reader *r = user;
+	size_t have = strlen(r->diag);
+
+	if (have && r->diag[have - 1] == '\n')
+		return;
+	for (size_t i = 0; i < len && have + 1 < sizeof(r->diag); i++) {
+		r->diag[have++] = buf[i] == '\n' || (buf[i] >= 0x20 && buf[i] < 0x7f) ? buf[i] : '?';
+		if (buf[i] == '\n')
+			break;
+	}
+	r->diag[have] = '\0';
+}
+
+static int read_all(int fd, const char *name, char **ret, size_t *ret_len, char *err, size_t err_len)
+{
+	_cleanup_free_ char *buf = malloc(CONFIG_BYTES_MAX + 1);
+	size_t have = 0;
+	ssize_t n;
+
+	if (!buf)
+		return -ENOMEM;
+	do {
+		n = pread(fd, buf + have, CONFIG_BYTES_MAX + 1 - have, (off_t)have);
+		if (n < 0 && errno == ESPIPE)
+			n = read(fd, buf + have, CONFIG_BYTES_MAX + 1 - have);
+		if (n < 0 && errno != EINTR) {
+			snprintf(err, err_len, "%s: cannot be read: %s", name, strerror(errno));
+			return -EINVAL;
+		}
+		if (n > 0)
+			have += (size_t)n;
+	} while (n && have <= CONFIG_BYTES_MAX);
+	if (have > CONFIG_BYTES_MAX) {
+		snprintf(err, err_len, "%s: larger than 1 MiB", name);
+		return -EINVAL;
+	}
+	*ret = take_ptr(buf);
+	*ret_len = have;
+	return 0;
+}
+
+/* libfyaml writes "<memory-@…>:LINE:COLUMN: error: what". */
+static int refuse_syntax(struct reader *r)
+{
+	const char *at = strstr(r->diag, ">:"), *what = strstr(r->diag, "error: ");
+
+	r->diag[strcspn(r->diag, "\n")] = '\0';
+	if (at && what)
+		snprintf(r->err, r->err_len, "%s:%d: is no valid YAML: %s", r->name, (int)strtol(at + 2, NULL, 10), what + 7);
+	else
+		snprintf(r->err, r->err_len, "%s: is no valid YAML", r->name);
+	return -EINVAL;
+}
+
+static int parse(struct reader *r, const struct fy_parse_cfg *cfg, const char *text, size_t len)
+{
+	struct fy_parser *p = fy_parser_create(cfg);
+	struct fy_document *doc, *second;
+	int rc = -ENOMEM;
+
+	if (!p || fy_parser_set_string(p, text, len))
+		goto out;
+	rc = 0;
+	doc = fy_parse_load_document(p);
+	if (doc)
+		rc = read_document(r, doc);
+	fy_parse_document_destroy(p, doc);
+	if (rc)
+		goto out;
+	second = fy_parse_load_document(p);
+	if (second) {
+		snprintf(r->err, r->err_len, "%s: holds more than one document (a line \"---\"): expected one", r->name);
+		rc = -EINVAL;
+	} else if (fy_parser_get_stream_error(p)) {
+		rc = refuse_syntax(r);
+	}
+	fy_parse_document_destroy(p, second);
+out:
+	fy_parser_destroy(p);
+	return rc;
+}
+
+int config_read(struct config *c, int fd, const char *name, char *err, size_t err_len)
+{
+	struct reader r = { .c = *c, .name = name, .err = err, .err_len = err_len };
+	struct fy_diag_cfg dcfg;
+	struct fy_parse_cfg cfg = { .flags = FYPCF_QUIET };
+	_cleanup_free_ char *text = NULL;
+	size_t len;
+	int rc;
+
+	rc = read_all(fd, name, &text, &len, err, err_len);
+	if (rc)
+		return rc;
+	if (memchr(text, '\0', len)) {
+		snprintf(err, err_len, "%s: holds a NUL byte, is no YAML text", name);
+		return -EINVAL;
+	}
+	fy_diag_cfg_default(&dcfg);
+	dcfg.fp = NULL;
+	dcfg.output_fn = on_diag;
+	dcfg.user = &r;
+	dcfg.colorize = dcfg.show_source = dcfg.show_type = dcfg.show_module = false;
+	dcfg.show_position = true;
+	cfg.diag = fy_diag_create(&dcfg);
+	if (!cfg.diag)
+		return -ENOMEM;
+	rc = parse(&r, &cfg, text, len);
+	fy_diag_destroy(cfg.diag);
+	if (!rc)
+		*c = r.c;
+	return rc;
+}
