@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Pierglass: build, test, run. `make help` lists what there is to make.
 
-B        := build$(if $(SAN),-$(subst $(comma),-,$(SAN)))
 comma    := ,
+B        := build$(if $(SAN),-$(subst $(comma),-,$(SAN)))
 CC       ?= gcc
 CLANG    ?= clang-14
 FUZZCC   ?= clang-14
@@ -62,6 +62,7 @@ $(B)/sensor/bpf/%.skel.h: $(B)/sensor/bpf/%.bpf.o
 	$(Q)$(BPFTOOL) gen skeleton $< name $(subst -,_,$*)_bpf > $@.tmp && mv $@.tmp $@
 .SECONDARY: $(BPF_SRC:sensor/bpf/%.bpf.c=$(B)/sensor/bpf/%.bpf.o)
 
+skeletons: $(BPF_SKEL)
 $(KEEPER_O) $(B)/sensor/keeper/keeper_main.o: | $(BPF_SKEL)
 
 # --- C ----------------------------------------------------------------------------------------
@@ -137,7 +138,7 @@ fuzzers: $(FUZZ_T) ## build the fuzz targets (libFuzzer, ASan, UBSan)
 
 deps: ## install the Debian packages that building and testing need
 	$(Q)tools/deps.sh
-lint: ## include boundaries, cppcheck, clang-tidy, shellcheck
+lint: skeletons ## include boundaries, cppcheck, clang-tidy, shellcheck
 	$(Q)tools/lint.sh
 test: ## install what is missing, build, run every test (needs root)
 	$(Q)tests/run.sh
@@ -155,6 +156,6 @@ help: ## this list
 	@printf 'make TARGET [V=1] [SAN=address,undefined] [QUICK=1] [DESTDIR=...] [PREFIX=/usr]\n\n'
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
 
-.PHONY: all deps lint test run demo bench install clean help unit helpers fuzzers
+.PHONY: all deps lint test run demo bench install clean help unit helpers fuzzers skeletons
 .DELETE_ON_ERROR:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
