@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Core's views as JSON: one function per object, keys as in etc/schema/. Each writes one complete value. Core's loop only. */
+#ifndef PG_SENSOR_CORE_JSON_VIEWS_H
+#define PG_SENSOR_CORE_JSON_VIEWS_H
+
+#include "base/jsonl.h"
+#include "sensor/core/core.h"
+
+/* "tcp", "udp", "icmp", "icmp6", "sctp", ...; others by number: "ip-123". buf holds at least JSON_L4_LEN bytes and may be
+ * what is returned. */
+#define JSON_L4_LEN 8
+const char *json_l4_name(uint8_t proto, char buf[JSON_L4_LEN]);
+/* Number of such a name, -1 if it is none. */
+int json_l4_number(const char *name);
+/* "unknown", "port-guess", "partial", "own", "dpi" (enum label_confidence; anything else is "unknown"). */
+const char *json_confidence_name(uint8_t confidence);
+/* Text of an address in the sensor's 16-byte form: dotted quad for IPv4-mapped; "" for all zero. */
+#define JSON_ADDR_LEN 46
+const char *json_addr(const uint8_t addr[16], char buf[JSON_ADDR_LEN]);
+
+/* event: "new", "named", "labelled", "closed" in the stream; NULL in listings. Names of containers are taken from the views'
+ * records, or from the two texts when a record is missing (history). */
+void json_flow(struct jsonl *j, const struct core_flow_view *v, const char *node, const char *event, const char *client_container,
+	       const char *server_container);
+void json_container(struct jsonl *j, const struct core *c, const struct ident_container *k);
+void json_network(struct jsonl *j, const struct core *c, const struct ident_network *n);
+void json_listener(struct jsonl *j, const struct core *c, const struct core_listener_view *v);
+/* "loss": {name: count, ...} */
+void json_loss(struct jsonl *j, const struct core *c);
+/* Name of engine number i, "" if there is none. */
+const char *json_engine(const struct core *c, unsigned i);
+
+/* Rates over the last interval, made by the API's clock. */
+struct json_rates {
+	double interval_s, flows, packets, bytes, events, samples; /* per second; interval 0: not known yet */
+};
+struct api_stats;
+struct store_stats;
+void json_status(struct jsonl *j, struct core *c, const struct json_rates *r, const struct api_stats *a,
+		 const struct store_stats *s, const char *store_warning);
+
+#endif
