@@ -2,7 +2,8 @@
 /* The broker process (`pierglass-core broker`, started by the keeper): turns the few allowed requests of core into HTTP
  * on connections that the keeper made, and hands the raw answers back. It exists because a descriptor of the engine's socket is
  * root on the machine (DECISIONS 11): core never holds one, and the broker can ask for nothing outside its table.
- * Runs without any privilege and, from broker_main() on, under a seccomp filter without socket, connect, open and exec. */
+ * Runs without any privilege and, from broker_main() on, under the filter of sandbox_enter_broker(),
+ * which broker_main() enters itself. */
 #ifndef PG_SENSOR_WATCH_BROKER_H
 #define PG_SENSOR_WATCH_BROKER_H
 
@@ -26,7 +27,4 @@ int broker_request_path(const struct msg_docker_req *req, const char *api, char 
 /* The API version to speak with an engine that offers min..max: what we know (1.43) if it is offered, else the nearest.
  * ret holds 16 bytes. -EPROTONOSUPPORT: the engine is older than 1.24; -EBADMSG: no version numbers. */
 int broker_api_version(const char *engine_min, const char *engine_max, char ret[16]);
-/* The seccomp filter; 0 or -errno. */
-int broker_sandbox(void);
-
 #endif
