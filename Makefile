@@ -111,6 +111,7 @@ $(B)/tests/unit/%: $(B)/tests/unit/%.o $(ALL_LIBS)
 $(B)/tests/unit/%.o: | $(BPF_SKEL)
 unit: $(UNIT_T) ## build the unit tests
 # Programs that tests in containers, namespaces and the bench use: one .c, one program.
+-include tests/helpers/flags.mk
 HELPERS  := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/helpers/*.c tools/bench/*.c tools/gen/*.c)))
 $(B)/tests/helpers/%: tests/helpers/%.c $(call lib,base)
 	$(call say,CC,$@) mkdir -p $(@D)

@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# How single helper programs are linked: those that run in containers must need nothing there.
+HELPER_L_lab_traffic := -static
