@@ -30,18 +30,23 @@ export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktra
 
 passed=0 failed=0 skipped=0
 child=
-stop() {
+
+# Ends a program's process group: one TERM, so that its own trap cleans up what it made, then KILL for what is left.
+group_stop() {
+	kill -TERM -- "-$1" 2>/dev/null
+	for _ in $(seq 200); do
+		kill -0 "$1" 2>/dev/null || break
+		sleep 0.1
+	done
+	kill -KILL -- "-$1" 2>/dev/null
+}
+interrupted() {
 	trap - INT TERM
-	# The test's own trap cleans up what it made; give it time.
-	if [ -n "$child" ]; then
-		kill -TERM -- "-$child" 2>/dev/null
-		for _ in $(seq 100); do kill -0 -- "-$child" 2>/dev/null || break; sleep 0.1; done
-		kill -KILL -- "-$child" 2>/dev/null
-	fi
+	[ -z "$child" ] || group_stop "$child"
 	echo "interrupted: $passed passed, $failed failed, $skipped skipped so far"
 	exit 130
 }
-trap stop INT TERM
+trap interrupted INT TERM
 
 # tap_count LOG STATUS: prints "passed failed skipped", then a line for each test that did not pass.
 # "not ok N # SKIP name" is how cmocka says skipped.
@@ -63,10 +68,10 @@ tap_count() {
 	}
 	after > 0 && /^[ \t]*#/ { after--; say("       " $0) }
 	END {
-		if (status == 124 || status == 137) { fail++; say("FAIL timed out or killed after " limit " s (status " status ")") }
+		if (status == "timeout") { fail++; say("FAIL not done after " limit " s") }
 		else if (status != 0 && !fail) { fail++; say("FAIL exit status " status " without a failed test") }
 		if (!seen && !skip && status == 0) { fail++; say("FAIL printed no TAP result") }
-		else if (planned && seen + 0 < plan && !(skip && !seen) && status != 124 && status != 137) {
+		else if (planned && seen + 0 < plan && !(skip && !seen) && status != "timeout") {
 			fail += plan - seen; say("FAIL " plan - seen " of " plan " planned tests gave no result")
 		}
 		printf "%d %d %d%s\n", pass, fail, skip, lines
@@ -75,15 +80,24 @@ tap_count() {
 
 # run_one SUITE NAME COMMAND...: one program, in its own process group, at most $limit_s seconds.
 run_one() {
-	local suite=$1 name=$2 log status out counts p f s
+	local suite=$1 name=$2 log status out counts p f s clock ended
 	shift 2
 	log=$logs/$suite-$name.log
-	setsid timeout -k 20 "$limit_s" "$@" >"$log" 2>&1 </dev/null &
+	setsid "$@" >"$log" 2>&1 </dev/null &
 	child=$!
-	wait "$child"
+	sleep "$limit_s" &
+	clock=$!
+	wait -n -p ended "$child" "$clock" 2>>"$log"
 	status=$?
-	# Whatever it left running in its group ends with it.
-	kill -KILL -- "-$child" 2>/dev/null
+	if [ "$ended" = "$clock" ]; then
+		status=timeout
+		group_stop "$child"
+	else
+		kill "$clock"
+		# Whatever it left running in its group ends with it.
+		kill -KILL -- "-$child" 2>/dev/null
+	fi
+	wait "$child" "$clock" 2>/dev/null
 	child=
 	out=$(tap_count "$log" "$status")
 	counts=${out%%$'\n'*}
