@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What core's own files share: the wiring behind struct core. Not for the API, the store or the exports. */
+#ifndef PG_SENSOR_CORE_CORE_PRIV_H
+#define PG_SENSOR_CORE_CORE_PRIV_H
+
+#include <uv.h>
+
+#include "base/strpool.h"
+#include "sensor/core/core.h"
+#include "sensor/core/peer.h"
+
+struct docker_client;
+struct ring_buffer;
+struct cgroup_names;
+
+/* A flow's ends by name, shared by all flows between the same two ends to the same port (interned, counted). */
+struct flow_pair;
+
+/* What was said about a flow: only flows that have it pay for it. Strings are in core_private.strings. */
+struct flow_detail {
+	const char *app, *host, *info;
+	uint8_t confidence;
+};
+
+/* struct flow.state */
+enum flow_state {
+	FLOW_IN_MAP = 1 << 0,      /* its counters are in the topology */
+	FLOW_NO_EDGE = 1 << 1,     /* multicast, neighbour discovery, engine's resolver: listed, but no edge of the map */
+	FLOW_PROVISIONAL = 1 << 2, /* an end may get a better name yet */
+	FLOW_ANNOUNCED = 1 << 3,
+	FLOW_ENDED = 1 << 4,
+	FLOW_LISTENED = 1 << 5,    /* counted at its listener */
+	/* Both nodes of an overlay flow are watched by this sensor: this record counts only what its local end sent. */
+	FLOW_HALF_VIEW = 1 << 6,
+};
+
+#define CORE_SUBSCRIBERS_MAX 64
+#define CORE_MAPS_MAX 16
+
+struct core_subscriber {
+	core_flow_cb cb;
+	void *arg;
+};
+
+struct core_map {
+	char name[MSG_NAME_LEN];
+	int fd;
+};
+
+struct core_private {
+	uv_loop_t *loop;
+	struct peer *keeper, *broker, *inspector;
+	uv_timer_t tick, second;
+	struct core_map maps[CORE_MAPS_MAX];
+	unsigned map_count;
+	struct strpool *strings;
+	struct flow_pair *pairs;       /* uthash */
+	struct cgroup_names *cgroups;  /* cgroup id -> container id */
+	struct docker_client *dockers[MSG_ENGINES_MAX];
+	struct core_subscriber subscribers[CORE_SUBSCRIBERS_MAX];
+	uint32_t next_seq, next_pseudo_if;
+
+	/* flow scan */
+	void *scan_keys, *scan_values;
+	struct pg_flow_gauge *gauge;   /* mapped; NULL until its descriptor came */
+	uint64_t seen_opened, last_scan_ns, last_scan_took_ns;
+	uint64_t names_seen, dns_generation; /* names of flows are looked at again when these move on */
+	uint64_t baseline_ns; /* flows that began before were counted by an earlier core, up to now */
+	int cpus;             /* possible CPUs, and room for one counter of each */
+	uint64_t *per_cpu;
+
+	/* events */
+	struct ring_buffer *events;
+	uv_poll_t events_poll;
+	bool events_polled;
+	unsigned events_busy;
+
+	char docker_list[1024];        /* --docker, "" none */
+	int config_fd;
+	bool configured, ready, stopping;
+	uint64_t labels_unmatched;
+	int api_fd;
+	int exit_status;
+};
+
+/* ---- core.c */
+int core_open(struct core *c, uv_loop_t *loop);
+/* Tables and store, once the configuration is known. */
+int core_open_tables(struct core *c);
+void core_close(struct core *c);
+int core_map_fd(const struct core *c, const char *name); /* -1: not there */
+void core_announce(struct core *c, struct flow *f, const char *what);
+
+/* ---- naming.c: names of the two ends */
+enum { PAIR_CLIENT, PAIR_SERVER };
+struct flow_pair *pair_get(struct core *c, const struct topo_node_desc *client, const struct topo_node_desc *server,
+			   uint8_t l4, uint16_t port);
+void pair_put(struct core *c, struct flow_pair *p);
+const struct topo_node_desc *pair_end(const struct flow_pair *p, int which);
+uint8_t pair_l4(const struct flow_pair *p);
+uint16_t pair_port(const struct flow_pair *p);
+void pairs_free(struct core *c);
+
+#define NAME_ID_LEN 384
+/* One end of a flow, named. desc's strings point into this struct or into the records behind it. */
+struct end_name {
+	struct ident_end end;
+	struct topo_node_desc desc;
+	char id[NAME_ID_LEN], address[46];
+	bool provisional; /* a better name is surely on the way: an interface without its container yet */
+	bool soft;        /* a better name may come: an outside address without a DNS name */
+	bool twin_local;  /* the far end of an overlay flow, on another engine that this sensor watches too */
+};
+void name_end(struct core *c, const struct flow *f, unsigned e, struct end_name *ret);
+/* The number under which a container's DNS answers are kept. */
+uint64_t name_scope(const struct ident_container *ct);
+void name_addr_text(const uint8_t addr[16], char ret[46]);
+const char *name_of_engine(const struct core *c, unsigned engine);
+/* The container of a cgroup, also of one made below the container's own. */
+const struct ident_container *core_container_of_cgroup(struct core *c, uint64_t cgroup);
+
+/* ---- flow_ends.c: client, server, processes */
+/* Decides which end is the client as far as it can be told now. */
+unsigned flow_client_end(struct core *c, const struct flow *f);
+struct listener *flow_listener(struct core *c, const struct flow *f, unsigned e);
+enum core_attribution flow_process(struct core *c, const struct flow *f, unsigned e, uint32_t *ret_process);
+
+/* ---- ingest_flows.c */
+int flows_start(struct core *c);
+void flows_stop(struct core *c);
+/* Reads the kernel's map when there is news or when force is set. */
+void flows_scan(struct core *c, bool force);
+/* Takes one flow in by its key if the kernel has it. NULL if not. */
+struct flow *flows_fetch(struct core *c, const struct flow_key *key);
+/* Something about the flow's names or label changed: brings the map up to date. */
+void flow_renamed(struct core *c, struct flow *f);
+void counters_read(struct core *c);
+
+/* ---- ingest_events.c */
+int events_start(struct core *c);
+void events_stop(struct core *c);
+void events_consume(struct core *c);
+/* Reads all records of an iterator (blocking, bounded by what is there); closes fd. */
+void events_iterate(struct core *c, int fd);
+
+/* ---- ingest_labels.c */
+void labels_message(const struct ipc_hdr *hdr, const void *body, int fd, void *core);
+
+/* ---- keeper_link.c */
+void keeper_message(const struct ipc_hdr *hdr, const void *body, int fd, void *core);
+int keeper_configure(struct core *c);
+
+/* ---- engine_link.c */
+int engines_start(struct core *c);
+void engines_stop(struct core *c);
+void engines_tick(struct core *c);
+void engines_broker(struct core *c, int fd);
+void engines_state(struct core *c, const struct msg_engine *e);
+void engines_keeper_answer(struct core *c, const struct ipc_hdr *hdr, const void *body);
+/* A cgroup's path became known. */
+void engines_cgroup_seen(struct core *c, uint64_t cgroup, const char *path);
+struct cgroup_names *cgroup_names_new(void);
+void cgroup_names_free(struct cgroup_names *n);
+
+#endif

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the inspector says: labels and details of flows, names that containers looked up. Its strings come from packets
+ * through an unprivileged program: bounded again here. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "sensor/core/core_priv.h"
+
+static const char *label_str(struct core *c, const char *old, const char *s)
+{
+	const char *r;
+
+	if (!*s)
+		return old; /* keeps what an earlier label said */
+	r = strpool_get(c->priv->strings, s);
+	if (!r)
+		return old;
+	strpool_put(c->priv->strings, old);
+	return r;
+}
+
+static void label_take(struct core *c, struct msg_label *l)
+{
+	struct flow *f = flow_table_find(c->flows, &l->key);
+	struct flow_detail *d;
+
+	l->app[sizeof(l->app) - 1] = l->host[sizeof(l->host) - 1] = l->info[sizeof(l->info) - 1] = '\0';
+	if (l->confidence >= LABEL_CONFIDENCE_MAX)
+		l->confidence = LABEL_UNKNOWN;
+	if (!f)
+		f = flows_fetch(c, &l->key);
+	if (!f) {
+		c->priv->labels_unmatched++;
+		return;
+	}
+	d = f->detail;
+	if (!d) {
+		d = calloc(1, sizeof(*d));
+		if (!d)
+			return;
+		d->app = d->host = d->info = "";
+		f->detail = d;
+	}
+	if (l->app[0] && l->confidence >= d->confidence) {
+		d->app = label_str(c, d->app, l->app);
+		d->confidence = l->confidence;
+	}
+	d->host = label_str(c, d->host, l->host);
+	d->info = label_str(c, d->info, l->info);
+	flow_renamed(c, f);
+	if (f->state & FLOW_LISTENED) {
+		struct listener *li = flow_listener(c, f, !f->client_end);
+
+		if (li)
+			listeners_label(c->listeners, li, d->app, d->confidence, d->info);
+	}
+	if (f->state & FLOW_ANNOUNCED)
+		core_announce(c, f, "labelled");
+}
+
+/* The container that asked: by the namespace of its loopback, or by the interface the question came from. */
+static const struct ident_container *dns_asker(struct core *c, const struct msg_dns *d)
+{
+	const struct ident_ns *ns = ident_ns_get(c->ident, d->key.ns);
+	unsigned e = d->client_end & 1;
+	struct ident_end end;
+
+	if (ns && ns->kind == IDENT_NS_CONTAINER)
+		return ident_by_netns(c->ident, ns->cookie);
+	ident_resolve(c->ident, d->key.ns, d->end_if[e], d->key.addr[e], d->key.proto, 0, &end);
+	return end.container;
+}
+
+static void dns_take(struct core *c, struct msg_dns *d)
+{
+	static const uint8_t none[16];
+	const struct ident_container *ct = dns_asker(c, d);
+
+	d->name[sizeof(d->name) - 1] = '\0';
+	if (!ct || !d->name[0] || memcmp(d->addr, none, 16) == 0)
+		return;
+	if (dns_names_put(c->dns, name_scope(ct), d->addr, d->name, d->ttl_s, clock_mono_ns()) == 0)
+		c->priv->dns_generation++;
+}
+
+void labels_message(const struct ipc_hdr *hdr, const void *body, int fd, void *arg)
+{
+	struct core *c = arg;
+	const char *p = body;
+
+	if (fd >= 0)
+		close(fd);
+	switch ((enum msg_type)hdr->type) {
+	case MSG_LABEL:
+		for (size_t at = 0; hdr->len - at >= sizeof(struct msg_label); at += sizeof(struct msg_label)) {
+			struct msg_label l;
+
+			memcpy(&l, p + at, sizeof(l));
+			label_take(c, &l);
+		}
+		break;
+	case MSG_DNS:
+		for (size_t at = 0; hdr->len - at >= sizeof(struct msg_dns); at += sizeof(struct msg_dns)) {
+			struct msg_dns d;
+
+			memcpy(&d, p + at, sizeof(d));
+			dns_take(c, &d);
+		}
+		break;
+	case MSG_INSPECT_STATS:
+		if (hdr->len >= sizeof(c->inspect_stats)) {
+			memcpy(&c->inspect_stats, p, sizeof(c->inspect_stats));
+			c->losses[LOSS_LABELS_DROPPED] = c->inspect_stats.results_dropped;
+			c->losses[LOSS_INSPECTOR_EVICTED] = c->inspect_stats.evicted;
+		}
+		break;
+	default:
+		break;
+	}
+}

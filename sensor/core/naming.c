@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Names for the ends of flows: from what identity resolves to the node ids of the map, and the interned pairs of them. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+#include "base/clock.h"
+#include "sensor/core/core_priv.h"
+
+static const uint8_t mapped_prefix[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
+
+void name_addr_text(const uint8_t addr[16], char ret[46])
+{
+	if (memcmp(addr, mapped_prefix, 12) == 0)
+		inet_ntop(AF_INET, addr + 12, ret, 46);
+	else
+		inet_ntop(AF_INET6, addr, ret, 46);
+}
+
+/* FNV-1a over the container's id: stable over restarts, and never 0 ("anyone"). */
+uint64_t name_scope(const struct ident_container *ct)
+{
+	uint64_t h = 0xcbf29ce484222325ULL;
+
+	for (const char *p = ct->id; *p; p++)
+		h = (h ^ (uint8_t)*p) * 0x100000001b3ULL;
+	return h ? h : 1;
+}
+
+const char *name_of_engine(const struct core *c, unsigned engine)
+{
+	if (engine >= c->engine_count)
+		return "";
+	return c->engines[engine].name[0] ? c->engines[engine].name : c->engines[engine].socket;
+}
+
+struct same_workload {
+	const struct ident_container *ct;
+	bool elsewhere;
+};
+
+static void same_workload_cb(const struct ident_container *ct, void *arg)
+{
+	struct same_workload *s = arg;
+
+	if (ct->engine != s->ct->engine && !ct->remote && strcmp(ct->workload, s->ct->workload) == 0)
+		s->elsewhere = true;
+}
+
+/* Two engines on one machine may each have a "web": unless a Swarm joins them, they are different workloads. */
+static bool name_is_ambiguous(struct core *c, const struct ident_container *ct)
+{
+	struct same_workload s = { .ct = ct };
+
+	if (c->engine_count < 2 || ct->swarm_service[0] || ct->remote)
+		return false;
+	ident_each_container(c->ident, same_workload_cb, &s);
+	return s.elsewhere;
+}
+
+struct twin_search {
+	const char *network_id;
+	const uint8_t *addr;
+	unsigned engine;
+	const struct ident_container *found;
+};
+
+static void twin_cb(const struct ident_container *ct, void *arg)
+{
+	struct twin_search *s = arg;
+
+	if (s->found || ct->remote || ct->engine == s->engine || ct->gone_mono_ns)
+		return;
+	for (unsigned i = 0; i < ct->endpoint_count; i++) {
+		const struct ident_endpoint *ep = &ct->endpoints[i];
+
+		if (strcmp(ep->network_id, s->network_id) == 0 &&
+		    (memcmp(ep->addr4, s->addr, 16) == 0 || memcmp(ep->addr6, s->addr, 16) == 0)) {
+			s->found = ct;
+			return;
+		}
+	}
+}
+
+static const struct ident_container *name_twin(struct core *c, const struct ident_end *end, const uint8_t addr[16])
+{
+	struct twin_search s = { .addr = addr, .engine = end->engine };
+
+	if (c->engine_count < 2 || !end->network || strcmp(end->network->driver, "overlay") != 0)
+		return NULL;
+	s.network_id = end->network->id;
+	ident_each_container(c->ident, twin_cb, &s);
+	return s.found;
+}
+
+static void name_workload(struct core *c, const struct ident_container *ct, struct end_name *n)
+{
+	if (name_is_ambiguous(c, ct))
+		snprintf(n->id, sizeof(n->id), "%s@%s", ct->workload, name_of_engine(c, ct->engine));
+	else
+		snprintf(n->id, sizeof(n->id), "%s", ct->workload);
+	n->desc.kind = TOPO_WORKLOAD;
+	n->desc.workload = ct->workload;
+	n->desc.container = ct->name;
+	if (ct->remote && ct->node[0])
+		n->desc.node = ct->node;
+	n->desc.engine = name_of_engine(c, ct->engine);
+}
+
+/* The container at the other end, whose DNS look-ups name this end. */
+static const struct ident_container *name_other(struct core *c, const struct flow *f, unsigned e)
+{
+	struct ident_end end;
+
+	ident_resolve(c->ident, f->key.ns, f->end_if[!e], f->key.addr[!e], f->key.proto, ntohs(f->key.port[!e]), &end);
+	return end.container;
+}
+
+static void name_external(struct core *c, const struct flow *f, unsigned e, struct end_name *n)
+{
+	const struct ident_container *asker = name_other(c, f, e);
+	const char *dns = asker ? dns_names_get(c->dns, name_scope(asker), f->key.addr[e], clock_mono_ns()) : NULL;
+
+	snprintf(n->id, sizeof(n->id), "ext:%s", dns ? dns : n->address);
+	n->desc.kind = TOPO_EXTERNAL;
+	/* An address of one of the engine's own networks that no container has yet: its record is probably on the way. */
+	n->provisional = n->end.network != NULL;
+	n->soft = !dns;
+}
+
+void name_end(struct core *c, const struct flow *f, unsigned e, struct end_name *n)
+{
+	const uint8_t *addr = f->key.addr[e];
+	const struct ident_container *twin;
+
+	memset(n, 0, sizeof(*n));
+	ident_resolve(c->ident, f->key.ns, f->end_if[e], addr, f->key.proto, ntohs(f->key.port[e]), &n->end);
+	name_addr_text(addr, n->address);
+	n->desc.id = n->id;
+	n->desc.node = c->node;
+	n->desc.engine = name_of_engine(c, n->end.engine);
+	n->desc.network = n->end.network ? n->end.network->name : NULL;
+	n->desc.address = n->address;
+	if (f->end_if[e] == 0 && (!n->end.container || n->end.container->remote)) {
+		twin = name_twin(c, &n->end, addr);
+		if (twin) {
+			n->end.kind = IDENT_WORKLOAD;
+			n->end.container = twin;
+			n->twin_local = true;
+		}
+	}
+	switch (n->end.kind) {
+	case IDENT_WORKLOAD:
+		if (n->end.container) {
+			name_workload(c, n->end.container, n);
+			n->desc.address = NULL;
+			n->provisional = f->end_if[e] && n->end.how < IDENT_HOW_CGROUP;
+			return;
+		}
+		break;
+	case IDENT_HOST:
+		snprintf(n->id, sizeof(n->id), "host:%s", c->node);
+		n->desc.kind = TOPO_HOST;
+		return;
+	case IDENT_GATEWAY:
+		snprintf(n->id, sizeof(n->id), "gateway:%s", n->end.network ? n->end.network->name : n->address);
+		n->desc.kind = TOPO_GATEWAY;
+		return;
+	case IDENT_ENGINE_RESOLVER:
+		snprintf(n->id, sizeof(n->id), "engine:resolver");
+		n->desc.kind = TOPO_HOST;
+		return;
+	case IDENT_MULTICAST:
+		snprintf(n->id, sizeof(n->id), "multicast:%s", n->address);
+		n->desc.kind = TOPO_EXTERNAL;
+		return;
+	case IDENT_EXTERNAL:
+		break;
+	}
+	name_external(c, f, e, n);
+	/* A hooked interface always has a container behind it: its name is on the way. */
+	if (f->end_if[e])
+		n->provisional = true;
+}
+
+/* ---- pairs ------------------------------------------------------------------------------------------------------ */
+struct pair_end_strings {
+	const char *id, *workload, *engine, *node, *container, *network, *address;
+};
+
+struct flow_pair {
+	UT_hash_handle hh;
+	unsigned refs;
+	struct topo_node_desc ends[2];
+	struct pair_key { /* interned strings: equal text is an equal pointer */
+		struct pair_end_strings s[2];
+		uint32_t kinds;
+		uint16_t port;
+		uint8_t l4, pad;
+	} key;
+};
+
+static const char *pair_str(struct core *c, const char *s)
+{
+	const char *r = strpool_get(c->priv->strings, s ? s : "");
+
+	return r ? r : "";
+}
+
+static void pair_intern(struct core *c, const struct topo_node_desc *d, struct pair_end_strings *s)
+{
+	s->id = pair_str(c, d->id);
+	s->workload = pair_str(c, d->workload);
+	s->engine = pair_str(c, d->engine);
+	s->node = pair_str(c, d->node);
+	s->container = pair_str(c, d->container);
+	s->network = pair_str(c, d->network);
+	s->address = pair_str(c, d->address);
+}
+
+static void pair_release(struct core *c, struct pair_end_strings *s)
+{
+	struct strpool *p = c->priv->strings;
+
+	strpool_put(p, s->id);
+	strpool_put(p, s->workload);
+	strpool_put(p, s->engine);
+	strpool_put(p, s->node);
+	strpool_put(p, s->container);
+	strpool_put(p, s->network);
+	strpool_put(p, s->address);
+}
+
+static struct topo_node_desc pair_desc(const struct pair_end_strings *s, enum topo_kind kind)
+{
+	return (struct topo_node_desc){ .id = s->id, .workload = s->workload, .engine = s->engine, .node = s->node,
+					.container = s->container, .network = s->network, .address = s->address, .kind = kind };
+}
+
+struct flow_pair *pair_get(struct core *c, const struct topo_node_desc *client, const struct topo_node_desc *server, uint8_t l4,
+			   uint16_t port)
+{
+	struct pair_key key;
+	struct flow_pair *p;
+
+	memset(&key, 0, sizeof(key));
+	pair_intern(c, client, &key.s[PAIR_CLIENT]);
+	pair_intern(c, server, &key.s[PAIR_SERVER]);
+	key.kinds = (uint32_t)client->kind << 8 | (uint32_t)server->kind;
+	key.port = port;
+	key.l4 = l4;
+	HASH_FIND(hh, c->priv->pairs, &key, sizeof(key), p);
+	if (p) {
+		pair_release(c, &key.s[0]);
+		pair_release(c, &key.s[1]);
+		p->refs++;
+		return p;
+	}
+	p = calloc(1, sizeof(*p));
+	if (!p) {
+		pair_release(c, &key.s[0]);
+		pair_release(c, &key.s[1]);
+		return NULL;
+	}
+	p->key = key;
+	p->refs = 1;
+	p->ends[PAIR_CLIENT] = pair_desc(&p->key.s[PAIR_CLIENT], client->kind);
+	p->ends[PAIR_SERVER] = pair_desc(&p->key.s[PAIR_SERVER], server->kind);
+	HASH_ADD(hh, c->priv->pairs, key, sizeof(p->key), p);
+	return p;
+}
+
+void pair_put(struct core *c, struct flow_pair *p)
+{
+	if (!p || --p->refs)
+		return;
+	HASH_DEL(c->priv->pairs, p);
+	pair_release(c, &p->key.s[0]);
+	pair_release(c, &p->key.s[1]);
+	free(p);
+}
+
+const struct topo_node_desc *pair_end(const struct flow_pair *p, int which)
+{
+	return &p->ends[which];
+}
+
+uint8_t pair_l4(const struct flow_pair *p)
+{
+	return p->key.l4;
+}
+
+uint16_t pair_port(const struct flow_pair *p)
+{
+	return p->key.port;
+}
+
+void pairs_free(struct core *c)
+{
+	struct flow_pair *p, *tmp;
+
+	HASH_ITER(hh, c->priv->pairs, p, tmp) {
+		HASH_DEL(c->priv->pairs, p);
+		free(p);
+	}
+}
