@@ -1,0 +1,627 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Identity registry, feeding: containers, networks and remote endpoints as the engines say. (Namespaces and links:
+ * identity_links.c; answers: identity_resolve.c; names: workload_name.c.) */
+#include "flows/identity_internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct identity *ident_new(const char *node_name)
+{
+	struct identity *id = calloc(1, sizeof(*id));
+
+	if (!id)
+		return NULL;
+	snprintf(id->node_name, sizeof(id->node_name), "%s", node_name ? node_name : "");
+	id->generation = id->net_changes = 1;
+	return id;
+}
+
+static void network_forget(struct identity *id, struct network_rec *rec);
+
+void ident_free(struct identity *id)
+{
+	struct container_rec *c, *ctmp;
+	struct network_rec *n, *ntmp;
+
+	if (!id)
+		return;
+	HASH_ITER(hh, id->containers, c, ctmp)
+		container_forget(id, c);
+	HASH_ITER(hh, id->networks, n, ntmp)
+		network_forget(id, n);
+	links_free(id);
+	index_free(id);
+	free(id);
+}
+
+static void object_key(struct object_key *ret, unsigned engine, const char *oid)
+{
+	memset(ret, 0, sizeof(*ret));
+	ret->engine = engine;
+	memcpy(ret->id, oid, strnlen(oid, IDENT_ID_LEN - 1));
+}
+
+/* ---- containers --------------------------------------------------------------------------------- */
+struct container_rec *container_find(const struct identity *id, unsigned engine, const char *cid)
+{
+	struct container_rec *rec;
+	struct object_key key;
+
+	object_key(&key, engine, cid);
+	HASH_FIND(hh, id->containers, &key, sizeof(key), rec);
+	return rec;
+}
+
+struct container_rec *container_find_any(const struct identity *id, unsigned engine, const char *ref)
+{
+	struct container_rec *rec = container_find(id, engine, ref);
+
+	if (rec)
+		return rec;
+	for (rec = id->containers; rec; rec = rec->hh.next)
+		if (rec->c.engine == engine && !rec->c.remote && !strcmp(rec->c.name, ref))
+			return rec;
+	return NULL;
+}
+
+const char *container_shares(const struct ident_container *c)
+{
+	return strncmp(c->network_mode, "container:", 10) == 0 ? c->network_mode + 10 : NULL;
+}
+
+typedef int (*index_change)(struct identity *id, const struct index_key *key, size_t len, void *rec, uint32_t n);
+
+static int change_del(struct identity *id, const struct index_key *key, size_t len, void *rec, uint32_t n)
+{
+	index_del(id, key, len, rec, n);
+	return 0;
+}
+
+static int container_index(struct identity *id, struct container_rec *rec, index_change change)
+{
+	const struct ident_container *c = &rec->c;
+	struct index_key key;
+	unsigned i;
+	size_t len;
+	int r = 0;
+
+	for (i = 0; i < c->endpoint_count; i++) {
+		if (!addr_is_any(c->endpoints[i].addr4)) {
+			len = index_key_addr(&key, INDEX_ENDPOINT, c->engine, c->endpoints[i].addr4);
+			r |= change(id, &key, len, rec, i);
+		}
+		if (!addr_is_any(c->endpoints[i].addr6)) {
+			len = index_key_addr(&key, INDEX_ENDPOINT, c->engine, c->endpoints[i].addr6);
+			r |= change(id, &key, len, rec, i);
+		}
+	}
+	for (i = 0; i < c->port_count; i++) {
+		if (!c->ports[i].host_port)
+			continue;
+		len = index_key_port(&key, c->engine, c->ports[i].proto, c->ports[i].host_port);
+		r |= change(id, &key, len, rec, i);
+	}
+	if (c->sandbox_name[0]) {
+		len = index_key_name(&key, INDEX_SANDBOX, c->engine, c->sandbox_name);
+		r |= change(id, &key, len, rec, 0);
+	}
+	return r ? -ENOMEM : 0;
+}
+
+static int container_join_index(struct identity *id, struct container_rec *rec)
+{
+	rec->indexed = true;
+	return container_index(id, rec, index_add);
+}
+
+static void container_leave_index(struct identity *id, struct container_rec *rec)
+{
+	if (!rec->indexed)
+		return;
+	container_index(id, rec, change_del);
+	rec->indexed = false;
+}
+
+static void hostnet_clear(struct identity *id, struct container_rec *rec)
+{
+	struct index_key key;
+	size_t len;
+
+	if (!rec->hostnet_if)
+		return;
+	len = index_key_hostnet(&key, rec->hostnet_if);
+	index_del(id, &key, len, rec, 0);
+	rec->hostnet_if = 0;
+}
+
+static void cgroup_clear(struct identity *id, struct container_rec *rec)
+{
+	if (!rec->c.cgroup)
+		return;
+	HASH_DELETE(hh_cgroup, id->by_cgroup, rec);
+	rec->c.cgroup = 0;
+}
+
+void container_forget(struct identity *id, struct container_rec *rec)
+{
+	struct ns_rec *ns;
+
+	container_leave_index(id, rec);
+	hostnet_clear(id, rec);
+	cgroup_clear(id, rec);
+	if (container_shares(&rec->c))
+		id->sharers--;
+	for (ns = id->namespaces; ns; ns = ns->hh.next)
+		if (ns->last == rec)
+			ns->last = NULL;
+	HASH_DELETE(hh, id->containers, rec);
+	free(rec);
+}
+
+static struct container_rec *container_make(struct identity *id, unsigned engine, const char *cid)
+{
+	struct container_rec *rec = calloc(1, sizeof(*rec));
+
+	if (!rec)
+		return NULL;
+	object_key(&rec->key, engine, cid);
+	HASH_ADD_KEYPTR(hh, id->containers, &rec->key, sizeof(rec->key), rec);
+	if (!rec->hh.tbl) {
+		free(rec);
+		return NULL;
+	}
+	memcpy(rec->c.id, rec->key.id, sizeof(rec->c.id));
+	rec->c.engine = engine;
+	return rec;
+}
+
+static bool has_addresses(const struct ident_container *c)
+{
+	unsigned i;
+
+	for (i = 0; i < c->endpoint_count; i++)
+		if (!addr_is_any(c->endpoints[i].addr4) || !addr_is_any(c->endpoints[i].addr6))
+			return true;
+	return false;
+}
+
+/* A container that stopped is described without addresses, sandbox and ports; its last flows still need them. */
+static void keep_last_place(struct ident_container *now, const struct ident_container *was)
+{
+	if (!has_addresses(now) && has_addresses(was)) {
+		memcpy(now->endpoints, was->endpoints, sizeof(now->endpoints));
+		now->endpoint_count = was->endpoint_count;
+	}
+	if (!now->sandbox_name[0])
+		memcpy(now->sandbox_name, was->sandbox_name, sizeof(now->sandbox_name));
+	if (!now->port_count) {
+		memcpy(now->ports, was->ports, sizeof(now->ports));
+		now->port_count = was->port_count;
+	}
+}
+
+/* Tasks of other nodes come without labels: "stack_service" gets the name that the service's local tasks have. */
+static void name_remote(const struct identity *id, struct ident_container *remote)
+{
+	char base[sizeof(remote->workload)];
+	const struct container_rec *rec;
+	const struct ident_container *c;
+	size_t n;
+
+	workload_name_remote(remote->name, base, sizeof(base));
+	memcpy(remote->workload, base, sizeof(base));
+	for (rec = id->containers; rec; rec = rec->hh.next) {
+		c = &rec->c;
+		if (c->remote || c->engine != remote->engine || !c->swarm_service[0])
+			continue;
+		if (!strcmp(c->swarm_service, base)) {
+			memcpy(remote->workload, c->workload, sizeof(remote->workload));
+			return;
+		}
+		n = strlen(c->swarm_stack);
+		if (n && !strncmp(base, c->swarm_stack, n) && base[n] == '_' && base[n + 1]) {
+			memcpy(remote->workload, base, sizeof(base));
+			remote->workload[n] = '/';
+		}
+	}
+}
+
+static void rename_remotes(struct identity *id, unsigned engine)
+{
+	struct container_rec *rec;
+
+	for (rec = id->containers; rec; rec = rec->hh.next)
+		if (rec->c.remote && rec->c.engine == engine)
+			name_remote(id, &rec->c);
+}
+
+/* What of the old record the registry itself had filled in stays, the rest is replaced. */
+static void container_compose(struct ident_container *ret, const struct ident_container *said, const struct ident_container *was)
+{
+	*ret = *said;
+	memcpy(ret->id, was->id, sizeof(ret->id));
+	if (ret->endpoint_count > IDENT_ENDPOINTS_MAX)
+		ret->endpoint_count = IDENT_ENDPOINTS_MAX;
+	if (ret->port_count > IDENT_PORTS_MAX)
+		ret->port_count = IDENT_PORTS_MAX;
+	ret->cgroup = was->cgroup;
+	ret->ns = was->ns;
+	ret->remote = false;
+	ret->gone_mono_ns = was->gone_mono_ns;
+	if (ret->state == IDENT_RUNNING || ret->state == IDENT_PAUSED || ret->state == IDENT_RESTARTING)
+		ret->gone_mono_ns = 0;
+	else
+		keep_last_place(ret, was);
+	if (strcmp(ret->sandbox_name, was->sandbox_name))
+		ret->ns = 0; /* another sandbox; containers_join_ns() finds its number */
+	memset(ret->node, 0, sizeof(ret->node));
+	memset(ret->workload, 0, sizeof(ret->workload));
+	ident_workload_name(ret, ret->workload, sizeof(ret->workload));
+}
+
+int ident_put_container(struct identity *id, const struct ident_container *c)
+{
+	struct container_rec *rec = container_find(id, c->engine, c->id);
+	_cleanup_free_ struct ident_container *now = malloc(sizeof(*now));
+	bool swarm;
+	int r;
+
+	if (!now)
+		return -ENOMEM;
+	if (!rec)
+		rec = container_make(id, c->engine, c->id);
+	if (!rec)
+		return -ENOMEM;
+	rec->seen = true;
+	container_compose(now, c, &rec->c);
+	if (rec->indexed && memcmp(now, &rec->c, sizeof(*now)) == 0)
+		return 0;
+	swarm = strcmp(now->workload, rec->c.workload) != 0 && now->swarm_service[0];
+	container_leave_index(id, rec);
+	if (container_shares(&rec->c))
+		id->sharers--;
+	if (container_shares(now))
+		id->sharers++;
+	rec->c = *now;
+	if (container_is_alive(&rec->c))
+		rec->idle_ns = 0;
+	r = container_join_index(id, rec);
+	if (swarm)
+		rename_remotes(id, rec->c.engine);
+	containers_join_ns(id);
+	id->generation++;
+	return r;
+}
+
+static void container_set_gone(struct identity *id, struct container_rec *rec, uint64_t now_mono_ns)
+{
+	if (rec->c.gone_mono_ns)
+		return;
+	rec->c.gone_mono_ns = now_mono_ns ? now_mono_ns : 1;
+	if (rec->c.state != IDENT_CREATED)
+		rec->c.state = IDENT_EXITED;
+	id->generation++;
+}
+
+void ident_container_gone(struct identity *id, unsigned engine, const char *cid, uint64_t now_mono_ns)
+{
+	struct container_rec *rec = container_find(id, engine, cid);
+
+	if (rec)
+		container_set_gone(id, rec, now_mono_ns);
+}
+
+void ident_set_cgroup(struct identity *id, unsigned engine, const char *cid, uint64_t cgroup)
+{
+	struct container_rec *rec = container_find(id, engine, cid), *other;
+
+	if (!rec || rec->c.cgroup == cgroup)
+		return;
+	cgroup_clear(id, rec);
+	if (cgroup) {
+		HASH_FIND(hh_cgroup, id->by_cgroup, &cgroup, sizeof(cgroup), other);
+		if (other) /* the number was reused */
+			cgroup_clear(id, other);
+		rec->c.cgroup = cgroup;
+		HASH_ADD(hh_cgroup, id->by_cgroup, c.cgroup, sizeof(rec->c.cgroup), rec);
+		if (!rec->hh_cgroup.tbl)
+			rec->c.cgroup = 0;
+	}
+	id->generation++;
+}
+
+void ident_set_hostnet(struct identity *id, unsigned engine, const char *cid, uint32_t pseudo_ifindex)
+{
+	struct container_rec *rec = container_find(id, engine, cid);
+	const struct index_ref *ref;
+	struct index_key key;
+	size_t len;
+
+	if (!rec || rec->hostnet_if == pseudo_ifindex)
+		return;
+	hostnet_clear(id, rec);
+	if (pseudo_ifindex) {
+		len = index_key_hostnet(&key, pseudo_ifindex);
+		while ((ref = index_find(id, &key, len))) /* one container per number */
+			hostnet_clear(id, ref->rec);
+		if (index_add(id, &key, len, rec, 0) == 0)
+			rec->hostnet_if = pseudo_ifindex;
+	}
+	id->generation++;
+}
+
+/* ---- remote endpoints ----------------------------------------------------------------------------- */
+static bool endpoint_is_local(const struct identity *id, unsigned engine, const char *network_id, const uint8_t addr[16])
+{
+	const struct container_rec *rec;
+	const struct index_ref *ref;
+	struct index_key key;
+	size_t len = index_key_addr(&key, INDEX_ENDPOINT, engine, addr);
+
+	for (ref = index_find(id, &key, len); ref; ref = ref->next) {
+		rec = ref->rec;
+		if (!rec->c.remote && container_is_alive(&rec->c) && !strcmp(rec->c.endpoints[ref->n].network_id, network_id))
+			return true;
+	}
+	return false;
+}
+
+int ident_put_remote(struct identity *id, unsigned engine, const char *network_id, const char *name, const uint8_t addr[16],
+		     const char *node)
+{
+	char hex[33], rid[IDENT_ID_LEN];
+	struct container_rec *rec;
+	struct ident_container *c;
+	const struct network_rec *net;
+	struct object_key nkey;
+	unsigned i;
+
+	if (addr_is_any(addr) || endpoint_is_local(id, engine, network_id, addr))
+		return 0;
+	if (!node[0] && container_find_any(id, engine, name)) /* ours: its own record will say the address */
+		return 0;
+	for (i = 0; i < 16; i++)
+		snprintf(hex + 2 * i, 3, "%02x", addr[i]);
+	snprintf(rid, sizeof(rid), "remote-%.24s-%s", network_id, hex);
+	rec = container_find(id, engine, rid);
+	if (rec && !rec->c.gone_mono_ns && !strcmp(rec->c.name, name) && !strcmp(rec->c.node, node)) {
+		rec->seen = true;
+		return 0;
+	}
+	if (!rec)
+		rec = container_make(id, engine, rid);
+	if (!rec)
+		return -ENOMEM;
+	rec->seen = true;
+	container_leave_index(id, rec);
+	c = &rec->c;
+	c->state = IDENT_RUNNING;
+	c->remote = true;
+	c->gone_mono_ns = rec->idle_ns = 0;
+	snprintf(c->name, sizeof(c->name), "%s", name);
+	snprintf(c->node, sizeof(c->node), "%s", node);
+	memset(c->workload, 0, sizeof(c->workload));
+	name_remote(id, c);
+	c->endpoint_count = 1;
+	snprintf(c->endpoints[0].network_id, sizeof(c->endpoints[0].network_id), "%s", network_id);
+	object_key(&nkey, engine, network_id);
+	HASH_FIND(hh, id->networks, &nkey, sizeof(nkey), net);
+	snprintf(c->endpoints[0].network_name, sizeof(c->endpoints[0].network_name), "%s", net ? net->n.name : "");
+	memcpy(addr_is_v4(addr) ? c->endpoints[0].addr4 : c->endpoints[0].addr6, addr, 16);
+	id->generation++;
+	return container_join_index(id, rec);
+}
+
+/* ---- networks --------------------------------------------------------------------------------------- */
+static bool subnet_broadcast(const uint8_t addr[16], unsigned prefix_len, uint8_t ret[16])
+{
+	unsigned i;
+
+	if (!addr_is_v4(addr) || prefix_len < 96 || prefix_len > 126) /* RFC 3021: a /31 has none */
+		return false;
+	memcpy(ret, addr, 16);
+	for (i = prefix_len; i < 128; i++)
+		ret[i / 8] |= (uint8_t)(0x80 >> (i % 8));
+	return true;
+}
+
+static int network_index(struct identity *id, struct network_rec *rec, index_change change)
+{
+	struct index_key key;
+	uint8_t bcast[16];
+	unsigned i;
+	size_t len;
+	int r = 0;
+
+	for (i = 0; i < rec->n.subnet_count; i++) {
+		if (!addr_is_any(rec->n.subnets[i].gateway)) {
+			len = index_key_addr(&key, INDEX_GATEWAY, rec->n.engine, rec->n.subnets[i].gateway);
+			r |= change(id, &key, len, rec, 0);
+		}
+		if (subnet_broadcast(rec->n.subnets[i].addr, rec->n.subnets[i].prefix_len, bcast)) {
+			len = index_key_addr(&key, INDEX_BROADCAST, rec->n.engine, bcast);
+			r |= change(id, &key, len, rec, 0);
+		}
+	}
+	return r ? -ENOMEM : 0;
+}
+
+static void network_leave_index(struct identity *id, struct network_rec *rec)
+{
+	if (rec->indexed)
+		network_index(id, rec, change_del);
+	rec->indexed = false;
+}
+
+static void network_forget(struct identity *id, struct network_rec *rec)
+{
+	network_leave_index(id, rec);
+	HASH_DELETE(hh, id->networks, rec);
+	free(rec);
+	id->net_changes++;
+	id->generation++;
+}
+
+static struct network_rec *network_find(const struct identity *id, unsigned engine, const char *nid)
+{
+	struct network_rec *rec;
+	struct object_key key;
+
+	object_key(&key, engine, nid);
+	HASH_FIND(hh, id->networks, &key, sizeof(key), rec);
+	return rec;
+}
+
+bool network_contains(const struct ident_network *n, const uint8_t addr[16])
+{
+	unsigned i, bits, bytes;
+
+	for (i = 0; i < n->subnet_count; i++) {
+		bytes = n->subnets[i].prefix_len / 8;
+		bits = n->subnets[i].prefix_len % 8;
+		if (n->subnets[i].prefix_len > 128 || !n->subnets[i].prefix_len || memcmp(n->subnets[i].addr, addr, bytes))
+			continue;
+		if (!bits || !((n->subnets[i].addr[bytes] ^ addr[bytes]) >> (8 - bits)))
+			return true;
+	}
+	return false;
+}
+
+int ident_put_network(struct identity *id, const struct ident_network *n)
+{
+	struct network_rec *rec = network_find(id, n->engine, n->id);
+	struct ident_network now = *n;
+
+	if (now.subnet_count > ARRAY_SIZE(now.subnets))
+		now.subnet_count = ARRAY_SIZE(now.subnets);
+	/* The engine's rule for bridges that were given no name of their own. */
+	if (!now.bridge_name[0] && !strcmp(now.driver, "bridge"))
+		snprintf(now.bridge_name, sizeof(now.bridge_name), "br-%.12s", now.id);
+	if (!rec) {
+		rec = calloc(1, sizeof(*rec));
+		if (!rec)
+			return -ENOMEM;
+		object_key(&rec->key, n->engine, n->id);
+		HASH_ADD_KEYPTR(hh, id->networks, &rec->key, sizeof(rec->key), rec);
+		if (!rec->hh.tbl) {
+			free(rec);
+			return -ENOMEM;
+		}
+	}
+	rec->seen = true;
+	if (rec->indexed && !rec->gone && memcmp(&rec->n, &now, sizeof(now)) == 0)
+		return 0;
+	network_leave_index(id, rec);
+	rec->n = now;
+	rec->gone = false;
+	rec->gone_ns = 0;
+	rec->indexed = true;
+	id->net_changes++;
+	id->generation++;
+	return network_index(id, rec, index_add);
+}
+
+static void network_set_gone(struct identity *id, struct network_rec *rec)
+{
+	if (rec->gone)
+		return;
+	rec->gone = true;
+	network_leave_index(id, rec);
+	id->net_changes++;
+	id->generation++;
+}
+
+void ident_network_gone(struct identity *id, unsigned engine, const char *nid)
+{
+	struct network_rec *rec = network_find(id, engine, nid);
+
+	if (rec)
+		network_set_gone(id, rec);
+}
+
+/* ---- resynchronisation and expiry ---------------------------------------------------------------------- */
+void ident_resync_begin(struct identity *id, unsigned engine)
+{
+	struct container_rec *c;
+	struct network_rec *n;
+
+	for (c = id->containers; c; c = c->hh.next)
+		if (c->c.engine == engine)
+			c->seen = false;
+	for (n = id->networks; n; n = n->hh.next)
+		if (n->n.engine == engine)
+			n->seen = false;
+}
+
+void ident_resync_end(struct identity *id, unsigned engine, uint64_t now_mono_ns)
+{
+	struct container_rec *c;
+	struct network_rec *n;
+
+	for (c = id->containers; c; c = c->hh.next)
+		if (c->c.engine == engine && !c->seen)
+			container_set_gone(id, c, now_mono_ns);
+	for (n = id->networks; n; n = n->hh.next)
+		if (n->n.engine == engine && !n->seen)
+			network_set_gone(id, n);
+}
+
+/* A stopped container gives up its addresses after the linger time, but its record stays until it is gone. */
+static void container_expire(struct identity *id, struct container_rec *rec, uint64_t now)
+{
+	uint64_t since = rec->c.gone_mono_ns;
+
+	if (container_is_alive(&rec->c))
+		return;
+	if (!rec->idle_ns)
+		rec->idle_ns = now ? now : 1;
+	if (!since)
+		since = rec->idle_ns;
+	if (now < since + IDENT_LINGER_NS)
+		return;
+	if (rec->indexed && (rec->c.gone_mono_ns || rec->c.state != IDENT_CREATED)) {
+		container_leave_index(id, rec);
+		rec->c.endpoint_count = rec->c.port_count = 0;
+		rec->c.sandbox_name[0] = '\0';
+		id->generation++;
+	}
+	if (rec->c.gone_mono_ns && !rec->refs) {
+		container_forget(id, rec);
+		id->generation++;
+	}
+}
+
+void ident_expire(struct identity *id, uint64_t now_mono_ns)
+{
+	struct container_rec *c, *ctmp;
+	struct network_rec *n, *ntmp;
+
+	HASH_ITER(hh, id->containers, c, ctmp)
+		container_expire(id, c, now_mono_ns);
+	HASH_ITER(hh, id->networks, n, ntmp) {
+		if (!n->gone)
+			continue;
+		if (!n->gone_ns)
+			n->gone_ns = now_mono_ns ? now_mono_ns : 1;
+		else if (now_mono_ns >= n->gone_ns + IDENT_LINGER_NS)
+			network_forget(id, n);
+	}
+	links_expire(id, now_mono_ns);
+}
+
+void ident_ref(struct identity *id, const struct ident_container *c)
+{
+	if (c)
+		((struct container_rec *)(uintptr_t)c)->refs++;
+}
+
+void ident_unref(struct identity *id, const struct ident_container *c)
+{
+	struct container_rec *rec = (struct container_rec *)(uintptr_t)c;
+
+	if (rec && rec->refs)
+		rec->refs--;
+}
