@@ -113,6 +113,7 @@ unit: $(UNIT_T) ## build the unit tests
 # Programs that tests in containers, namespaces and the bench use: one .c, one program.
 -include tests/helpers/flags.mk
 HELPERS  := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/helpers/*.c tools/bench/*.c tools/gen/*.c)))
+HELPER_L_nfq := -lnetfilter_queue -lmnl
 $(B)/tests/helpers/%: tests/helpers/%.c $(call lib,base)
 	$(call say,CC,$@) mkdir -p $(@D)
 	$(Q)$(CC) $(STD) $(WARN) $(OPT) -MMD -MP $< -o $@ $(call lib,base) $(HELPER_L_$*) -lpthread

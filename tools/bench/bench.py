@@ -1,0 +1,433 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Measures what the sensor costs, against nothing attached and against what people use today. See tools/bench.sh.
+
+Every repetition measures all variants one after the other, in alternating order; a ratio is that of two windows of one
+repetition, so what the machine does besides hits both. Printed are the median ratio and its 95 % interval (bootstrap).
+"""
+import json
+import os
+import random
+import signal
+import statistics
+import subprocess
+import sys
+import time
+
+sys.dont_write_bytecode = True
+import lab as L  # noqa: E402  (after the line above, on purpose)
+
+QUICK = os.environ.get("QUICK") == "1"
+REPS = int(os.environ.get("BENCH_REPS", "3" if QUICK else "7"))
+REPS_MAX = REPS if QUICK else max(REPS, int(os.environ.get("BENCH_REPS_MAX", "21")))
+WINDOW_S = float(os.environ.get("BENCH_SECONDS", "0.3" if QUICK else "1"))
+RESOLVED = 0.02
+MEASURES = ["stream", "stream1500", "rr", "conn", "udp", "flows"]
+# (column, measure, key, better, goal of "sensor learning" from issue 2)
+COLUMNS = [
+    ("TCP (GSO)", "stream", "rate", "up", 0.98), ("TCP 1500", "stream1500", "rate", "up", 0.95),
+    ("req/resp", "rr", "rate", "up", 0.97), ("its p50", "rr", "p50_us", "down", None), ("its p99", "rr", "p99_us", "down", 1.10),
+    ("conn/s", "conn", "rate", "up", 0.95), ("CPU/conn", "conn", "cpu_us_per_op", "down", 1.10), ("UDP 64 B", "udp", "rate", "up", 0.95),
+    ("CPU/packet", "udp", "cpu_us_per_op", "down", None), ("1-packet flows", "flows", "rate", "up", 0.75),
+    ("CPU/GB", "stream", "cpu_us_per_op", "down", None),
+]
+next_tuple = 0
+
+
+def note(text):
+    print(f"bench: {text}", file=sys.stderr, flush=True)
+
+
+def load(client, mode, addr, seconds, start=0):
+    return json.loads(client.run(L.LOAD, mode, addr, str(seconds), str(start)))
+
+
+def measure(name, client, server, addr):
+    """One window: {rate, cpu_us_per_op, ...}. Packet rates are of what arrived, not of what was sent."""
+    global next_tuple
+    if name == "stream1500":
+        client.segmentation("off")
+    before = server.received() if name in ("udp", "flows") else 0
+    try:
+        r = load(client, name.removesuffix("1500"), addr, WINDOW_S, next_tuple)
+    finally:
+        if name == "stream1500":
+            client.segmentation("on")
+    ops = r["ops"]
+    if name in ("udp", "flows"):
+        ops = server.received() - before
+    if name == "flows":
+        next_tuple += r["ops"] + 1000
+    if not ops:
+        raise RuntimeError(f"{name}: nothing went through")
+    r.update(rate=ops / r["seconds"], cpu_us_per_op=r["cpu_s"] * 1e6 / ops, sent=r["ops"])
+    return r
+
+
+def accounted(sensor, client, server, addr):
+    """One-packet flows, with what the sensor says about them: share of the packets that it counted or refused by name."""
+    def state():
+        time.sleep(0.7 if QUICK else 1.5)  # core reads the kernel's counters a few times a second
+        c = sensor.status()["counters"]
+        return c["counted_packets"], c["refused_full_packets"] + c["refused_half_open_packets"], c["seen_packets"]
+    before = state()
+    sent = int(json.loads(L.sh("ip", "-n", client.host_ns, "-j", "-s", "link", "show", client.host_dev))[0]["stats64"]["rx"]["packets"])
+    r = measure("flows", client, server, addr)
+    sent = int(json.loads(L.sh("ip", "-n", client.host_ns, "-j", "-s", "link", "show", client.host_dev))[0]["stats64"]["rx"]["packets"]) - sent
+    after = state()
+    counted, refused = after[0] - before[0], after[1] - before[1]
+    r.update(offered=sent, counted=counted, refused=refused, accounted=(counted + refused) / sent)
+    return r
+
+
+def window(variant, client, server, addr):
+    variant.start()
+    try:
+        cpu = variant.cpu_s() if isinstance(variant, L.Sensor) else 0
+        out = {}
+        for m in MEASURES:
+            if m == "flows" and isinstance(variant, L.Sensor):
+                out[m] = accounted(variant, client, server, addr)
+            else:
+                out[m] = measure(m, client, server, addr)
+        if isinstance(variant, L.Sensor):
+            out["sensor_cpu_s"] = variant.cpu_s() - cpu
+        return out
+    finally:
+        variant.stop()
+
+
+def interval(values, seed=1):
+    """Median and half width of its 95 % bootstrap interval."""
+    rng = random.Random(seed)
+    medians = sorted(statistics.median(rng.choices(values, k=len(values))) for _ in range(2000))
+    return statistics.median(values), (medians[1949] - medians[50]) / 2
+
+
+def ratios(runs, variant, measure_name, key):
+    return [r[variant][measure_name][key] / r["none"][measure_name][key] for r in runs
+            if variant in r and r["none"][measure_name][key]]
+
+
+def resolved(runs):
+    return all(interval(ratios(runs, "sensor", m, k))[1] <= RESOLVED for _, m, k, _, goal in COLUMNS if goal)
+
+
+def compare(title, variants, client, server, addr, reps_max=REPS_MAX):
+    """Windows until every goal's ratio is known to +-RESOLVED, at least REPS, at most reps_max repetitions."""
+    load(client, "rr", addr, 0.2)
+    runs = []
+    while len(runs) < REPS or (len(runs) < reps_max and "sensor" in runs[0] and not resolved(runs)):
+        order = variants if len(runs) % 2 == 0 else variants[::-1]
+        # After the first REPS only the two that the goals are about: their windows stand side by side.
+        if len(runs) >= REPS:
+            order = [v for v in order if v.name in ("none", "sensor")]
+        note(f"{title}: repetition {len(runs) + 1}: {', '.join(v.name for v in order)}")
+        runs.append({v.name: window(v, client, server, addr) for v in order})
+    return runs
+
+
+def summary(runs, variants):
+    out = {}
+    for v in variants:
+        row = {}
+        for title, m, key, _, _ in COLUMNS:
+            values = [r[v.name][m][key] for r in runs if v.name in r]
+            row[title] = {"median": statistics.median(values)}
+            if v.name != "none":
+                row[title]["ratio"], row[title]["half_width"] = interval(ratios(runs, v.name, m, key))
+                row[title]["resolved"] = row[title]["half_width"] <= RESOLVED
+        shares = [r[v.name]["flows"]["accounted"] for r in runs if v.name in r and "accounted" in r[v.name]["flows"]]
+        if shares:
+            row["accounted"] = {"median": statistics.median(shares), "min": min(shares)}
+        out[v.name] = row
+    return out
+
+
+def short(x):
+    for unit, div in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if x >= div:
+            return f"{x / div:.2f}{unit}"
+    return f"{x:.2f}" if x < 100 else f"{x:.0f}"
+
+
+def table(title, runs, variants, s):
+    print(f"\n{title}: {len(runs)} repetitions of {WINDOW_S} s windows{' (QUICK)' if QUICK else ''}")
+    head = ["", *(c[0] for c in COLUMNS), "accounted"]
+    rows = [head]
+    for v in variants:
+        row = [v.title]
+        for c in COLUMNS:
+            cell = s[v.name][c[0]]
+            if v.name == "none":
+                row.append(short(cell["median"] * (1e9 if c[0] == "CPU/GB" else 1)) + ("us" if c[2] != "rate" else "/s"))
+            else:
+                row.append(f"{cell['ratio']:.2f}\u00b1{cell['half_width']:.2f}" + ("" if cell["resolved"] else "?"))
+        share = s[v.name].get("accounted")
+        rows.append(row + [f"{share['min'] * 100:.2f} %" if share else "-"])
+    if any(v.name == "sensor" for v in variants):
+        rows.append(["goal, sensor"] + [("" if g is None else (">=" if b == "up" else "<=") + f"{g:.2f}") for _, _, _, b, g in COLUMNS] + [">=99.9 %"])
+    widths = [max(len(r[i]) for r in rows) for i in range(len(head))]
+    for r in rows:
+        print("  " + "  ".join(x.ljust(w) if i == 0 else x.rjust(w) for i, (x, w) in enumerate(zip(r, widths))))
+    print("  ratios to nothing attached (paired windows, median \u00b1 95 % interval); ? : not resolved (wider than \u00b10.02)")
+    if "sensor" in s:
+        verdicts = []
+        for name, _, _, better, goal in COLUMNS:
+            if goal is None:
+                continue
+            c = s["sensor"][name]
+            low, high = c["ratio"] - c["half_width"], c["ratio"] + c["half_width"]
+            met = (low >= goal, high < goal) if better == "up" else (high <= goal, low > goal)
+            c["goal"], c["verdict"] = goal, "met" if met[0] else "missed" if met[1] else "not resolved"
+            verdicts.append(f"{name} {c['verdict']}")
+        print("  goals: " + ", ".join(verdicts))
+
+
+def named_flow_latency(sensor, client, addr, count):
+    """From a connection's first packet to its line, with both names and the protocol, in `pierglass flows -f`."""
+    delays, lost = [], 0
+    p = subprocess.Popen([f"{L.BUILD}/pierglass", "--run", sensor.run, "flows", "-f", "--json"], stdout=subprocess.PIPE, text=True)
+    os.set_blocking(p.stdout.fileno(), False)
+    time.sleep(0.3)
+    try:
+        buffer = ""
+        for _ in range(count):
+            one = subprocess.Popen(L.inside(client.name, L.LOAD, "one", addr, "0.4"), stdout=subprocess.PIPE, text=True, preexec_fn=client.enter)
+            sent = json.loads(one.stdout.readline())
+            found, until = False, time.monotonic() + 2
+            while not found and time.monotonic() < until:
+                buffer += p.stdout.read() or ""
+                arrived = time.monotonic_ns()
+                *lines, buffer = buffer.split("\n")
+                for line in lines:
+                    f = json.loads(line)
+                    if f.get("sport") == sent["sport"] and f["client"]["container"] and f["server"]["container"] and f["app"] == "HTTP":
+                        delays.append((arrived - sent["sent_ns"]) / 1e6)
+                        found = True
+                        break
+                time.sleep(0.001)
+            lost += not found
+            one.communicate()
+    finally:
+        L.end(p)
+    if not delays:
+        return {"not_measured": "no named flow came in `pierglass flows -f`"}
+    delays.sort()
+    return {"count": len(delays), "not_seen": lost, "median_ms": statistics.median(delays),
+            "p95_ms": delays[max(0, len(delays) * 95 // 100 - 1)], "max_ms": delays[-1]}
+
+
+def footprint(sensor, maps_before):
+    mem = [L.memory_of(pid) for pid in sensor.pids()]
+    maps = sum(size for i, size in L.bpf_objects()[1].items() if i not in maps_before)
+    return {"maps_bytes": maps, "rss_bytes": sum(m[0] for m in mem), "pss_bytes": sum(m[1] for m in mem)}
+
+
+def memory(sensor, client, addr, flows):
+    maps_before = set(L.bpf_objects()[1])
+    sensor.start()
+    try:
+        time.sleep(1)
+        empty = footprint(sensor, maps_before)
+        r = load(client, "twoway", addr, 30, flows)
+        time.sleep(2)
+        full, known = footprint(sensor, maps_before), sensor.status()["tables"]["flows"]
+        grown = sum(full[k] - empty[k] for k in ("maps_bytes", "pss_bytes"))
+        return {"flows_made": r["ops"], "flows_known": known, "empty": empty, "full": full, "grown_bytes": grown,
+                "grown_bytes_per_100k": grown * 100000 / max(1, known), "whole_bytes": full["maps_bytes"] + full["pss_bytes"]}
+    finally:
+        sensor.stop()
+
+
+def idle(sensor, containers, seconds):
+    maps_before = set(L.bpf_objects()[1])
+    sensor.start()
+    try:
+        time.sleep(5)
+        cpu, begin = sensor.cpu_s(), time.monotonic()
+        time.sleep(seconds)
+        share = (sensor.cpu_s() - cpu) / (time.monotonic() - begin)
+        return {"containers": containers, "cpu_share_of_one_core": share, "seconds": seconds, **footprint(sensor, maps_before)}
+    finally:
+        sensor.stop()
+
+
+def bridge_lab(lab, extra=0):
+    lab.namespace("e")
+    lab.bridge("e")
+    client = lab.endpoint("client", "e", "br0", "172.31.7.2/16", "fd31::7:2/64", 2)
+    server = lab.endpoint("server", "e", "br0", "172.31.7.3/16", "fd31::7:3/64", 3)
+    others = [lab.endpoint(f"idle{i}", "e", "br0", f"172.31.8.{i + 1}/16", f"fd31::8:{i + 1}/64", 100 + i) for i in range(extra)]
+    for c in others:
+        c.start("sleep", "3600")
+    prepare(client, server)
+    return client, server, others
+
+
+def vxlan_lab(lab):
+    """Two nodes with one overlay, as the engine builds it: bridge, vxlan0 and veths in a namespace of the overlay's own."""
+    sandboxes, ends = [], []
+    for i in (1, 2):
+        lab.namespace(f"n{i}")
+        lab.namespace(f"o{i}")
+        lab.bridge(f"o{i}", mtu=1450)
+    L.sh("ip", "-n", f"{L.PREFIX}-n1", "link", "add", "eth1", "type", "veth", "peer", "name", "eth1", "netns", f"{L.PREFIX}-n2")
+    for i in (1, 2):
+        n, o = f"{L.PREFIX}-n{i}", f"{L.PREFIX}-o{i}"
+        L.sh("ip", "-n", n, "addr", "add", f"192.168.77.{i}/24", "dev", "eth1")
+        L.sh("ip", "-n", n, "link", "set", "eth1", "up")
+        L.sh("ip", "-n", n, "link", "add", "vxlan0", "mtu", "1450", "type", "vxlan", "id", "4097", "dev", "eth1", "dstport", "4789",
+             "local", f"192.168.77.{i}", "remote", f"192.168.77.{3 - i}")
+        L.sh("ip", "-n", n, "link", "set", "vxlan0", "netns", o)
+        L.sh("ip", "-n", o, "link", "set", "vxlan0", "master", "br0", "up")
+        sandboxes.append((f"1-bench{i}bench"[:12], f"o{i}", "bench1bench" + "0" * 53, "benchoverlay"))
+    ends.append(lab.endpoint("oclient", "o1", "br0", "172.31.7.2/16", "fd31::7:2/64", 2, mtu=1450))
+    ends.append(lab.endpoint("oserver", "o2", "br0", "172.31.7.3/16", "fd31::7:3/64", 3, mtu=1450))
+    prepare(*ends)
+    return ends, sandboxes
+
+
+def prepare(client, server):
+    """Server and client processes; routes for destinations that are never answered; ports enough for many connections."""
+    server.start(L.LOAD, "server")
+    client.start("sleep", "3600")
+    c, s = f"{L.PREFIX}-{client.name}", f"{L.PREFIX}-{server.name}"
+    L.sh("ip", "-n", c, "route", "add", "10.99.0.0/16", "via", server.addr4)
+    L.sh("ip", "-n", c, "-6", "route", "add", "fd99::/64", "via", server.addr6)
+    L.sh("ip", "-n", s, "route", "add", "blackhole", "10.99.0.0/16")
+    L.sh("ip", "-n", s, "-6", "route", "add", "blackhole", "fd99::/64")
+    L.sysctl(client.name, "net.ipv4.ip_local_port_range", "10240 65535")
+    L.sysctl(client.name, "net.ipv4.tcp_max_tw_buckets", "64")
+    for name in (client.name, server.name):
+        L.sysctl(name, "net.ipv6.route.max_size", 1 << 20, missing_ok=True)
+    for _ in range(50):
+        try:
+            load(client, "rr", server.addr4, 0.05)
+            load(client, "rr", server.addr6, 0.05)
+            return
+        except RuntimeError:
+            time.sleep(0.1)
+    raise RuntimeError("client and server do not reach each other")
+
+
+def variants_of(lab, sockets, hooks, ns):
+    """What can be measured here; what cannot is said, not left out silently."""
+    out, why = [L.Nothing()], {}
+    sensor = L.Sensor(lab, sockets, hooks)
+    only = os.environ.get("BENCH_VARIANTS", "").split(",") if os.environ.get("BENCH_VARIANTS") else None
+    candidates = [sensor] + ([L.Nfqueue(lab, ns), L.NdpiReader(lab, ns)] if ns else [])
+    for v in candidates:
+        if only and v.name not in only:
+            continue
+        try:
+            v.start()
+            out.append(v)
+        except Exception as e:  # any reason is worth printing, none ends the bench
+            why[v.name] = str(e)
+            note(f"not measured: {v.name}: {e}")
+        finally:
+            v.stop()
+    return out, why, sensor
+
+
+def run():
+    result = {"quick": QUICK, "window_s": WINDOW_S, "cpus": os.cpu_count(), "kernel": os.uname().release,
+              "load_average_at_start": os.getloadavg(), "tables": {}, "not_measured": {}}
+    progs_before = L.bpf_objects()[0]
+    if progs_before:
+        result["foreign_bpf_programs"] = len(progs_before)
+        note(f"{len(progs_before)} eBPF programs of others are loaded: they may cost both sides")
+    lab = L.Lab()
+
+    def stop(signum, frame):
+        raise KeyboardInterrupt
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGHUP, stop)
+    try:
+        client, server, _ = bridge_lab(lab)
+        socket = L.engine_start(lab, "node1", "e", [client, server])
+        variants, why, sensor = variants_of(lab, [socket], 2, "e")
+        result["not_measured"].update(why)
+        has_sensor = any(v.name == "sensor" for v in variants)
+
+        def section(key, title, vs, c, s, addr, **kw):
+            runs = compare(title, vs, c, s, addr, **kw)
+            result["tables"][key] = {"title": title, "summary": summary(runs, vs), "runs": runs}
+            table(title, runs, vs, result["tables"][key]["summary"])
+            sys.stdout.flush()
+        section("bridge_ipv4", "Bridge, IPv4", variants, client, server, server.addr4)
+        if has_sensor:
+            sensor.start()
+            try:
+                result["named_flow"] = named_flow_latency(sensor, client, server.addr4, 5 if QUICK else 50)
+            finally:
+                sensor.stop()
+            result["sensor_start_s"] = statistics.median(sensor.starts)
+            if not QUICK:
+                result["memory"] = memory(sensor, client, server.addr4, 100000)
+        if not QUICK:
+            pair = [v for v in variants if v.name in ("none", "sensor")]
+            section("bridge_ipv6", "Bridge, IPv6", pair, client, server, server.addr6, reps_max=REPS)
+            lab.close()
+            lab = L.Lab()
+            ends, sandboxes = vxlan_lab(lab)
+            sockets = [L.engine_start(lab, f"node{i + 1}", f"n{i + 1}", [ends[i]], [sandboxes[i]]) for i in (0, 1)]
+            variants, why, _ = variants_of(lab, sockets, 4, None)
+            result["not_measured"].update({f"vxlan {k}": v for k, v in why.items()})
+            section("vxlan_ipv4", "VXLAN between two nodes, IPv4", variants, *ends, ends[1].addr4, reps_max=REPS)
+            lab.close()
+            lab = L.Lab()
+            client, server, others = bridge_lab(lab, extra=48)
+            socket = L.engine_start(lab, "node1", "e", [client, server, *others])
+            if has_sensor:
+                result["idle"] = idle(L.Sensor(lab, [socket], 50), 50, 20)
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        lab.close()
+    left = L.bpf_objects()[0] - progs_before
+    result["bpf_programs_left"] = len(left)
+    report(result)
+    path = os.path.join(L.TOP, "build/bench.json")
+    with open(path + ".tmp", "w", encoding="utf-8") as f:
+        json.dump(result, f, indent=1)
+    os.replace(path + ".tmp", path)
+    print(f"written: {os.path.relpath(path)}")
+
+
+def report(r):
+    mib = 1 << 20
+    print()
+    if "named_flow" in r:
+        n = r["named_flow"]
+        print("first packet to named flow in `pierglass flows -f`: " + (
+            f"not measured: {n['not_measured']}" if "not_measured" in n else
+            f"median {n['median_ms']:.0f} ms, p95 {n['p95_ms']:.0f} ms, of {n['count']} ({n['not_seen']} not seen); goal <= 100 ms"))
+    if "memory" in r:
+        m = r["memory"]
+        print(f"100,000 flows: {m['flows_known']} known of {m['flows_made']} made; kernel maps {m['full']['maps_bytes'] / mib:.1f} MiB "
+              f"(+{(m['full']['maps_bytes'] - m['empty']['maps_bytes']) / mib:.1f}), programs {m['full']['pss_bytes'] / mib:.1f} MiB "
+              f"(+{(m['full']['pss_bytes'] - m['empty']['pss_bytes']) / mib:.1f}); grown {m['grown_bytes_per_100k'] / mib:.1f} MiB "
+              f"per 100,000 (goal <= 48), whole sensor {m['whole_bytes'] / mib:.1f} MiB (goal <= 96)")
+    if "idle" in r:
+        i = r["idle"]
+        print(f"idle with {i['containers']} containers: {i['cpu_share_of_one_core'] * 100:.2f} % of one core (goal <= 0.5), programs "
+              f"{i['pss_bytes'] / mib:.1f} MiB, kernel maps {i['maps_bytes'] / mib:.1f} MiB")
+    if "sensor_start_s" in r:
+        print(f"sensor start until both containers are hooked and named: {r['sensor_start_s']:.2f} s")
+    print("time from container start to first named flow: not measured here (needs a real engine: tests/docker measures it)")
+    for k, v in r["not_measured"].items():
+        print(f"not measured: {k}: {v.splitlines()[0]}")
+    if r["bpf_programs_left"]:
+        print(f"WARNING: {r['bpf_programs_left']} eBPF programs appeared and are still loaded")
+
+
+if __name__ == "__main__":
+    try:
+        run()
+    except KeyboardInterrupt:
+        note("interrupted; cleaned up")
+        sys.exit(130)
+    except RuntimeError as e:
+        note(str(e))
+        sys.exit(1)
