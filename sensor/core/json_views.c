@@ -74,7 +74,9 @@ const char *json_addr(const uint8_t addr[16], char buf[JSON_ADDR_LEN])
 
 const char *json_engine(const struct core *c, unsigned i)
 {
-	return i < c->engine_count ? c->engines[i].name : "";
+	if (i >= c->engine_count)
+		return "";
+	return c->engines[i].name[0] ? c->engines[i].name : c->engines[i].socket;
 }
 
 static const char *text(const char *s)

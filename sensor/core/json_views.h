@@ -27,7 +27,7 @@ void json_network(struct jsonl *j, const struct core *c, const struct ident_netw
 void json_listener(struct jsonl *j, const struct core *c, const struct core_listener_view *v);
 /* "loss": {name: count, ...} */
 void json_loss(struct jsonl *j, const struct core *c);
-/* Name of engine number i, "" if there is none. */
+/* Name of engine number i, its socket while the name is not known, "" if there is none. */
 const char *json_engine(const struct core *c, unsigned i);
 
 /* Rates over the last interval, made by the API's clock. */

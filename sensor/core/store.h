@@ -42,7 +42,7 @@ struct store_stats {
 	uint64_t file_bytes;     /* database and WAL */
 	uint64_t written, lost;  /* rows since open */
 	uint64_t retired;        /* rows that retention removed since open */
-	char aside[256];         /* path of a damaged file set aside at open; "" none */
+	char aside[448];         /* path of a damaged file set aside at open; "" none */
 };
 /* s may be NULL (all zero). */
 void store_stats_get(struct store *s, struct store_stats *ret);

@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* libmicrohttpd without threads of its own: its epoll descriptor is one more descriptor of core's loop, and it is run when
+ * that is readable and when the time it asked for has come. Suspended streams wake it through the same descriptor. */
+#include "sensor/core/api.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "sensor/core/api_priv.h"
+
+#define URL_MAX 2048          /* decoded path and arguments together */
+#define HEADERS_MAX 8192
+#define MEMORY_PER_CLIENT 32768 /* MHD: request line, headers, answer's headers, buffer */
+#define RATES_EVERY_MS 5000
+
+/* ---- answers ---------------------------------------------------------------------------------------------------- */
+static enum MHD_Result answer_text(struct MHD_Connection *conn, unsigned status, char *text, size_t len)
+{
+	struct MHD_Response *r = MHD_create_response_from_buffer(len, text, MHD_RESPMEM_MUST_FREE);
+	enum MHD_Result res;
+
+	if (!r) {
+		free(text);
+		return MHD_NO;
+	}
+	MHD_add_response_header(r, "Content-Type", "application/json");
+	MHD_add_response_header(r, "Cache-Control", "no-store");
+	if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
+		MHD_add_response_header(r, "Allow", "GET");
+	if (status >= 400)
+		MHD_add_response_header(r, "Connection", "close");
+	res = MHD_queue_response(conn, status, r);
+	MHD_destroy_response(r);
+	return res;
+}
+
+static enum MHD_Result refuse(struct api *a, struct MHD_Connection *conn, unsigned status, const char *why)
+{
+	struct jsonl j;
+	char *text;
+	size_t len;
+
+	a->stats.refused++;
+	jsonl_init(&j);
+	jsonl_obj(&j, NULL);
+	jsonl_str(&j, "error", why);
+	jsonl_obj_end(&j);
+	jsonl_newline(&j);
+	text = jsonl_take(&j, &len);
+	jsonl_done(&j);
+	return text ? answer_text(conn, status, text, len) : MHD_NO;
+}
+
+
+struct body_owner {
+	struct api *api;
+	char *text;
+	size_t len;
+};
+
+static void body_free(void *cls)
+{
+	struct body_owner *o = cls;
+
+	o->api->body_bytes -= o->len;
+	free(o->text);
+	free(o);
+}
+
+static struct MHD_Response *body_response(struct api *a, struct api_body *b)
+{
+	struct body_owner *o = malloc(sizeof(*o));
+	struct MHD_Response *r;
+	char total[24];
+
+	if (!o || !b->text) {
+		free(o);
+		free(b->text);
+		return NULL;
+	}
+	*o = (struct body_owner){ .api = a, .text = b->text, .len = b->len };
+	r = MHD_create_response_from_buffer_with_free_callback_cls(b->len, b->text, body_free, o);
+	if (!r) {
+		free(b->text);
+		free(o);
+		return NULL;
+	}
+	a->body_bytes += b->len;
+	MHD_add_response_header(r, "Content-Type", b->type);
+	MHD_add_response_header(r, "Cache-Control", "no-store");
+	MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
+	if (b->total != UINT64_MAX) {
+		snprintf(total, sizeof(total), "%llu", (unsigned long long)b->total);
+		MHD_add_response_header(r, "Pierglass-Total", total);
+	}
+	return r;
+}
+
+/* ---- answers made a moment ago ----------------------------------------------------------------------------------- */
+static void cache_drop(struct api_cached *k)
+{
+	if (k->response)
+		MHD_destroy_response(k->response);
+	free(k->what);
+	*k = (struct api_cached){ 0 };
+}
+
+static void cache_age(struct api *a, uint64_t now)
+{
+	for (unsigned i = 0; i < API_CACHE_MAX; i++)
+		if (a->cache[i].response && now - a->cache[i].made_mono_ns > API_CACHE_NS)
+			cache_drop(&a->cache[i]);
+}
+
+static struct MHD_Response *cache_find(struct api *a, const char *what)
+{
+	for (unsigned i = 0; i < API_CACHE_MAX; i++)
+		if (a->cache[i].response && !strcmp(a->cache[i].what, what))
+			return a->cache[i].response;
+	return NULL;
+}
+
+static void wake_in(struct api *a, uint64_t ms);
+
+/* Keeps r (taking it over). The caller may use it until it returns to the loop. */
+static void cache_put(struct api *a, const char *what, struct MHD_Response *r)
+{
+	struct api_cached *oldest = &a->cache[0];
+
+	for (unsigned i = 1; i < API_CACHE_MAX; i++)
+		if (!a->cache[i].response || (oldest->response && a->cache[i].made_mono_ns < oldest->made_mono_ns))
+			oldest = &a->cache[i];
+	cache_drop(oldest);
+	oldest->what = strdup(what);
+	oldest->response = r;
+	oldest->made_mono_ns = clock_mono_ns();
+	if (!oldest->what)
+		oldest->made_mono_ns = 0;
+}
+
+/* ---- requests ----------------------------------------------------------------------------------------------------- */
+struct arguments {
+	struct api_query q;
+	unsigned allowed;
+	size_t bytes;
+	int rc;
+	char err[128];
+};
+
+static enum MHD_Result on_argument(void *cls, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+	struct arguments *x = cls;
+
+	if (!x->rc)
+		x->rc = api_query_add(&x->q, x->allowed, name, value, x->err, sizeof(x->err));
+	return MHD_YES;
+}
+
+static enum MHD_Result on_length(void *cls, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+	*(size_t *)cls += strlen(name) + (value ? strlen(value) : 0) + 4;
+	return MHD_YES;
+}
+
+static bool has_body(struct MHD_Connection *conn)
+{
+	const char *len = MHD_lookup_connection_value(conn, MHD_HEADER_KIND, "Content-Length");
+
+	return (len && strcmp(len, "0")) || MHD_lookup_connection_value(conn, MHD_HEADER_KIND, "Transfer-Encoding");
+}
+
+static enum MHD_Result serve(struct api *a, struct MHD_Connection *conn, enum api_path p, const struct api_query *q)
+{
+	struct MHD_Response *r;
+	struct api_body body;
+	char what[512];
+	enum MHD_Result res;
+
+	if (p == API_FLOWS_STREAM)
+		return a->stats.streams < API_STREAMS_MAX ? api_stream_start(a, conn, q) :
+							    refuse(a, conn, MHD_HTTP_SERVICE_UNAVAILABLE, "too many flow streams");
+	snprintf(what, sizeof(what), "%d %u %d %d %s", p, q->limit, q->format, q->history, q->workload);
+	cache_age(a, clock_mono_ns());
+	r = cache_find(a, what);
+	if (!r) {
+		if (a->body_bytes > API_BODIES_MAX_BYTES)
+			return refuse(a, conn, MHD_HTTP_SERVICE_UNAVAILABLE, "too many large answers are being sent");
+		api_body_make(a, p, q, &body);
+		r = body_response(a, &body);
+		if (!r)
+			return refuse(a, conn, MHD_HTTP_INTERNAL_SERVER_ERROR, "out of memory");
+		cache_put(a, what, r);
+	}
+	res = MHD_queue_response(conn, MHD_HTTP_OK, r);
+	wake_in(a, API_CACHE_NS / NSEC_PER_MSEC + 1);
+	return res;
+}
+
+static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn, const char *url, const char *method, const char *version,
+				  const char *data, size_t *data_len, void **con_cls)
+{
+	struct arguments x = { 0 };
+	struct api *a = cls;
+	size_t headers = 0, url_len = strlen(url);
+	int p;
+
+	a->stats.requests++;
+	if (strcmp(method, "GET"))
+		return refuse(a, conn, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET is understood");
+	if (has_body(conn))
+		return refuse(a, conn, MHD_HTTP_CONTENT_TOO_LARGE, "a request has no body here");
+	MHD_get_connection_values(conn, MHD_HEADER_KIND, on_length, &headers);
+	if (headers > HEADERS_MAX)
+		return refuse(a, conn, MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE, "headers are too long");
+	MHD_get_connection_values(conn, MHD_GET_ARGUMENT_KIND, on_length, &url_len);
+	if (url_len > URL_MAX)
+		return refuse(a, conn, MHD_HTTP_URI_TOO_LONG, "the address is too long");
+	p = api_path_of(url);
+	if (p < 0)
+		return refuse(a, conn, MHD_HTTP_NOT_FOUND, "no such path: see /v1/status, containers, listeners, flows, flows/stream, map, networks, version");
+	x.allowed = api_path_args((enum api_path)p);
+	api_query_init(&x.q);
+	MHD_get_connection_values(conn, MHD_GET_ARGUMENT_KIND, on_argument, &x);
+	if (x.rc)
+		return refuse(a, conn, MHD_HTTP_BAD_REQUEST, x.err);
+	return serve(a, conn, (enum api_path)p, &x.q);
+}
+
+static void on_connection(void *cls, struct MHD_Connection *conn, void **socket_context, enum MHD_ConnectionNotificationCode code)
+{
+	struct api *a = cls;
+
+	if (code == MHD_CONNECTION_NOTIFY_STARTED)
+		a->stats.clients++;
+	else if (a->stats.clients)
+		a->stats.clients--;
+}
+
+/* ---- loop ---------------------------------------------------------------------------------------------------------- */
+static void run(struct api *a);
+
+static void on_readable(uv_poll_t *h, int status, int events)
+{
+	run(h->data);
+}
+
+static void on_wake(uv_timer_t *h)
+{
+	struct api *a = h->data;
+
+	cache_age(a, clock_mono_ns());
+	run(a);
+}
+
+static void wake_in(struct api *a, uint64_t ms)
+{
+	if (!uv_is_active((uv_handle_t *)&a->wake) || uv_timer_get_due_in(&a->wake) > ms)
+		uv_timer_start(&a->wake, on_wake, ms, 0);
+}
+
+static void run(struct api *a)
+{
+	MHD_UNSIGNED_LONG_LONG ms;
+
+	if (a->closing)
+		return;
+	MHD_run(a->daemon);
+	if (MHD_get_timeout(a->daemon, &ms) == MHD_YES)
+		wake_in(a, ms);
+}
+
+static void take_sample(struct api *a, struct api_sample *s)
+{
+	const struct core *c = a->core;
+
+	*s = (struct api_sample){
+		.at_mono_ns = clock_mono_ns(),
+		.flows = c->gauge.opened,
+		.packets = c->counters[PG_CTR_SEEN],
+		.bytes = c->counters[PG_CTR_SEEN_BYTES],
+		.events = c->counters[PG_CTR_EVENTS],
+		.samples = c->counters[PG_CTR_SAMPLES],
+	};
+}
+
+static double per_second(uint64_t now, uint64_t before, double s)
+{
+	return now > before ? (double)(now - before) / s : 0; /* counters that began anew: no negative rate */
+}
+
+static void on_clock(uv_timer_t *h)
+{
+	struct api *a = h->data;
+	struct api_sample now;
+	double s;
+
+	take_sample(a, &now);
+	s = (double)(now.at_mono_ns - a->sample.at_mono_ns) / (double)NSEC_PER_SEC;
+	if (s > 0)
+		a->rates = (struct json_rates){
+			.interval_s = s,
+			.flows = per_second(now.flows, a->sample.flows, s),
+			.packets = per_second(now.packets, a->sample.packets, s),
+			.bytes = per_second(now.bytes, a->sample.bytes, s),
+			.events = per_second(now.events, a->sample.events, s),
+			.samples = per_second(now.samples, a->sample.samples, s),
+		};
+	a->sample = now;
+	api_streams_beat(a);
+}
+
+static void on_closed(uv_handle_t *h)
+{
+	struct api *a = h->data;
+
+	if (!--a->handles)
+		free(a);
+}
+
+static int start_daemon(struct api *a, int fd)
+{
+	const union MHD_DaemonInfo *info;
+
+	a->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, a,
+				     MHD_OPTION_LISTEN_SOCKET, (MHD_socket)fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)API_CLIENTS_MAX,
+				     MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)API_IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+				     (size_t)MEMORY_PER_CLIENT, MHD_OPTION_NOTIFY_CONNECTION, on_connection, a, MHD_OPTION_END);
+	if (!a->daemon)
+		return -EIO;
+	info = MHD_get_daemon_info(a->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+	return info ? info->epoll_fd : -EIO;
+}
+
+int api_open(struct core *c, void *uv_loop, int listen_fd, struct api **ret)
+{
+	_cleanup_close_ int fd = listen_fd; /* MHD keeps a copy: who closes it on its failures is not said */
+	struct api *a = calloc(1, sizeof(*a));
+	int copy, epoll_fd;
+
+	if (!a)
+		return -ENOMEM;
+	a->core = c;
+	a->subscription = -1;
+	copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	epoll_fd = copy < 0 ? -errno : start_daemon(a, copy);
+	if (epoll_fd < 0) {
+		if (a->daemon)
+			MHD_stop_daemon(a->daemon);
+		free(a);
+		return epoll_fd;
+	}
+	if (uv_poll_init(uv_loop, &a->poll, epoll_fd)) {
+		MHD_stop_daemon(a->daemon);
+		free(a);
+		return -EIO;
+	}
+	uv_timer_init(uv_loop, &a->wake);
+	uv_timer_init(uv_loop, &a->clock);
+	a->poll.data = a->wake.data = a->clock.data = a;
+	a->handles = 3;
+	uv_poll_start(&a->poll, UV_READABLE, on_readable);
+	take_sample(a, &a->sample);
+	uv_timer_start(&a->clock, on_clock, RATES_EVERY_MS, RATES_EVERY_MS);
+	*ret = a;
+	return 0;
+}
+
+void api_close(struct api *a)
+{
+	if (!a || a->closing)
+		return;
+	a->closing = true;
+	uv_poll_stop(&a->poll);
+	uv_timer_stop(&a->wake);
+	uv_timer_stop(&a->clock);
+	api_streams_end(a);
+	for (unsigned i = 0; i < API_CACHE_MAX; i++)
+		cache_drop(&a->cache[i]);
+	MHD_stop_daemon(a->daemon);
+	uv_close((uv_handle_t *)&a->poll, on_closed);
+	uv_close((uv_handle_t *)&a->wake, on_closed);
+	uv_close((uv_handle_t *)&a->clock, on_closed);
+}
+
+void api_stats_get(const struct api *a, struct api_stats *ret)
+{
+	*ret = a ? a->stats : (struct api_stats){ 0 };
+}

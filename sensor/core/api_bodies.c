@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/version.h"
+#include "sensor/core/api_priv.h"
+#include "sensor/core/export_map.h"
+#include "sensor/core/store.h"
+
+static const struct {
+	const char *path;
+	unsigned args; /* enum api_arg */
+} paths[API_PATH_MAX] = {
+	[API_STATUS] = { "/v1/status", 0 },
+	[API_CONTAINERS] = { "/v1/containers", 0 },
+	[API_LISTENERS] = { "/v1/listeners", 0 },
+	[API_FLOWS] = { "/v1/flows", API_ARG_LIMIT | API_ARG_WORKLOAD | API_ARG_HISTORY },
+	[API_FLOWS_STREAM] = { "/v1/flows/stream", API_ARG_WORKLOAD },
+	[API_MAP] = { "/v1/map", API_ARG_FORMAT | API_ARG_WORKLOAD },
+	[API_NETWORKS] = { "/v1/networks", 0 },
+	[API_VERSION] = { "/v1/version", 0 },
+};
+
+int api_path_of(const char *path)
+{
+	for (int i = 0; i < API_PATH_MAX; i++)
+		if (!strcmp(paths[i].path, path))
+			return i;
+	return -1;
+}
+
+unsigned api_path_args(enum api_path p)
+{
+	return paths[p].args;
+}
+
+struct list {
+	struct jsonl j;
+	const struct core *core;
+	const struct api_query *query;
+	uint64_t total, shown;
+	/* flows: live ones with their time, to show the youngest when there are more than the limit */
+	uint64_t *times;
+	size_t time_count, time_cap;
+	uint64_t from_ns;
+};
+
+static void add_container(const struct ident_container *k, void *arg)
+{
+	struct list *l = arg;
+
+	json_container(&l->j, l->core, k);
+	l->total++;
+}
+
+static void add_network(const struct ident_network *n, void *arg)
+{
+	struct list *l = arg;
+
+	json_network(&l->j, l->core, n);
+	l->total++;
+}
+
+static void add_listener(const struct core_listener_view *v, void *arg)
+{
+	struct list *l = arg;
+
+	json_listener(&l->j, l->core, v);
+	l->total++;
+}
+
+static bool end_is(const struct core_end_view *e, const char *workload)
+{
+	return !strcmp(e->id, workload) || (e->container && !strcmp(e->container->workload, workload));
+}
+
+static bool flow_wanted(const struct core_flow_view *v, const struct api_query *q)
+{
+	return !q->workload[0] || end_is(&v->client, q->workload) || end_is(&v->server, q->workload);
+}
+
+static void note_flow(const struct core_flow_view *v, void *arg)
+{
+	struct list *l = arg;
+
+	if (!flow_wanted(v, l->query))
+		return;
+	l->total++;
+	if (l->time_count == l->time_cap) {
+		size_t cap = l->time_cap ? l->time_cap * 2 : 1024;
+		uint64_t *p = reallocarray(l->times, cap, sizeof(*p));
+
+		if (!p)
+			return; /* the limit then cuts without order */
+		l->times = p;
+		l->time_cap = cap;
+	}
+	l->times[l->time_count++] = v->last_seen_ns;
+}
+
+static void add_flow(const struct core_flow_view *v, void *arg)
+{
+	struct list *l = arg;
+
+	if (l->shown >= l->query->limit || v->last_seen_ns < l->from_ns || !flow_wanted(v, l->query))
+		return;
+	json_flow(&l->j, v, l->core->node, NULL, NULL, NULL);
+	l->shown++;
+}
+
+static void add_stored_flow(const struct core_flow_view *v, const char *client_container, const char *server_container, void *arg)
+{
+	struct list *l = arg;
+
+	json_flow(&l->j, v, l->core->node, NULL, client_container, server_container);
+	l->shown++;
+	l->total++;
+}
+
+static int latest_first(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x > y ? -1 : x < y;
+}
+
+static void list_flows(struct api *a, struct list *l)
+{
+	struct core *c = a->core;
+
+	if (flow_table_count(c->flows) > l->query->limit) {
+		core_each_flow(c, note_flow, l);
+		if (l->time_count)
+			qsort(l->times, l->time_count, sizeof(l->times[0]), latest_first);
+		if (l->time_count > l->query->limit)
+			l->from_ns = l->times[l->query->limit - 1];
+		free(l->times);
+		core_each_flow(c, add_flow, l);
+	} else {
+		core_each_flow(c, add_flow, l);
+		l->total = l->shown;
+	}
+	if (l->query->history && l->shown < l->query->limit) {
+		struct store_query q = {
+			.workload = l->query->workload[0] ? l->query->workload : NULL,
+			.limit = l->query->limit - (unsigned)l->shown,
+		};
+
+		store_each_flow(c->store, &q, add_stored_flow, l);
+	}
+}
+
+static void list_make(struct api *a, enum api_path p, const struct api_query *q, struct api_body *ret)
+{
+	struct list l = { .core = a->core, .query = q };
+
+	jsonl_init(&l.j);
+	jsonl_arr(&l.j, NULL);
+	if (p == API_CONTAINERS)
+		ident_each_container(a->core->ident, add_container, &l);
+	else if (p == API_NETWORKS)
+		ident_each_network(a->core->ident, add_network, &l);
+	else if (p == API_LISTENERS)
+		core_each_listener(a->core, add_listener, &l);
+	else
+		list_flows(a, &l);
+	jsonl_arr_end(&l.j);
+	jsonl_newline(&l.j);
+	ret->text = jsonl_take(&l.j, &ret->len);
+	ret->total = l.total;
+	jsonl_done(&l.j);
+}
+
+static void status_make(struct api *a, struct api_body *ret)
+{
+	struct store_stats s;
+	struct jsonl j;
+
+	store_stats_get(a->core->store, &s);
+	jsonl_init(&j);
+	json_status(&j, a->core, &a->rates, &a->stats, &s, store_warning(a->core->store));
+	jsonl_newline(&j);
+	ret->text = jsonl_take(&j, &ret->len);
+	jsonl_done(&j);
+}
+
+static void version_make(struct api *a, struct api_body *ret)
+{
+	struct jsonl j;
+
+	jsonl_init(&j);
+	jsonl_obj(&j, NULL);
+	jsonl_str(&j, "version", PIERGLASS_VERSION);
+	jsonl_u64(&j, "api", PIERGLASS_API_VERSION);
+	jsonl_str(&j, "node", a->core->node);
+	jsonl_str(&j, "engine", a->core->engine_count ? json_engine(a->core, 0) : "");
+	jsonl_obj_end(&j);
+	jsonl_newline(&j);
+	ret->text = jsonl_take(&j, &ret->len);
+	jsonl_done(&j);
+}
+
+void api_body_make(struct api *a, enum api_path p, const struct api_query *q, struct api_body *ret)
+{
+	*ret = (struct api_body){ .type = "application/json", .total = UINT64_MAX };
+	switch (p) {
+	case API_STATUS:
+		core_refresh(a->core);
+		status_make(a, ret);
+		break;
+	case API_FLOWS:
+	case API_LISTENERS:
+		core_refresh(a->core);
+		list_make(a, p, q, ret);
+		break;
+	case API_CONTAINERS:
+	case API_NETWORKS:
+		list_make(a, p, q, ret);
+		break;
+	case API_MAP:
+		core_refresh(a->core);
+		ret->type = map_content_type(q->format);
+		ret->text = map_export(a->core, q->workload, q->format, &ret->len);
+		break;
+	case API_VERSION:
+		version_make(a, ret);
+		break;
+	case API_FLOWS_STREAM:
+	case API_PATH_MAX:
+		break;
+	}
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the API's files share. api.c: the daemon in the loop, requests, limits. api_bodies.c: what a path answers.
+ * api_stream.c: the flow stream. */
+#ifndef PG_SENSOR_CORE_API_PRIV_H
+#define PG_SENSOR_CORE_API_PRIV_H
+
+#include <microhttpd.h>
+#include <uv.h>
+
+#include "base/jsonl.h"
+#include "sensor/core/api.h"
+#include "sensor/core/api_query.h"
+#include "sensor/core/json_views.h"
+
+#define API_BODIES_MAX_BYTES (64U << 20) /* answers being sent, together */
+#define API_CACHE_MAX 8
+#define API_CACHE_NS (50 * 1000000ULL)
+
+struct api_stream;
+
+struct api_cached {
+	char *what; /* path and arguments */
+	struct MHD_Response *response;
+	uint64_t made_mono_ns;
+};
+
+struct api_sample { /* for rates */
+	uint64_t at_mono_ns, flows, packets, bytes, events, samples;
+};
+
+struct api {
+	struct core *core;
+	struct MHD_Daemon *daemon;
+	uv_poll_t poll;
+	uv_timer_t wake, clock;
+	unsigned handles; /* uv handles still open */
+	bool closing;
+	struct api_stats stats;
+	size_t body_bytes;
+	struct api_cached cache[API_CACHE_MAX];
+	struct json_rates rates;
+	struct api_sample sample;
+	struct api_stream *streams;
+	int subscription; /* of core's flows while there are streams; -1 */
+};
+
+/* An answer's text. */
+struct api_body {
+	char *text;         /* NULL: no memory */
+	size_t len;
+	const char *type;
+	uint64_t total;     /* rows there are (listings); shown in a header when not UINT64_MAX */
+};
+/* Makes the answer to a known path. -ENOENT: no such path. */
+enum api_path { API_STATUS, API_CONTAINERS, API_LISTENERS, API_FLOWS, API_FLOWS_STREAM, API_MAP, API_NETWORKS, API_VERSION, API_PATH_MAX };
+/* -1: no such path. */
+int api_path_of(const char *path);
+unsigned api_path_args(enum api_path p);
+void api_body_make(struct api *a, enum api_path p, const struct api_query *q, struct api_body *ret);
+
+/* Answers with the stream; the connection is held by it from then on. */
+enum MHD_Result api_stream_start(struct api *a, struct MHD_Connection *conn, const struct api_query *q);
+/* Wakes all streams so that they end. */
+void api_streams_end(struct api *a);
+/* Sends a comment to each idle stream: shows clients that went away. */
+void api_streams_beat(struct api *a);
+
+#endif

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The part behind "?" of a request, argument by argument. Pure. */
+#ifndef PG_SENSOR_CORE_API_QUERY_H
+#define PG_SENSOR_CORE_API_QUERY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define API_FLOWS_DEFAULT 10000
+#define API_FLOWS_MAX 100000
+
+enum map_format { MAP_JSON, MAP_DOT, MAP_GRAPHML, MAP_MERMAID, MAP_NODE_GRAPH, MAP_HTML, MAP_FORMAT_MAX };
+const char *map_format_name(enum map_format f);
+
+/* Which arguments a path takes. */
+enum api_arg { API_ARG_LIMIT = 1 << 0, API_ARG_WORKLOAD = 1 << 1, API_ARG_FORMAT = 1 << 2, API_ARG_HISTORY = 1 << 3 };
+
+struct api_query {
+	unsigned limit;
+	char workload[384]; /* "" all */
+	enum map_format format;
+	bool history;       /* flows that ended, from the store, too */
+};
+
+void api_query_init(struct api_query *q);
+/* Takes one decoded argument. 0; -EINVAL: unknown here or a bad value, err says which. value may be NULL. */
+int api_query_add(struct api_query *q, unsigned allowed, const char *name, const char *value, char *err, size_t err_len);
+
+#endif

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The map as GraphML (yEd, Gephi, networkx), Mermaid (Markdown) and for Grafana's node graph panel. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sensor/core/export_text.h"
+#include "sensor/core/json_views.h"
+
+static size_t index_of(const struct map_view *m, const struct topo_node *n)
+{
+	size_t lo = 0, hi = m->node_count;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+		int d = strcmp(m->nodes[mid]->id, n->id);
+
+		if (!d)
+			return mid;
+		if (d < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return 0;
+}
+
+static void xml_text(struct text_out *t, const char *key, const char *value)
+{
+	text_f(t, "<data key=\"%s\">", key);
+	text_name(t, TEXT_XML, value ? value : "");
+	text_raw(t, "</data>");
+}
+
+char *export_graphml(struct core *c, const struct map_view *m, size_t *ret_len)
+{
+	static const struct {
+		const char *id, *on, *type;
+	} keys[] = {
+		{ "name", "node", "string" }, { "kind", "node", "string" }, { "workload", "node", "string" },
+		{ "engine", "node", "string" }, { "host_node", "node", "string" }, { "l4", "edge", "string" },
+		{ "port", "edge", "int" }, { "app", "edge", "string" }, { "app_confidence", "edge", "string" },
+		{ "label", "edge", "string" }, { "bytes_to_server", "edge", "long" }, { "bytes_to_client", "edge", "long" },
+		{ "flows", "edge", "long" },
+	};
+	struct text_out t = { 0 };
+	char l4[JSON_L4_LEN];
+
+	text_raw(&t, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<graphml xmlns=\"http://graphml.graphdrawing.org/xmlns\">\n");
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+		text_f(&t, "<key id=\"%s\" for=\"%s\" attr.name=\"%s\" attr.type=\"%s\"/>\n", keys[i].id, keys[i].on, keys[i].id,
+		       keys[i].type);
+	text_raw(&t, "<graph id=\"pierglass\" edgedefault=\"directed\">\n");
+	for (size_t i = 0; i < m->node_count; i++) {
+		const struct topo_node *n = m->nodes[i];
+
+		text_f(&t, "<node id=\"n%zu\">", i);
+		xml_text(&t, "name", n->id);
+		xml_text(&t, "kind", topo_kind_name(n->kind));
+		xml_text(&t, "workload", n->workload);
+		xml_text(&t, "engine", n->engine);
+		xml_text(&t, "host_node", n->node);
+		text_raw(&t, "</node>\n");
+	}
+	for (size_t i = 0; i < m->edge_count; i++) {
+		const struct topo_edge *e = m->edges[i];
+
+		text_f(&t, "<edge id=\"e%zu\" source=\"n%zu\" target=\"n%zu\">", i, index_of(m, e->client), index_of(m, e->server));
+		xml_text(&t, "l4", json_l4_name(e->l4, l4));
+		text_f(&t, "<data key=\"port\">%u</data>", e->port);
+		xml_text(&t, "app", e->app[0] ? e->app : "Unknown");
+		xml_text(&t, "app_confidence", json_confidence_name(e->app_confidence));
+		text_raw(&t, "<data key=\"label\">");
+		text_edge_label(&t, TEXT_XML, e);
+		text_f(&t, "</data><data key=\"bytes_to_server\">%" PRIu64 "</data><data key=\"bytes_to_client\">%" PRIu64 "</data>"
+			   "<data key=\"flows\">%" PRIu64 "</data></edge>\n",
+		       e->bytes_to_server, e->bytes_to_client, e->flows);
+	}
+	text_raw(&t, "</graph>\n</graphml>\n");
+	return text_take(&t, ret_len);
+}
+
+char *export_mermaid(struct core *c, const struct map_view *m, size_t *ret_len)
+{
+	static const char *const shapes[TOPO_KIND_MAX][2] = {
+		[TOPO_WORKLOAD] = { "[\"", "\"]" }, [TOPO_CONTAINER] = { "[\"", "\"]" }, [TOPO_EXTERNAL] = { "([\"", "\"])" },
+		[TOPO_HOST] = { "[[\"", "\"]]" },   [TOPO_GATEWAY] = { "{{\"", "\"}}" },
+	};
+	struct text_out t = { 0 };
+
+	text_raw(&t, "flowchart LR\n");
+	for (size_t i = 0; i < m->node_count; i++) {
+		const char *const *s = shapes[m->nodes[i]->kind < TOPO_KIND_MAX ? m->nodes[i]->kind : TOPO_EXTERNAL];
+
+		text_f(&t, "    n%zu%s", i, s[0]);
+		text_name(&t, TEXT_MERMAID, m->nodes[i]->id);
+		text_f(&t, "%s\n", s[1]);
+	}
+	for (size_t i = 0; i < m->edge_count; i++) {
+		text_f(&t, "    n%zu -->|\"", index_of(m, m->edges[i]->client));
+		text_edge_label(&t, TEXT_MERMAID, m->edges[i]);
+		text_f(&t, "\"| n%zu\n", index_of(m, m->edges[i]->server));
+	}
+	return text_take(&t, ret_len);
+}
+
+/* Field names are Grafana's: id, title, subtitle, mainstat, secondarystat; for edges source and target. */
+void export_node_graph(struct core *c, const struct map_view *m, struct jsonl *j)
+{
+	char id[24], l4[JSON_L4_LEN];
+
+	jsonl_obj(j, NULL);
+	jsonl_arr(j, "nodes");
+	for (size_t i = 0; i < m->node_count; i++) {
+		const struct topo_node *n = m->nodes[i];
+
+		jsonl_obj(j, NULL);
+		jsonl_str(j, "id", n->id);
+		jsonl_str(j, "title", n->id);
+		jsonl_str(j, "subtitle", topo_kind_name(n->kind));
+		jsonl_u64(j, "mainstat", n->container_count + n->container_more);
+		jsonl_str(j, "secondarystat", n->engine ? n->engine : "");
+		jsonl_obj_end(j);
+	}
+	jsonl_arr_end(j);
+	jsonl_arr(j, "edges");
+	for (size_t i = 0; i < m->edge_count; i++) {
+		const struct topo_edge *e = m->edges[i];
+		struct text_out t = { 0 };
+		_cleanup_free_ char *label = NULL;
+		size_t len;
+
+		snprintf(id, sizeof(id), "e%zu", i);
+		text_edge_label(&t, TEXT_PLAIN, e);
+		label = text_take(&t, &len);
+		jsonl_obj(j, NULL);
+		jsonl_str(j, "id", id);
+		jsonl_str(j, "source", e->client->id);
+		jsonl_str(j, "target", e->server->id);
+		jsonl_str(j, "mainstat", label ? label : json_l4_name(e->l4, l4));
+		jsonl_u64(j, "secondarystat", e->bytes_to_server + e->bytes_to_client);
+		jsonl_obj_end(j);
+	}
+	jsonl_arr_end(j);
+	jsonl_obj_end(j);
+	jsonl_newline(j);
+}

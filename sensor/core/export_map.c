@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "sensor/core/export_map.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "sensor/core/json_views.h"
+
+struct collector {
+	struct map_view *m;
+	const char *only;
+	size_t node_cap, edge_cap;
+	bool failed;
+};
+
+static bool node_is(const struct topo_node *n, const char *only)
+{
+	return !strcmp(n->id, only) || (n->workload && !strcmp(n->workload, only));
+}
+
+static void collect_edge(const struct topo_edge *e, void *arg)
+{
+	struct collector *c = arg;
+	struct map_view *m = c->m;
+
+	if (c->failed || (c->only[0] && !node_is(e->client, c->only) && !node_is(e->server, c->only)))
+		return;
+	if (m->edge_count == c->edge_cap) {
+		size_t cap = c->edge_cap ? c->edge_cap * 2 : 256;
+		const struct topo_edge **p = reallocarray(m->edges, cap, sizeof(const struct topo_edge *));
+
+		if (!p) {
+			c->failed = true;
+			return;
+		}
+		m->edges = p;
+		c->edge_cap = cap;
+	}
+	m->edges[m->edge_count++] = e;
+}
+
+static void collect_one_node(const struct topo_node *n, struct collector *c)
+{
+	struct map_view *m = c->m;
+
+	if (c->failed)
+		return;
+	if (m->node_count == c->node_cap) {
+		size_t cap = c->node_cap ? c->node_cap * 2 : 256;
+		const struct topo_node **p = reallocarray(m->nodes, cap, sizeof(const struct topo_node *));
+
+		if (!p) {
+			c->failed = true;
+			return;
+		}
+		m->nodes = p;
+		c->node_cap = cap;
+	}
+	m->nodes[m->node_count++] = n;
+}
+
+static void collect_node(const struct topo_node *n, void *arg)
+{
+	struct collector *c = arg;
+
+	if (!c->only[0] || node_is(n, c->only))
+		collect_one_node(n, c);
+}
+
+static int by_id(const void *a, const void *b)
+{
+	return strcmp((*(const struct topo_node *const *)a)->id, (*(const struct topo_node *const *)b)->id);
+}
+
+static int by_ends(const void *a, const void *b)
+{
+	const struct topo_edge *x = *(const struct topo_edge *const *)a, *y = *(const struct topo_edge *const *)b;
+	int d = strcmp(x->client->id, y->client->id);
+
+	if (!d)
+		d = strcmp(x->server->id, y->server->id);
+	if (!d)
+		d = (int)x->l4 - (int)y->l4;
+	return d ? d : (int)x->port - (int)y->port;
+}
+
+int map_view_make(struct core *core, const char *only, struct map_view *ret)
+{
+	struct map_view m = { 0 };
+	struct collector c = { .m = &m, .only = only };
+
+	topo_each_edge(core->topo, collect_edge, &c);
+	topo_each_node(core->topo, collect_node, &c);
+	for (size_t i = 0; only[0] && i < m.edge_count; i++) { /* the neighbours of the one asked for */
+		if (!node_is(m.edges[i]->client, only))
+			collect_one_node(m.edges[i]->client, &c);
+		if (!node_is(m.edges[i]->server, only))
+			collect_one_node(m.edges[i]->server, &c);
+	}
+	if (c.failed) {
+		map_view_done(&m);
+		return -ENOMEM;
+	}
+	if (m.edge_count)
+		qsort(m.edges, m.edge_count, sizeof(m.edges[0]), by_ends);
+	if (m.node_count) {
+		size_t n = 1;
+
+		qsort(m.nodes, m.node_count, sizeof(m.nodes[0]), by_id);
+		for (size_t i = 1; i < m.node_count; i++)
+			if (m.nodes[i] != m.nodes[i - 1])
+				m.nodes[n++] = m.nodes[i];
+		m.node_count = n;
+	}
+	*ret = m;
+	return 0;
+}
+
+void map_view_done(struct map_view *m)
+{
+	free(m->nodes);
+	free(m->edges);
+	*m = (struct map_view){ 0 };
+}
+
+static void strings(struct jsonl *j, const char *key, char *const *s, unsigned n)
+{
+	jsonl_arr(j, key);
+	for (unsigned i = 0; i < n; i++)
+		jsonl_str(j, NULL, s[i]);
+	jsonl_arr_end(j);
+}
+
+static const char *text(const char *s)
+{
+	return s ? s : "";
+}
+
+static void node_json(struct jsonl *j, const struct topo_node *n)
+{
+	jsonl_obj(j, NULL);
+	jsonl_str(j, "id", n->id);
+	jsonl_str(j, "kind", topo_kind_name(n->kind));
+	jsonl_str(j, "workload", text(n->workload));
+	strings(j, "containers", n->containers, n->container_count);
+	jsonl_u64(j, "containers_more", n->container_more);
+	strings(j, "networks", n->networks, n->network_count);
+	jsonl_u64(j, "networks_more", n->network_more);
+	jsonl_str(j, "address", text(n->address));
+	jsonl_str(j, "engine", text(n->engine));
+	jsonl_str(j, "node", text(n->node));
+	jsonl_obj_end(j);
+}
+
+static void edge_json(struct jsonl *j, const struct topo_edge *e)
+{
+	/* An edge belongs to the engine that saw it: a workload's, before that of an outside party (which has none). */
+	const struct topo_node *home = e->client->kind <= TOPO_CONTAINER ? e->client : e->server;
+	char l4[JSON_L4_LEN];
+
+	jsonl_obj(j, NULL);
+	jsonl_str(j, "client", e->client->id);
+	jsonl_str(j, "server", e->server->id);
+	jsonl_str(j, "l4", json_l4_name(e->l4, l4));
+	jsonl_u64(j, "port", e->port);
+	jsonl_str(j, "app", e->app[0] ? e->app : "Unknown");
+	jsonl_str(j, "app_confidence", json_confidence_name(e->app_confidence));
+	jsonl_u64(j, "bytes_to_server", e->bytes_to_server);
+	jsonl_u64(j, "bytes_to_client", e->bytes_to_client);
+	jsonl_u64(j, "packets_to_server", e->packets_to_server);
+	jsonl_u64(j, "packets_to_client", e->packets_to_client);
+	jsonl_u64(j, "flows", e->flows);
+	jsonl_time(j, "first_seen", e->first_seen_ns);
+	jsonl_time(j, "last_seen", e->last_seen_ns);
+	strings(j, "client_exes", e->client_exes, e->client_exe_count);
+	strings(j, "server_exes", e->server_exes, e->server_exe_count);
+	jsonl_str(j, "host", e->host);
+	jsonl_str(j, "source", "none");
+	jsonl_str(j, "verdict", "none");
+	jsonl_str(j, "engine", text(home->engine));
+	jsonl_str(j, "node", text(home->node));
+	jsonl_obj_end(j);
+}
+
+void export_json(struct core *c, const struct map_view *m, struct jsonl *j)
+{
+	jsonl_obj(j, NULL);
+	jsonl_str(j, "node", c->node);
+	jsonl_str(j, "engine", c->engine_count == 1 ? json_engine(c, 0) : "");
+	jsonl_time(j, "time", clock_wall_ns());
+	jsonl_arr(j, "nodes");
+	for (size_t i = 0; i < m->node_count; i++)
+		node_json(j, m->nodes[i]);
+	jsonl_arr_end(j);
+	jsonl_arr(j, "edges");
+	for (size_t i = 0; i < m->edge_count; i++)
+		edge_json(j, m->edges[i]);
+	jsonl_arr_end(j);
+	json_loss(j, c);
+	jsonl_obj_end(j);
+	jsonl_newline(j);
+}
+
+const char *map_content_type(enum map_format f)
+{
+	switch (f) {
+	case MAP_JSON:
+	case MAP_NODE_GRAPH:
+		return "application/json";
+	case MAP_DOT:
+		return "text/vnd.graphviz; charset=utf-8";
+	case MAP_GRAPHML:
+		return "application/graphml+xml";
+	case MAP_MERMAID:
+		return "text/plain; charset=utf-8";
+	case MAP_HTML:
+		return "text/html; charset=utf-8";
+	case MAP_FORMAT_MAX:
+		break;
+	}
+	return "application/octet-stream";
+}
+
+char *map_export(struct core *c, const char *only, enum map_format f, size_t *ret_len)
+{
+	struct map_view m;
+	struct jsonl j;
+	char *out = NULL;
+
+	if (map_view_make(c, only, &m))
+		return NULL;
+	jsonl_init(&j);
+	switch (f) {
+	case MAP_JSON:
+		export_json(c, &m, &j);
+		out = jsonl_take(&j, ret_len);
+		break;
+	case MAP_NODE_GRAPH:
+		export_node_graph(c, &m, &j);
+		out = jsonl_take(&j, ret_len);
+		break;
+	case MAP_DOT:
+		out = export_dot(c, &m, ret_len);
+		break;
+	case MAP_GRAPHML:
+		out = export_graphml(c, &m, ret_len);
+		break;
+	case MAP_MERMAID:
+		out = export_mermaid(c, &m, ret_len);
+		break;
+	case MAP_HTML:
+		out = export_html(c, &m, ret_len);
+		break;
+	case MAP_FORMAT_MAX:
+		break;
+	}
+	jsonl_done(&j);
+	map_view_done(&m);
+	return out;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The map in the formats that others read. Nodes and edges come sorted: the same map gives the same text. Names are
+ * escaped as the format demands, bytes that are no UTF-8 and control characters are replaced. Core's loop only. */
+#ifndef PG_SENSOR_CORE_EXPORT_MAP_H
+#define PG_SENSOR_CORE_EXPORT_MAP_H
+
+#include "base/jsonl.h"
+#include "sensor/core/api_query.h"
+#include "sensor/core/core.h"
+
+/* The sorted map. Pointers into the topology: valid until core returns to its loop. */
+struct map_view {
+	const struct topo_node **nodes;
+	const struct topo_edge **edges;
+	size_t node_count, edge_count;
+};
+/* Only nodes and edges at workload or node id `only` if it is not "". 0 or -ENOMEM. */
+int map_view_make(struct core *c, const char *only, struct map_view *ret);
+void map_view_done(struct map_view *m);
+
+/* Each returns text of *ret_len bytes that the caller frees; NULL: no memory. */
+char *map_export(struct core *c, const char *only, enum map_format f, size_t *ret_len);
+const char *map_content_type(enum map_format f);
+
+/* For the formats' own files. */
+void export_json(struct core *c, const struct map_view *m, struct jsonl *j);
+char *export_dot(struct core *c, const struct map_view *m, size_t *ret_len);
+char *export_graphml(struct core *c, const struct map_view *m, size_t *ret_len);
+char *export_mermaid(struct core *c, const struct map_view *m, size_t *ret_len);
+void export_node_graph(struct core *c, const struct map_view *m, struct jsonl *j);
+char *export_html(struct core *c, const struct map_view *m, size_t *ret_len);
+
+#endif

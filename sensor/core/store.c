@@ -1,0 +1,600 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "sensor/core/store.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "sensor/core/store_priv.h"
+
+#define LIST_SEPARATOR '\x1f' /* between names in one column: in no file or container name that anyone means well */
+#define LIST_LEN 8192
+#define FLOWS_PER_TX 20000 /* an open transaction is held at most so long between ticks */
+#define RETIRE_EVERY_NS (10 * NSEC_PER_SEC)
+#define RETIRE_ROWS 2000
+#define RETIRE_BUDGET_NS (20 * NSEC_PER_MSEC)
+
+int store_open(const char *state_dir, const struct config *config, struct store **ret)
+{
+	struct store *s = calloc(1, sizeof(*s));
+	int rc;
+
+	if (!s)
+		return -ENOMEM;
+	snprintf(s->path, sizeof(s->path), "%s/pierglass.db", state_dir);
+	s->history_days = config->history_days;
+	s->max_bytes = config->store_max_bytes;
+	rc = store_db_open(s);
+	if (rc) {
+		free(s);
+		return rc;
+	}
+	*ret = s;
+	return 0;
+}
+
+const char *store_warning(const struct store *s)
+{
+	return s && s->warning[0] ? s->warning : NULL;
+}
+
+void store_close(struct store *s)
+{
+	if (!s)
+		return;
+	if (s->db)
+		store_db_commit(s);
+	store_db_close(s);
+	free(s);
+}
+
+/* ---- in ------------------------------------------------------------------------------------------------------ */
+static void bind_text(sqlite3_stmt *st, int *i, const char *text)
+{
+	/* SQLITE_TRANSIENT: the row stays bound until the next one */
+	sqlite3_bind_text(st, (*i)++, text ? text : "", -1, SQLITE_TRANSIENT);
+}
+
+static void bind_int(sqlite3_stmt *st, int *i, uint64_t v)
+{
+	sqlite3_bind_int64(st, (*i)++, v > INT64_MAX ? INT64_MAX : (int64_t)v);
+}
+
+static void bind_list(sqlite3_stmt *st, int *i, char *const *names, unsigned n)
+{
+	char buf[LIST_LEN];
+	size_t len = 0;
+
+	for (unsigned k = 0; k < n; k++) {
+		size_t l = names[k] ? strlen(names[k]) : 0;
+
+		if (!l || len + l + 1 >= sizeof(buf))
+			continue;
+		if (len)
+			buf[len++] = LIST_SEPARATOR;
+		memcpy(buf + len, names[k], l);
+		len += l;
+	}
+	sqlite3_bind_text(st, (*i)++, buf, (int)len, SQLITE_TRANSIENT);
+}
+
+static void bind_end(sqlite3_stmt *st, int *i, const struct core_end_view *e)
+{
+	bind_text(st, i, e->id);
+	bind_int(st, i, e->kind);
+	bind_text(st, i, e->container ? e->container->name : "");
+	bind_text(st, i, e->addr);
+	bind_int(st, i, e->port);
+	bind_text(st, i, e->exe);
+	bind_int(st, i, e->pid);
+	bind_int(st, i, e->attribution);
+	bind_text(st, i, e->network);
+}
+
+static void flow_lost(struct store *s)
+{
+	s->lost_unsaid++;
+	s->stats.lost++;
+}
+
+void store_flow_ended(struct store *s, const struct core_flow_view *v)
+{
+	sqlite3_stmt *st;
+	int i = 1;
+
+	if (!s || !s->history_days)
+		return;
+	if (store_db_begin(s)) {
+		flow_lost(s);
+		return;
+	}
+	st = s->stmts[STMT_FLOW_PUT];
+	bind_int(st, &i, v->l4);
+	bind_end(st, &i, &v->client);
+	bind_end(st, &i, &v->server);
+	bind_text(st, &i, v->app);
+	bind_int(st, &i, v->app_confidence);
+	bind_text(st, &i, v->host);
+	bind_text(st, &i, v->info);
+	bind_int(st, &i, v->bytes_to_server);
+	bind_int(st, &i, v->bytes_to_client);
+	bind_int(st, &i, v->packets_to_server);
+	bind_int(st, &i, v->packets_to_client);
+	bind_int(st, &i, v->first_seen_ns);
+	bind_int(st, &i, v->last_seen_ns);
+	bind_int(st, &i, v->vni);
+	bind_int(st, &i, v->published_port);
+	bind_int(st, &i, (v->client.spoofed ? 1U : 0U) | (v->server.spoofed ? 2U : 0U));
+	bind_text(st, &i, v->engine);
+	s->pending++; /* before: a failure counts it with the rest of its transaction */
+	if (store_db_run(s, STMT_FLOW_PUT, "flow"))
+		return;
+	s->stats.flows++;
+	if (s->pending >= FLOWS_PER_TX)
+		store_db_commit(s);
+}
+
+struct edge_list {
+	const struct topo_edge **edges;
+	size_t count, cap;
+	uint64_t after; /* only those changed since */
+	bool failed;
+};
+
+static void edge_collect(const struct topo_edge *e, void *arg)
+{
+	struct edge_list *l = arg;
+
+	if (e->generation <= l->after || l->failed)
+		return;
+	if (l->count == l->cap) {
+		size_t cap = l->cap ? l->cap * 2 : 256;
+		const struct topo_edge **p = reallocarray(l->edges, cap, sizeof(const struct topo_edge *));
+
+		if (!p) {
+			l->failed = true;
+			return;
+		}
+		l->edges = p;
+		l->cap = cap;
+	}
+	l->edges[l->count++] = e;
+}
+
+static int node_put(struct store *s, const struct topo_node *n)
+{
+	sqlite3_stmt *st = s->stmts[STMT_NODE_PUT];
+	int i = 1;
+
+	bind_text(st, &i, n->id);
+	bind_int(st, &i, n->kind);
+	bind_text(st, &i, n->workload);
+	bind_text(st, &i, n->engine);
+	bind_text(st, &i, n->node);
+	bind_text(st, &i, n->address);
+	bind_list(st, &i, n->containers, n->container_count);
+	bind_list(st, &i, n->networks, n->network_count);
+	return store_db_run(s, STMT_NODE_PUT, "node");
+}
+
+static int edge_put(struct store *s, const struct topo_edge *e)
+{
+	sqlite3_stmt *st = s->stmts[STMT_EDGE_PUT];
+	int i = 1;
+
+	bind_text(st, &i, e->client->id);
+	bind_text(st, &i, e->server->id);
+	bind_int(st, &i, e->l4);
+	bind_int(st, &i, e->port);
+	bind_text(st, &i, e->app);
+	bind_int(st, &i, e->app_confidence);
+	bind_int(st, &i, e->bytes_to_server);
+	bind_int(st, &i, e->bytes_to_client);
+	bind_int(st, &i, e->packets_to_server);
+	bind_int(st, &i, e->packets_to_client);
+	bind_int(st, &i, e->flows);
+	bind_int(st, &i, e->first_seen_ns);
+	bind_int(st, &i, e->last_seen_ns);
+	bind_list(st, &i, e->client_exes, e->client_exe_count);
+	bind_list(st, &i, e->server_exes, e->server_exe_count);
+	bind_text(st, &i, e->host);
+	return store_db_run(s, STMT_EDGE_PUT, "edge");
+}
+
+static int by_pointer(const void *a, const void *b)
+{
+	const char *x = *(const char *const *)a, *y = *(const char *const *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static int put_nodes_of(struct store *s, const struct edge_list *l)
+{
+	_cleanup_free_ const struct topo_node **nodes = reallocarray(NULL, l->count * 2, sizeof(const struct topo_node *));
+	int rc = 0;
+
+	if (!nodes)
+		return -ENOMEM;
+	for (size_t i = 0; i < l->count; i++) {
+		nodes[2 * i] = l->edges[i]->client;
+		nodes[2 * i + 1] = l->edges[i]->server;
+	}
+	qsort(nodes, l->count * 2, sizeof(nodes[0]), by_pointer);
+	for (size_t i = 0; !rc && i < l->count * 2; i++)
+		if (!i || nodes[i] != nodes[i - 1])
+			rc = node_put(s, nodes[i]);
+	return rc;
+}
+
+static int edge_key_cmp(const struct topo_edge *e, const char *client, const char *server, unsigned l4, unsigned port)
+{
+	int d = strcmp(e->client->id, client);
+
+	if (!d)
+		d = strcmp(e->server->id, server);
+	if (!d)
+		d = (int)e->l4 - (int)l4;
+	return d ? d : (int)e->port - (int)port;
+}
+
+static int by_key(const void *a, const void *b)
+{
+	const struct topo_edge *y = *(const struct topo_edge *const *)b;
+
+	return edge_key_cmp(*(const struct topo_edge *const *)a, y->client->id, y->server->id, y->l4, y->port);
+}
+
+static const char *column(sqlite3_stmt *st, int i)
+{
+	const char *t = (const char *)sqlite3_column_text(st, i);
+
+	return t ? t : "";
+}
+
+static bool has_edge(const struct edge_list *l, sqlite3_stmt *row)
+{
+	size_t lo = 0, hi = l->count;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+		int d = edge_key_cmp(l->edges[mid], column(row, 0), column(row, 1), (unsigned)sqlite3_column_int(row, 2),
+				     (unsigned)sqlite3_column_int(row, 3));
+
+		if (!d)
+			return true;
+		if (d < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return false;
+}
+
+/* Edges that the topology took back (names that turned out wrong) or forgot must not come back at the next start. */
+static int drop_gone_edges(struct store *s, struct core *c)
+{
+	struct edge_list all = { 0 };
+	sqlite3_stmt *row = s->stmts[STMT_EDGE_EACH], *del = s->stmts[STMT_EDGE_DEL];
+	int rc = 0, step;
+
+	topo_each_edge(c->topo, edge_collect, &all);
+	if (all.failed) {
+		free(all.edges);
+		return -ENOMEM;
+	}
+	if (all.count)
+		qsort(all.edges, all.count, sizeof(all.edges[0]), by_key);
+	while (!rc && (step = sqlite3_step(row)) == SQLITE_ROW) {
+		if (has_edge(&all, row))
+			continue;
+		for (int i = 0; i < 4; i++)
+			sqlite3_bind_value(del, i + 1, sqlite3_column_value(row, i));
+		rc = store_db_run(s, STMT_EDGE_DEL, "delete edge");
+	}
+	free(all.edges);
+	sqlite3_reset(s->stmts[STMT_EDGE_EACH]); /* not row: after damage it is another one, or none */
+	if (!rc)
+		rc = store_db_run(s, STMT_NODE_GC, "delete nodes");
+	return rc;
+}
+
+static void count_edge(const struct topo_edge *e, void *arg)
+{
+	(*(uint64_t *)arg)++;
+}
+
+static int put_changed_edges(struct store *s, struct core *c)
+{
+	uint64_t generation = topo_generation(c->topo), in_memory = 0, rows;
+	struct edge_list l = { .after = s->saved_generation };
+	int rc;
+
+	if (generation == s->saved_generation)
+		return 0;
+	topo_each_edge(c->topo, edge_collect, &l);
+	rc = l.failed ? -ENOMEM : store_db_begin(s);
+	if (!rc && l.count)
+		rc = put_nodes_of(s, &l);
+	for (size_t i = 0; !rc && i < l.count; i++)
+		rc = edge_put(s, l.edges[i]);
+	free(l.edges);
+	if (rc)
+		return rc;
+	topo_each_edge(c->topo, count_edge, &in_memory);
+	rows = (uint64_t)store_db_number(s, "SELECT count(*) FROM edges");
+	if (rows > in_memory && !s->restore_was_partial) {
+		rc = drop_gone_edges(s, c);
+		rows = in_memory;
+	}
+	if (!rc)
+		rc = store_db_commit(s);
+	if (rc)
+		return rc;
+	s->saved_generation = generation;
+	s->stats.edges = rows;
+	s->stats.written += l.count;
+	return 0;
+}
+
+/* ---- retention --------------------------------------------------------------------------------------------------- */
+static void retire(struct store *s)
+{
+	uint64_t now = clock_mono_ns(), until = now + RETIRE_BUDGET_NS;
+	uint64_t keep_ns = (uint64_t)s->history_days * 86400 * NSEC_PER_SEC, wall = clock_wall_ns();
+	int changed = 0, rc = 0;
+
+	if (s->retired_at_ns && now - s->retired_at_ns < RETIRE_EVERY_NS)
+		return;
+	do {
+		bool full = store_db_used_bytes(s) > s->max_bytes;
+		enum store_stmt which = full ? STMT_FLOW_RETIRE_SPACE : STMT_FLOW_RETIRE_AGE;
+		sqlite3_stmt *st = s->stmts[which];
+		int i = 1;
+
+		if (!full)
+			bind_int(st, &i, wall > keep_ns ? wall - keep_ns : 0);
+		bind_int(st, &i, RETIRE_ROWS);
+		rc = store_db_run(s, which, "retention");
+		if (rc)
+			return;
+		s->stats.open = true;
+		changed = sqlite3_changes(s->db);
+		s->stats.retired += (uint64_t)changed;
+		s->stats.flows -= (uint64_t)changed < s->stats.flows ? (uint64_t)changed : s->stats.flows;
+	} while (changed == RETIRE_ROWS && clock_mono_ns() < until);
+	sqlite3_exec(s->db, "PRAGMA incremental_vacuum(512)", NULL, NULL, NULL);
+	/* A full step means there is more to do: go on at the next tick. */
+	s->retired_at_ns = changed == RETIRE_ROWS ? 0 : now;
+}
+
+int store_tick(struct store *s, struct core *c)
+{
+	int rc = 0;
+
+	if (!s)
+		return 0;
+	if (!s->db)
+		rc = store_db_open(s);
+	if (!rc)
+		rc = put_changed_edges(s, c);
+	if (!rc)
+		rc = store_db_commit(s);
+	if (!rc && s->db)
+		retire(s);
+	if (s->lost_unsaid) {
+		core_lost(c, LOSS_STORE, s->lost_unsaid);
+		s->lost_unsaid = 0;
+	}
+	return rc;
+}
+
+void store_expire_edges(struct store *s, uint64_t before_wall_ns)
+{
+	if (!s || store_db_begin(s))
+		return;
+	sqlite3_bind_int64(s->stmts[STMT_EDGE_EXPIRE], 1, (int64_t)before_wall_ns);
+	store_db_run(s, STMT_EDGE_EXPIRE, "expire edges");
+}
+
+/* ---- out --------------------------------------------------------------------------------------------------------- */
+struct names {
+	char buf[LIST_LEN];
+	const char *at[TOPO_NAMES_MAX];
+	unsigned count;
+};
+
+static void names_split(struct names *n, const char *list)
+{
+	char *p = n->buf, *end;
+
+	n->count = 0;
+	snprintf(n->buf, sizeof(n->buf), "%s", list);
+	for (; *p && n->count < TOPO_NAMES_MAX; p = end) {
+		end = strchrnul(p, LIST_SEPARATOR);
+		if (*end)
+			*end++ = '\0';
+		n->at[n->count++] = p;
+	}
+}
+
+static const char *name_at(const struct names *n, unsigned i)
+{
+	return i < n->count ? n->at[i] : NULL;
+}
+
+static uint64_t column_u64(sqlite3_stmt *st, int i)
+{
+	int64_t v = sqlite3_column_int64(st, i);
+
+	return v < 0 ? 0 : (uint64_t)v;
+}
+
+static void read_desc(sqlite3_stmt *row, int i, const char *id, struct topo_node_desc *d)
+{
+	uint64_t kind = column_u64(row, i);
+
+	*d = (struct topo_node_desc){
+		.id = id,
+		.kind = kind < TOPO_KIND_MAX ? (enum topo_kind)kind : TOPO_EXTERNAL,
+		.workload = column(row, i + 1),
+		.engine = column(row, i + 2),
+		.node = column(row, i + 3),
+		.address = column(row, i + 4),
+	};
+}
+
+static void restore_delta(sqlite3_stmt *row, struct topo_delta *d)
+{
+	*d = (struct topo_delta){
+		.l4 = (uint8_t)sqlite3_column_int(row, 2),
+		.port = (uint16_t)sqlite3_column_int(row, 3),
+		.app = column(row, 4),
+		.app_confidence = (uint8_t)sqlite3_column_int(row, 5),
+		.bytes_to_server = column_u64(row, 6),
+		.bytes_to_client = column_u64(row, 7),
+		.packets_to_server = column_u64(row, 8),
+		.packets_to_client = column_u64(row, 9),
+		.new_flows = column_u64(row, 10),
+		.first_seen_ns = column_u64(row, 11),
+		.last_seen_ns = column_u64(row, 12),
+		.host = column(row, 15),
+	};
+	if (!d->app[0])
+		d->app = NULL;
+	if (!d->host[0])
+		d->host = NULL;
+	read_desc(row, 16, column(row, 0), &d->client);
+	read_desc(row, 23, column(row, 1), &d->server);
+}
+
+/* One row; further names of its lists go in as further restores that add nothing else. */
+static int restore_row(struct topology *t, sqlite3_stmt *row)
+{
+	static _Thread_local struct names lists[6]; /* 50 KiB: too much for the stack of a sandboxed program */
+	static const int columns[6] = { 21, 22, 28, 29, 13, 14 };
+	struct topo_delta d;
+	unsigned rounds = 1;
+	int rc = 0;
+
+	for (unsigned i = 0; i < 6; i++) {
+		names_split(&lists[i], column(row, columns[i]));
+		if (lists[i].count > rounds)
+			rounds = lists[i].count;
+	}
+	restore_delta(row, &d);
+	for (unsigned r = 0; !rc && r < rounds; r++) {
+		d.client.container = name_at(&lists[0], r);
+		d.client.network = name_at(&lists[1], r);
+		d.server.container = name_at(&lists[2], r);
+		d.server.network = name_at(&lists[3], r);
+		d.client_exe = name_at(&lists[4], r);
+		d.server_exe = name_at(&lists[5], r);
+		rc = topo_restore(t, &d);
+		d.bytes_to_server = d.bytes_to_client = d.packets_to_server = d.packets_to_client = d.new_flows = 0;
+	}
+	return rc;
+}
+
+int store_load(struct store *s, struct core *c)
+{
+	sqlite3_stmt *row;
+	int n = 0, step;
+
+	if (!s || !s->db)
+		return 0;
+	row = s->stmts[STMT_EDGE_EACH];
+	while ((step = sqlite3_step(row)) == SQLITE_ROW) {
+		if (restore_row(c->topo, row))
+			s->restore_was_partial = true;
+		else
+			n++;
+	}
+	sqlite3_reset(row);
+	if (step != SQLITE_DONE)
+		return store_db_failed(s, step, "load");
+	s->saved_generation = topo_generation(c->topo);
+	return n;
+}
+
+static void read_end(sqlite3_stmt *row, int i, struct core_end_view *e)
+{
+	uint64_t kind = column_u64(row, i + 1), attribution = column_u64(row, i + 7);
+
+	snprintf(e->id, sizeof(e->id), "%s", column(row, i));
+	e->kind = kind < TOPO_KIND_MAX ? (enum topo_kind)kind : TOPO_EXTERNAL;
+	snprintf(e->addr, sizeof(e->addr), "%s", column(row, i + 3));
+	e->port = (uint16_t)sqlite3_column_int(row, i + 4);
+	e->exe = column(row, i + 5);
+	e->pid = (uint32_t)column_u64(row, i + 6);
+	e->attribution = attribution < ATTR_MAX ? (enum core_attribution)attribution : ATTR_UNKNOWN;
+	e->network = column(row, i + 8);
+}
+
+static void read_flow(sqlite3_stmt *row, struct core_flow_view *v)
+{
+	*v = (struct core_flow_view){
+		.id = column_u64(row, 0),
+		.l4 = (uint8_t)sqlite3_column_int(row, 1),
+		.app = column(row, 20),
+		.app_confidence = (uint8_t)sqlite3_column_int(row, 21),
+		.host = column(row, 22),
+		.info = column(row, 23),
+		.bytes_to_server = column_u64(row, 24),
+		.bytes_to_client = column_u64(row, 25),
+		.packets_to_server = column_u64(row, 26),
+		.packets_to_client = column_u64(row, 27),
+		.first_seen_ns = column_u64(row, 28),
+		.last_seen_ns = column_u64(row, 29),
+		.state = "closed",
+		.vni = (uint32_t)column_u64(row, 30),
+		.published_port = (uint16_t)sqlite3_column_int(row, 31),
+		.engine = column(row, 33),
+	};
+	read_end(row, 2, &v->client);
+	read_end(row, 11, &v->server);
+	v->client.spoofed = sqlite3_column_int(row, 32) & 1;
+	v->server.spoofed = sqlite3_column_int(row, 32) & 2;
+}
+
+int store_each_flow(struct store *s, const struct store_query *q, void (*cb)(const struct core_flow_view *v,
+		    const char *client_container, const char *server_container, void *arg), void *arg)
+{
+	struct core_flow_view v;
+	sqlite3_stmt *row;
+	int n = 0, step;
+
+	if (!s || !s->db)
+		return 0;
+	row = s->stmts[STMT_FLOW_EACH];
+	sqlite3_bind_int64(row, 1, (int64_t)q->since_wall_ns);
+	if (q->workload)
+		sqlite3_bind_text(row, 2, q->workload, -1, SQLITE_TRANSIENT);
+	else
+		sqlite3_bind_null(row, 2);
+	sqlite3_bind_int64(row, 3, q->limit);
+	while ((step = sqlite3_step(row)) == SQLITE_ROW) {
+		read_flow(row, &v);
+		cb(&v, column(row, 4), column(row, 13), arg);
+		n++;
+	}
+	sqlite3_reset(row);
+	return step == SQLITE_DONE ? n : store_db_failed(s, step, "history");
+}
+
+void store_stats_get(struct store *s, struct store_stats *ret)
+{
+	struct stat st;
+	char wal[384];
+
+	*ret = (struct store_stats){ 0 };
+	if (!s)
+		return;
+	*ret = s->stats;
+	snprintf(wal, sizeof(wal), "%s-wal", s->path);
+	ret->file_bytes = stat(s->path, &st) ? 0 : (uint64_t)st.st_size;
+	ret->file_bytes += stat(wal, &st) ? 0 : (uint64_t)st.st_size;
+}
