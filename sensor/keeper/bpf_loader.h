@@ -22,6 +22,7 @@ struct bpf_loader_options {
 	uint32_t flows_max;     /* entries of the flow table; 0: 262144. Rounded up to a power of two */
 	uint32_t half_open_max; /* one-way flows at most; 0: flows_max / 2 */
 	uint16_t vxlan_port;    /* host byte order; 0: 4789 */
+	bool no_tcx;            /* use clsact filters even where TCX exists (tests) */
 };
 
 /* Opens the programs, adopts or makes the maps. -EPERM: not allowed (not root), -ENOTSUP: this kernel has no BTF or no BPF,

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* TC at the host end of a container's veth. Loaded once per network namespace (its number is read-only data).
+ *
+ * A packet is counted once: when it comes out of the container (ingress here). What goes to the container (egress here) was
+ * counted before if it came in by another container's veth, or out of a bridge, or was sent by a host-network container.
+ * Else it is from this node or from outside, and is counted here.
+ *
+ * Frames that a bridge floods go out of every port: group frames make no flow at a receiver, and a unicast frame for a MAC
+ * that this interface's container has never used is somebody else's. Both are in PG_CTR_ELSEWHERE. */
+#include "sensor/bpf/flow.bpf.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+#define TC_NEXT (-1) /* TC_ACT_UNSPEC, TCX_NEXT: others may have their say */
+#define CGROUP_LEVELS_MAX 10
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct if_mac_key);
+	__type(value, u8);
+} if_macs SEC(".maps");
+
+static __noinline int if_mac_learn(struct __sk_buff *skb)
+{
+	struct if_mac_key k = { .ifindex = skb->ifindex, .ns = ns };
+	u8 yes = 1;
+
+	if (bpf_skb_load_bytes(skb, 6, k.mac, 6))
+		return 0;
+	if (bpf_map_lookup_elem(&if_macs, &k))
+		return 0;
+	bpf_map_update_elem(&if_macs, &k, &yes, BPF_ANY);
+	__builtin_memset(k.mac, 0, 6);
+	bpf_map_update_elem(&if_macs, &k, &yes, BPF_ANY);
+	return 0;
+}
+
+/* Whether this frame goes out here only because the bridge sent it everywhere. */
+static __noinline int frame_is_flooded(struct __sk_buff *skb)
+{
+	struct if_mac_key k = { .ifindex = skb->ifindex, .ns = ns };
+
+	if (bpf_skb_load_bytes(skb, 0, k.mac, 6))
+		return 0;
+	if (k.mac[0] & 1)
+		return 1;
+	if (bpf_map_lookup_elem(&if_macs, &k))
+		return 0;
+	__builtin_memset(k.mac, 0, 6);
+	return bpf_map_lookup_elem(&if_macs, &k) ? 1 : 0;
+}
+
+static __always_inline u32 tag_bytes(struct __sk_buff *skb)
+{
+	return skb->vlan_present ? VLAN_TAG_LEN : 0;
+}
+
+SEC("tc")
+int container_ingress(struct __sk_buff *skb)
+{
+	struct pg_if_key ik = { .ifindex = skb->ifindex, .ns = ns };
+	struct pg_if_stats *st = bpf_map_lookup_elem(&if_stats, &ik);
+	struct packet p;
+	int r;
+
+	r = packet_parse_l2(&p, skb, tag_bytes(skb), ns);
+	if (st) {
+		st->in_skbs++;
+		st->in_raw_bytes += skb->len;
+		st->in_packets += p.segs;
+		st->in_bytes += p.bytes;
+	}
+	if (r != PARSE_OK) {
+		if_mac_learn(skb);
+		count_no_flow(&p, r);
+		return TC_NEXT;
+	}
+	count_seen(&p);
+	{
+		struct place at = { .send_if = skb->ifindex };
+		struct pg_flow *f = flow_of_sender(&p, &at);
+
+		if (!f) {
+			if_mac_learn(skb);
+			f = flow_make(&p, &at);
+		}
+		if (f)
+			flow_count(skb, &p, f);
+	}
+	return TC_NEXT;
+}
+
+/* Sent by a host-network container, whose cgroup hook has counted it: by its flow, else (refused) by its cgroup. */
+static __noinline int sent_by_hostnet(struct __sk_buff *skb)
+{
+	for (int level = 1; level <= CGROUP_LEVELS_MAX; level++) {
+		u64 id = bpf_skb_ancestor_cgroup_id(skb, level);
+
+		if (!id)
+			break;
+		if (bpf_map_lookup_elem(&hostnet, &id))
+			return 1;
+	}
+	return 0;
+}
+
+static __always_inline bool came_by_counted(u32 ifindex)
+{
+	struct pg_if_key k = { .ifindex = ifindex, .ns = ns };
+	struct pg_if *i = bpf_map_lookup_elem(&interfaces, &k);
+
+	return i && (i->role == PG_IF_CONTAINER || i->role == PG_IF_BRIDGE);
+}
+
+/* Whether the packet is for this receiver to count. *ret_flow: its entry, NULL: none yet. */
+static __always_inline bool received_is_ours(struct __sk_buff *skb, struct packet *p, u32 via_if, struct pg_flow **ret_flow)
+{
+	struct pg_flow *f = bpf_map_lookup_elem(&flows, &p->key);
+	u32 dir = p->dir & 1;
+
+	if (f && !via_if && f->end_if[dir] >= PG_PSEUDO_IFINDEX_MIN)
+		return false;
+	if (!f) {
+		if (frame_is_flooded(skb) || (!via_if && sent_by_hostnet(skb)))
+			return false;
+	} else if (!flow_end_is(f, !dir, skb->ifindex)) {
+		if (frame_is_flooded(skb))
+			return false;
+		p->key.claimant_if = skb->ifindex;
+		f = bpf_map_lookup_elem(&flows, &p->key);
+	}
+	*ret_flow = f;
+	return true;
+}
+
+SEC("tc")
+int container_egress(struct __sk_buff *skb)
+{
+	struct pg_if_key ik = { .ifindex = skb->ifindex, .ns = ns };
+	struct pg_if_stats *st = bpf_map_lookup_elem(&if_stats, &ik);
+	u32 via_if = skb->ingress_ifindex;
+	struct pg_flow *f = NULL;
+	struct packet p;
+	int r = PARSE_OK;
+	bool elsewhere;
+
+	elsewhere = via_if && came_by_counted(via_if);
+	if (elsewhere && skb->gso_segs <= 1 && !skb->gso_size) { /* the common case needs no look inside */
+		p.segs = 1;
+		p.bytes = skb->len + tag_bytes(skb);
+	} else {
+		r = packet_parse_l2(&p, skb, tag_bytes(skb), ns);
+	}
+	if (st) {
+		st->out_skbs++;
+		st->out_raw_bytes += skb->len;
+		st->out_packets += p.segs;
+		st->out_bytes += p.bytes;
+	}
+	if (elsewhere) {
+		count_add(PG_CTR_ELSEWHERE, p.segs);
+		return TC_NEXT;
+	}
+	if (r != PARSE_OK) {
+		count_no_flow(&p, r);
+		return TC_NEXT;
+	}
+	if (!received_is_ours(skb, &p, via_if, &f)) {
+		count_add(PG_CTR_ELSEWHERE, p.segs);
+		return TC_NEXT;
+	}
+	account_received(skb, &p, f, skb->ifindex, via_if);
+	return TC_NEXT;
+}

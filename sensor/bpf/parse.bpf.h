@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* From a packet to its flow key. Every byte is read with bpf_skb_load_bytes(), which is right for non-linear skbs and
+ * checks its bounds. RFC 791, 8200, 9293, 768, 792, 4443, 9260; IEEE 802.1Q. */
+#ifndef PG_BPF_PARSE_BPF_H
+#define PG_BPF_PARSE_BPF_H
+
+#include "sensor/bpf/common.bpf.h"
+
+#define IPV6_EXT_MAX 8
+
+enum parse_result { PARSE_OK, PARSE_NOT_IP, PARSE_MALFORMED };
+
+struct packet {
+	struct flow_key key __attribute__((aligned(8)));
+	u32 dir;         /* direction of the key */
+	u32 payload_off; /* from the start of the skb's data */
+	u32 payload_len; /* by the IP header */
+	u32 seq;         /* TCP, host byte order */
+	u32 segs;        /* packets on the wire */
+	u64 bytes;       /* L2 bytes on the wire */
+	u8 tcp_flags;
+	bool is_fragment;
+	bool group_dst;  /* multicast or broadcast address in the IP header */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct fragment_key);
+	__type(value, struct fragment_ports);
+} fragments SEC(".maps");
+
+/* What the layers of one packet say on the way to a struct packet. */
+struct parse_state {
+	u64 src[2], dst[2]; /* network byte order, IPv4-mapped */
+	u32 l4_off, end;    /* end: first byte after the IP packet */
+	u32 frag_id;
+	u16 sport, dport;
+	u8 proto;
+	bool frag_first, frag_later;
+};
+
+struct ipv4_wire {
+	u8 ver_ihl, tos;
+	__be16 tot_len, id, frag_off;
+	u8 ttl, proto;
+	__be16 check;
+	__be32 src, dst;
+};
+
+struct ipv6_wire {
+	__be32 ver_flow;
+	__be16 payload_len;
+	u8 next, hops;
+	u64 src[2], dst[2];
+};
+
+static __always_inline int parse_ipv4(struct __sk_buff *skb, u32 off, struct parse_state *s)
+{
+	struct ipv4_wire ip;
+	u32 ihl, tot;
+	u16 frag;
+
+	if (bpf_skb_load_bytes(skb, off, &ip, sizeof(ip)))
+		return PARSE_MALFORMED;
+	ihl = (ip.ver_ihl & 0xf) * 4;
+	tot = bpf_ntohs(ip.tot_len);
+	if (!tot && skb->gso_size) /* BIG TCP */
+		tot = skb->len - off;
+	if (ip.ver_ihl >> 4 != 4 || ihl < sizeof(ip) || tot < ihl || off + tot > skb->len)
+		return PARSE_MALFORMED;
+	s->src[0] = s->dst[0] = 0;
+	s->src[1] = (u64)ip.src << 32 | bpf_htonl(0xffff);
+	s->dst[1] = (u64)ip.dst << 32 | bpf_htonl(0xffff);
+	s->proto = ip.proto;
+	s->l4_off = off + ihl;
+	s->end = off + tot;
+	frag = bpf_ntohs(ip.frag_off);
+	s->frag_later = frag & 0x1fff;
+	s->frag_first = !s->frag_later && (frag & 0x2000);
+	s->frag_id = ip.id;
+	return PARSE_OK;
+}
+
+/* Walks the extension headers; what is left of a chain longer than IPV6_EXT_MAX is taken as the transport protocol. */
+static __always_inline int parse_ipv6_ext(struct __sk_buff *skb, u32 off, u8 next, struct parse_state *s)
+{
+	u8 ext[8];
+
+	for (int i = 0; i < IPV6_EXT_MAX; i++) {
+		u32 len;
+
+		if (next != 0 && next != 43 && next != 44 && next != 51 && next != 60 && next != 135)
+			break;
+		if (off + sizeof(ext) > s->end || bpf_skb_load_bytes(skb, off, ext, sizeof(ext)))
+			return PARSE_MALFORMED;
+		len = 8;
+		if (next == 44) {
+			u32 frag = (u32)ext[2] << 8 | ext[3];
+
+			__builtin_memcpy(&s->frag_id, ext + 4, 4);
+			s->frag_later = frag & 0xfff8;
+			s->frag_first = !s->frag_later && (frag & 1);
+		} else if (next == 51) {
+			len = (ext[1] + 2) * 4;
+		} else {
+			len = (ext[1] + 1) * 8;
+		}
+		next = ext[0];
+		off += len;
+		if (off > s->end)
+			return PARSE_MALFORMED;
+		if (s->frag_later)
+			break;
+	}
+	s->proto = next;
+	s->l4_off = off;
+	return PARSE_OK;
+}
+
+static __always_inline int parse_ipv6(struct __sk_buff *skb, u32 off, struct parse_state *s)
+{
+	struct ipv6_wire ip;
+	u32 len;
+
+	if (bpf_skb_load_bytes(skb, off, &ip, sizeof(ip)))
+		return PARSE_MALFORMED;
+	if ((bpf_ntohl(ip.ver_flow) >> 28) != 6)
+		return PARSE_MALFORMED;
+	len = bpf_ntohs(ip.payload_len);
+	if (!len && skb->gso_size) /* BIG TCP, RFC 2675 */
+		len = skb->len - off - sizeof(ip);
+	if (off + sizeof(ip) + len > skb->len)
+		return PARSE_MALFORMED;
+	s->src[0] = ip.src[0];
+	s->src[1] = ip.src[1];
+	s->dst[0] = ip.dst[0];
+	s->dst[1] = ip.dst[1];
+	s->end = off + sizeof(ip) + len;
+	return parse_ipv6_ext(skb, off + sizeof(ip), ip.next, s);
+}
+
+/* ICMP has one pair of ports for both directions: echo's identifier, else type and code (flow_key.h). */
+static __always_inline void parse_icmp(const u8 *icmp, bool echo, struct parse_state *s)
+{
+	u16 port;
+
+	if (echo)
+		__builtin_memcpy(&port, icmp + 4, 2);
+	else
+		port = bpf_htons((u16)icmp[0] << 8 | icmp[1]);
+	s->sport = s->dport = port;
+}
+
+static __always_inline int parse_l4(struct __sk_buff *skb, struct parse_state *s, struct packet *p)
+{
+	u8 h[20] __attribute__((aligned(4)));
+	u32 left = s->end - s->l4_off;
+
+	p->payload_off = s->end;
+	p->payload_len = 0;
+	switch (s->proto) {
+	case IPPROTO_TCP: {
+		u32 doff;
+
+		if (left < 20 || bpf_skb_load_bytes(skb, s->l4_off, h, 20))
+			return PARSE_MALFORMED;
+		doff = (h[12] >> 4) * 4;
+		if (doff < 20 || doff > left)
+			return PARSE_MALFORMED;
+		p->seq = bpf_ntohl(*(u32 *)(h + 4));
+		p->tcp_flags = h[13];
+		p->payload_off = s->l4_off + doff;
+		p->payload_len = left - doff;
+		break;
+	}
+	case IPPROTO_UDP:
+		if (left < 8 || bpf_skb_load_bytes(skb, s->l4_off, h, 8))
+			return PARSE_MALFORMED;
+		p->payload_off = s->l4_off + 8;
+		p->payload_len = left - 8;
+		break;
+	case IPPROTO_SCTP:
+		if (left < 12 || bpf_skb_load_bytes(skb, s->l4_off, h, 8))
+			return PARSE_MALFORMED;
+		break;
+	case IPPROTO_ICMP:
+	case IPPROTO_ICMPV6:
+		if (left < 8 || bpf_skb_load_bytes(skb, s->l4_off, h, 8))
+			return PARSE_MALFORMED;
+		parse_icmp(h, s->proto == IPPROTO_ICMP ? h[0] == 8 || h[0] == 0 : h[0] == 128 || h[0] == 129, s);
+		return PARSE_OK;
+	default:
+		return PARSE_OK;
+	}
+	s->sport = *(u16 *)h;
+	s->dport = *(u16 *)(h + 2);
+	return PARSE_OK;
+}
+
+static __noinline int parse_fragment(struct parse_state *s, u16 ns)
+{
+	struct fragment_key k = {};
+	struct fragment_ports ports = {}, *known;
+
+	__builtin_memcpy(k.src, s->src, 16);
+	__builtin_memcpy(k.dst, s->dst, 16);
+	k.id = s->frag_id;
+	k.ns = ns;
+	k.proto = s->proto;
+	if (s->frag_first) {
+		ports.src = s->sport;
+		ports.dst = s->dport;
+		bpf_map_update_elem(&fragments, &k, &ports, BPF_ANY);
+		return 0;
+	}
+	known = bpf_map_lookup_elem(&fragments, &k);
+	if (known) {
+		s->sport = known->src;
+		s->dport = known->dst;
+	}
+	return 0;
+}
+
+/* Puts the ends in the order of flow_key.h: memcmp() of address, then of port. */
+static __always_inline void packet_set_key(struct packet *p, const struct parse_state *s, u16 ns)
+{
+	u64 a0 = bpf_be64_to_cpu(s->src[0]), a1 = bpf_be64_to_cpu(s->src[1]);
+	u64 b0 = bpf_be64_to_cpu(s->dst[0]), b1 = bpf_be64_to_cpu(s->dst[1]);
+	bool swap;
+
+	if (a0 != b0)
+		swap = a0 > b0;
+	else if (a1 != b1)
+		swap = a1 > b1;
+	else
+		swap = bpf_ntohs(s->sport) > bpf_ntohs(s->dport);
+	u64 *addr = (u64 *)&p->key;
+
+	if (swap) {
+		addr[0] = s->dst[0];
+		addr[1] = s->dst[1];
+		addr[2] = s->src[0];
+		addr[3] = s->src[1];
+		p->key.port[0] = s->dport;
+		p->key.port[1] = s->sport;
+	} else {
+		addr[0] = s->src[0];
+		addr[1] = s->src[1];
+		addr[2] = s->dst[0];
+		addr[3] = s->dst[1];
+		p->key.port[0] = s->sport;
+		p->key.port[1] = s->dport;
+	}
+	p->dir = swap;
+	p->key.claimant_if = 0;
+	p->key.ns = ns;
+	p->key.proto = s->proto;
+	p->key.pad = 0;
+}
+
+static __always_inline bool is_group(const struct parse_state *s)
+{
+	u64 hi = bpf_be64_to_cpu(s->dst[0]), lo = bpf_be64_to_cpu(s->dst[1]);
+
+	if (hi)
+		return hi >> 56 == 0xff;
+	return (lo & 0xf0000000) == 0xe0000000 || (u32)lo == 0xffffffff;
+}
+
+/* Packets and L2 bytes on the wire: a GSO skb stands for several, each with the headers again. extra: L2 bytes that are
+ * not in skb->len (a tag kept beside the data; Ethernet where the hook is above it). */
+static __always_inline void packet_set_size(struct packet *p, struct __sk_buff *skb, u32 hdr_len, u32 extra)
+{
+	u32 segs = skb->gso_segs;
+
+	if (!segs && skb->gso_size && skb->len > hdr_len)
+		segs = (skb->len - hdr_len + skb->gso_size - 1) / skb->gso_size;
+	if (segs <= 1) {
+		p->segs = 1;
+		p->bytes = skb->len + extra;
+		return;
+	}
+	p->segs = segs;
+	p->bytes = (u64)skb->len + extra + (u64)(segs - 1) * (hdr_len + extra);
+}
+
+/* l3_off: where the IP header begins; proto: its ethertype, host byte order. The size stands in p even for what is no flow. */
+static __always_inline int packet_parse_l3(struct packet *p, struct __sk_buff *skb, u16 proto, u32 l3_off, u32 extra, u16 ns)
+{
+	struct parse_state s = {};
+	int r;
+
+	p->segs = 1;
+	p->bytes = skb->len + extra;
+	p->tcp_flags = 0;
+	p->seq = 0;
+	if (proto == ETH_P_IP)
+		r = parse_ipv4(skb, l3_off, &s);
+	else if (proto == ETH_P_IPV6)
+		r = parse_ipv6(skb, l3_off, &s);
+	else
+		return PARSE_NOT_IP;
+	if (r != PARSE_OK)
+		return r;
+	p->is_fragment = s.frag_first || s.frag_later;
+	p->payload_off = s.end;
+	p->payload_len = 0;
+	if (!s.frag_later) {
+		r = parse_l4(skb, &s, p);
+		/* A first fragment may legally end inside the transport header: it is counted, without ports. */
+		if (r != PARSE_OK && !s.frag_first)
+			return r;
+	}
+	if (p->is_fragment) {
+		parse_fragment(&s, ns);
+		p->payload_len = 0; /* pieces are not for the inspector */
+	}
+	packet_set_size(p, skb, p->payload_off, extra);
+	p->group_dst = is_group(&s);
+	packet_set_key(p, &s, ns);
+	return PARSE_OK;
+}
+
+/* A frame at a TC hook: data begins with Ethernet; up to two VLAN tags, one of which may be kept beside the data. */
+static __always_inline int packet_parse_l2(struct packet *p, struct __sk_buff *skb, u32 extra, u16 ns)
+{
+	u32 off = ETH_HDR_LEN;
+	u16 proto = bpf_ntohs(skb->protocol);
+
+	for (int i = 0; i < 2 && (proto == ETH_P_8021Q || proto == ETH_P_8021AD); i++) {
+		__be16 tag[2];
+
+		if (bpf_skb_load_bytes(skb, off, tag, sizeof(tag))) {
+			p->segs = 1;
+			p->bytes = skb->len + extra;
+			return PARSE_MALFORMED;
+		}
+		proto = bpf_ntohs(tag[1]);
+		off += VLAN_TAG_LEN;
+	}
+	return packet_parse_l3(p, skb, proto, off, extra, ns);
+}
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What only the eBPF programs and their loader share: maps that nobody else reads, sizes, read-only parameters' meaning.
+ * (abi.h is for everybody.) */
+#ifndef PG_SENSOR_BPF_PRIVATE_H
+#define PG_SENSOR_BPF_PRIVATE_H
+
+#include "sensor/bpf/abi.h"
+
+#define PG_SAMPLES_RING_BYTES (4u << 20)
+#define PG_EVENTS_RING_BYTES (1u << 20)
+#define PG_PSEUDO_IFINDEX_MIN 0x80000000u /* host-network containers (sensor/msg.h, MSG_HOSTNET) */
+
+/* wakeups ARRAY[1]: when the reader of a ring was last woken (CLOCK_MONOTONIC). */
+struct ring_wakeups {
+	pg_u64 samples_ns;
+	pg_u64 events_ns;
+};
+
+/* fragments LRU_HASH: ports that a first fragment carried, for the fragments after it (RFC 791, RFC 8200 4.5). */
+struct fragment_key {
+	pg_u8 src[16], dst[16];
+	pg_u32 id;
+	pg_u16 ns;
+	pg_u8 proto;
+	pg_u8 pad;
+};
+struct fragment_ports {
+	pg_u16 src, dst; /* as they stand in the flow key */
+};
+
+/* if_macs LRU_HASH: source addresses that came out of an interface; a zero MAC says that there is at least one. Tells a
+ * frame for this container from one that its bridge flooded. */
+struct if_mac_key {
+	pg_u32 ifindex;
+	pg_u16 ns;
+	pg_u8 mac[6];
+	pg_u32 pad;
+};
+
+/* Internal bits of pg_owner.flags, above those of abi.h. */
+enum {
+	OWNER_JOINED = 1 << 16,    /* some flow has taken this owner over */
+	OWNER_AUTO_PORT = 1 << 17, /* UDP: bind() asked for any port: a client */
+	OWNER_UDP = 1 << 18,
+};
+
+/* netns_numbers HASH u64 netns cookie -> u32: our number; key 0: the number given last (bpf_loader_ns_number()). */
+
+#endif
