@@ -104,7 +104,7 @@ static void *serve_http(void *arg)
 	struct epoll_event ev[64];
 
 	(void)arg;
-	for (uint16_t i = 0; i < HTTP_PORTS; i++) {
+	for (int i = 0; i < HTTP_PORTS; i++) {
 		last_listener = bound(SOCK_STREAM, (uint16_t)(PORT_HTTP + i));
 		fcntl(last_listener, F_SETFL, O_NONBLOCK);
 		ev[0] = (struct epoll_event){ .events = EPOLLIN, .data.u64 = (uint64_t)last_listener << 1 | 1 };
@@ -491,10 +491,11 @@ int main(int argc, char **argv)
 	printf("{\"mode\":\"%s\",\"seconds\":%.6f,\"ops\":%" PRIu64 ",\"errors\":%" PRIu64 ",\"cpu_s\":%.3f", mode, seconds,
 	       r.ops, r.errors, (double)ticks / (double)sysconf(_SC_CLK_TCK));
 	if (strcmp(mode, "rr") == 0 && r.ops) {
-		size_t n = r.ops < LATENCIES_MAX ? r.ops : LATENCIES_MAX;
+		size_t n = r.ops < LATENCIES_MAX ? r.ops : LATENCIES_MAX, p99 = n - 1 - n / 100;
 
 		qsort(r.latency_ns, n, sizeof(*r.latency_ns), cmp_u32);
-		printf(",\"p50_us\":%.2f,\"p99_us\":%.2f", r.latency_ns[n / 2] / 1e3, r.latency_ns[n - 1 - n / 100] / 1e3);
+		printf(",\"p50_us\":%.2f,\"p99_us\":%.2f", (double)r.latency_ns[n >> 1] / 1e3,
+		       (double)r.latency_ns[p99] / 1e3);
 	}
 	puts("}");
 	free(r.latency_ns);
