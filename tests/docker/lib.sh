@@ -52,14 +52,17 @@ docker_end() {
 	[ "$TAP_FAILED" = 0 ] || exit 1
 }
 
-# until_true SECONDS COMMAND...: repeats it until it succeeds.
+# until_true SECONDS COMMAND...: repeats it until it succeeds; prints what it said the last time.
 until_true() {
-	local end
+	local end out
 	end=$(($(date +%s%N) / 1000000 + $1 * 1000))
 	shift
-	while ! "$@"; do
-		[ $(($(date +%s%N) / 1000000)) -lt "$end" ] || return 1
-		sleep 0.1
+	while ! out=$("$@" 2>&1); do
+		if [ "$(($(date +%s%N) / 1000000))" -ge "$end" ]; then
+			printf '%s\n' "$out"
+			return 1
+		fi
+		sleep 0.2
 	done
 }
 

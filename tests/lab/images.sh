@@ -26,17 +26,18 @@ image_recipe() {
 		recipe_packages+=,mariadb-client,redis-tools,postgresql-client,openssh-client
 		# shellcheck disable=SC2016 # for the shell that runs in the build
 		recipe_files='
-mkdir -p "$1/run/sshd" "$1/root/.ssh" "$1/srv/node"
+mkdir -p "$1/root/.ssh" "$1/srv/node"
 ssh-keygen -q -t ed25519 -N "" -C lab -f "$1/root/.ssh/id_ed25519"
 cp "$1/root/.ssh/id_ed25519.pub" "$1/root/.ssh/authorized_keys"
 chmod 700 "$1/root/.ssh"; chmod 600 "$1/root/.ssh/authorized_keys"
 printf "Host *\n  StrictHostKeyChecking no\n  UserKnownHostsFile /dev/null\n  LogLevel ERROR\n" >"$1/root/.ssh/config"
 v=$(ls "$1/etc/postgresql")
-printf "listen_addresses = '\''*'\''\nssl = off\njit = off\n" >>"$1/etc/postgresql/$v/main/postgresql.conf"
+printf "listen_addresses = '\''*'\''\nssl = off\njit = off\nunix_socket_directories = '\''/tmp'\''\n" >>"$1/etc/postgresql/$v/main/postgresql.conf"
 printf "host all all 0.0.0.0/0 trust\nhost all all ::/0 trust\n" >>"$1/etc/postgresql/$v/main/pg_hba.conf"
 sed -i "s/^\(local.*\)peer$/\1trust/" "$1/etc/postgresql/$v/main/pg_hba.conf"
 printf "#!/bin/sh\nexec setpriv --reuid=postgres --regid=postgres --init-groups /usr/lib/postgresql/$v/bin/postgres -D /var/lib/postgresql/$v/main -c config_file=/etc/postgresql/$v/main/postgresql.conf\n" >"$1/usr/local/bin/start-postgres"
-chmod 755 "$1/usr/local/bin/start-postgres"
+printf "#!/bin/sh\nmkdir -p /run/sshd\nexec /usr/sbin/sshd -D\n" >"$1/usr/local/bin/start-sshd"
+chmod 755 "$1/usr/local/bin/"start-*
 cat >"$1/srv/node/app.js" <<"END"
 // The Node application of the tests and the demo: answers on 3000 (IPv4 and IPv6), and at /up fetches UPSTREAM first.
 const http = require("http");
@@ -79,13 +80,12 @@ chroot "$1" a2enconf -q name
 		recipe_packages=mariadb-server
 		# shellcheck disable=SC2016
 		recipe_files='
-mkdir -p "$1/run/mysqld" && chroot "$1" chown mysql:mysql /run/mysqld
 cat >"$1/etc/mysql/init.sql" <<"END"
 CREATE DATABASE IF NOT EXISTS wordpress;
 CREATE USER IF NOT EXISTS wordpress@"%" IDENTIFIED BY "wordpress";
 GRANT ALL ON wordpress.* TO wordpress@"%";
 END
-printf "[mariadbd]\nbind-address = *\nskip-name-resolve\ninit-file = /etc/mysql/init.sql\ninnodb_flush_log_at_trx_commit = 0\n" >"$1/etc/mysql/mariadb.conf.d/99-lab.cnf"
+printf "[mariadbd]\nbind-address = *\nsocket = /var/lib/mysql/mysqld.sock\npid-file = /var/lib/mysql/mysqld.pid\nskip-name-resolve\ninit-file = /etc/mysql/init.sql\ninnodb_flush_log_at_trx_commit = 0\n" >"$1/etc/mysql/mariadb.conf.d/99-lab.cnf"
 '
 		recipe_changes=('CMD ["mariadbd","--user=mysql"]' 'EXPOSE 3306')
 		;;
