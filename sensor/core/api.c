@@ -263,6 +263,12 @@ static void wake_in(struct api *a, uint64_t ms)
 		uv_timer_start(&a->wake, on_wake, ms, 0);
 }
 
+void api_wake(struct api *a)
+{
+	if (!a->closing)
+		wake_in(a, 0);
+}
+
 static void run(struct api *a)
 {
 	MHD_UNSIGNED_LONG_LONG ms;
@@ -381,8 +387,8 @@ void api_close(struct api *a)
 	api_streams_end(a);
 	for (unsigned i = 0; i < API_CACHE_MAX; i++)
 		cache_drop(&a->cache[i]);
+	uv_close((uv_handle_t *)&a->poll, on_closed); /* before its descriptor goes */
 	MHD_stop_daemon(a->daemon);
-	uv_close((uv_handle_t *)&a->poll, on_closed);
 	uv_close((uv_handle_t *)&a->wake, on_closed);
 	uv_close((uv_handle_t *)&a->clock, on_closed);
 }

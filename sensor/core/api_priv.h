@@ -58,6 +58,8 @@ int api_path_of(const char *path);
 unsigned api_path_args(enum api_path p);
 void api_body_make(struct api *a, enum api_path p, const struct api_query *q, struct api_body *ret);
 
+/* Runs the daemon in the loop's next turn: after MHD_resume_connection(). */
+void api_wake(struct api *a);
 /* Answers with the stream; the connection is held by it from then on. */
 enum MHD_Result api_stream_start(struct api *a, struct MHD_Connection *conn, const struct api_query *q);
 /* Wakes all streams so that they end. */

@@ -58,6 +58,7 @@ static void stream_wake(struct api_stream *s)
 		return;
 	s->suspended = false;
 	MHD_resume_connection(s->conn);
+	api_wake(s->api);
 }
 
 static bool stream_push(struct api_stream *s, struct line *l)

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Serves the fake core at DIR/api.sock until SIGTERM or SIGINT, at most five minutes; a flow is announced every 50 ms.
+ * mode "hostile": names of containers, nodes and protocols are what an attacker would choose. */
+#ifndef PG_TESTS_API_SERVE_H
+#define PG_TESTS_API_SERVE_H
+
+static void serve_stop(uv_signal_t *h, int sig)
+{
+	uv_stop(h->loop);
+}
+
+static void serve_end(uv_timer_t *h)
+{
+	uv_stop(h->loop);
+}
+
+static void serve_emit(uv_timer_t *h)
+{
+	static const char *const what[] = { "new", "labelled", "closed" };
+	static unsigned i;
+
+	if (fake.flow_count)
+		fake_emit(&fake.flows[i % fake.flow_count], what[i / 3 % 3]);
+	i++;
+}
+
+static void serve_hostile(struct core *c)
+{
+	fake_container(c, "4444444444444444444444444444444444444444444444444444444444444444", FAKE_HOSTILE, FAKE_HOSTILE, FAKE_HOSTILE,
+		       "172.18.0.9");
+	fake_edge(c, FAKE_HOSTILE "/a", TOPO_WORKLOAD, FAKE_HOSTILE "/b", TOPO_WORKLOAD, IPPROTO_UDP, 53, FAKE_HOSTILE, LABEL_DPI, 10);
+	fake_flow(&fake.flows[2], 3, FAKE_HOSTILE, fake_find(c, FAKE_HOSTILE), "172.18.0.9", 1, FAKE_HOSTILE, NULL, "192.0.2.1", 2, FAKE_HOSTILE);
+	fake.flows[2].host = fake.flows[2].info = fake.flows[2].client.exe = FAKE_HOSTILE;
+	fake.listener_views[0].exe = FAKE_HOSTILE;
+	fake.listener_views[0].workload = FAKE_HOSTILE;
+	snprintf(c->features[1].consequence, sizeof(c->features[1].consequence), "%s", FAKE_HOSTILE);
+	snprintf(c->engines[0].version, sizeof(c->engines[0].version), "%.40s", FAKE_HOSTILE);
+}
+
+static int api_serve(const char *dir, const char *mode)
+{
+	struct core *c = fake_core_new(dir, dir);
+	uv_timer_t emit, end;
+	uv_signal_t term, intr;
+	uv_loop_t loop;
+	char sock[108];
+
+	signal(SIGPIPE, SIG_IGN);
+	fake_populate(c);
+	if (mode && !strcmp(mode, "hostile"))
+		serve_hostile(c);
+	snprintf(sock, sizeof(sock), "%s/api.sock", dir);
+	uv_loop_init(&loop);
+	store_open(dir, &c->config, &c->store);
+	if (api_open(c, &loop, listen_at(sock), &c->api))
+		return 1;
+	uv_timer_init(&loop, &emit);
+	uv_timer_start(&emit, serve_emit, 50, 50);
+	uv_timer_init(&loop, &end);
+	uv_timer_start(&end, serve_end, 300000, 0);
+	uv_signal_init(&loop, &term);
+	uv_signal_start(&term, serve_stop, SIGTERM);
+	uv_signal_init(&loop, &intr);
+	uv_signal_start(&intr, serve_stop, SIGINT);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	api_close(c->api);
+	uv_close((uv_handle_t *)&emit, NULL);
+	uv_close((uv_handle_t *)&end, NULL);
+	uv_close((uv_handle_t *)&term, NULL);
+	uv_close((uv_handle_t *)&intr, NULL);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	uv_loop_close(&loop);
+	store_tick(c->store, c);
+	store_close(c->store);
+	fake_core_free(c);
+	unlink(sock);
+	return 0;
+}
+
+#endif

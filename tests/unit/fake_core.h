@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A core without kernel and engine, for tests of what reads core: real identity, topology and flow table, a fixed list of
+ * flows and listeners. Include it in one file of a program; core.c must not be linked (all of core.h is here). */
+#ifndef PG_TESTS_FAKE_CORE_H
+#define PG_TESTS_FAKE_CORE_H
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "sensor/core/core.h"
+
+#define FAKE_SUBSCRIBERS 4
+
+static struct {
+	struct core_flow_view *flows;
+	size_t flow_count;
+	struct listener listeners[8];
+	struct core_listener_view listener_views[8];
+	size_t listener_count;
+	struct { core_flow_cb cb; void *arg; } subs[FAKE_SUBSCRIBERS];
+	unsigned refreshed;
+} fake;
+
+/* For tests that say what a hostile container would call itself. */
+#define FAKE_HOSTILE "\x1b[31mevil\"\\<script>alert(1)</script>&amp;\n\t\xff\xfe\xe2\x80\xae|`;#%s%n"
+
+const char *core_loss_name(enum core_loss l)
+{
+	static const char *const names[LOSS_MAX] = {
+		"flow_table_full", "half_open_budget", "malformed", "sample_ring", "event_ring", "socket_map", "vtep_map", "late_attach",
+		"user_flow_table", "labels_dropped", "inspector_evicted", "process_table", "listener_table", "edge_table", "engine_gaps",
+		"bad_version", "store", "api_stream",
+	};
+	return names[l];
+}
+
+const char *core_attribution_name(enum core_attribution a)
+{
+	static const char *const names[ATTR_MAX] = { "unknown", "iterator", "listener", "exact" };
+
+	return names[a];
+}
+
+void core_each_flow(struct core *c, void (*cb)(const struct core_flow_view *v, void *arg), void *arg)
+{
+	for (size_t i = 0; i < fake.flow_count; i++)
+		cb(&fake.flows[i], arg);
+}
+
+void core_each_listener(struct core *c, void (*cb)(const struct core_listener_view *v, void *arg), void *arg)
+{
+	for (size_t i = 0; i < fake.listener_count; i++)
+		cb(&fake.listener_views[i], arg);
+}
+
+int core_subscribe_flows(struct core *c, core_flow_cb cb, void *arg)
+{
+	for (int i = 0; i < FAKE_SUBSCRIBERS; i++)
+		if (!fake.subs[i].cb) {
+			fake.subs[i].cb = cb;
+			fake.subs[i].arg = arg;
+			return i;
+		}
+	return -ENOSPC;
+}
+
+void core_unsubscribe_flows(struct core *c, int handle)
+{
+	fake.subs[handle].cb = NULL;
+}
+
+void core_lost(struct core *c, enum core_loss what, uint64_t n)
+{
+	c->losses[what] += n;
+}
+
+void core_refresh(struct core *c)
+{
+	fake.refreshed++;
+}
+
+/* Rooms that may not be there yet when this is built. */
+__attribute__((weak)) size_t processes_count(const struct processes *p) { return 0; }
+__attribute__((weak)) size_t listeners_count(const struct listeners *l) { return 0; }
+__attribute__((weak)) unsigned dns_names_count(const struct dns_names *d) { return 0; }
+
+static inline void fake_emit(const struct core_flow_view *v, const char *what)
+{
+	for (int i = 0; i < FAKE_SUBSCRIBERS; i++)
+		if (fake.subs[i].cb)
+			fake.subs[i].cb(v, what, fake.subs[i].arg);
+}
+
+static inline void fake_addr4(const char *text, uint8_t ret[16])
+{
+	memset(ret, 0, 16);
+	ret[10] = ret[11] = 0xff;
+	inet_pton(AF_INET, text, ret + 12);
+}
+
+static inline void fake_container(struct core *c, const char *id, const char *name, const char *project, const char *service,
+				  const char *addr)
+{
+	struct ident_container *k = calloc(1, sizeof(*k));
+
+	snprintf(k->id, sizeof(k->id), "%s", id);
+	snprintf(k->name, sizeof(k->name), "%s", name);
+	snprintf(k->image, sizeof(k->image), "%s:latest", service);
+	snprintf(k->network_mode, sizeof(k->network_mode), "%s_default", project);
+	snprintf(k->compose_project, sizeof(k->compose_project), "%s", project);
+	snprintf(k->compose_service, sizeof(k->compose_service), "%s", service);
+	k->state = IDENT_RUNNING;
+	k->pid = 4242;
+	k->endpoint_count = 1;
+	snprintf(k->endpoints[0].network_name, sizeof(k->endpoints[0].network_name), "%s_default", project);
+	memset(k->endpoints[0].network_id, 'a', IDENT_ID_LEN - 1);
+	fake_addr4(addr, k->endpoints[0].addr4);
+	memcpy(k->endpoints[0].mac, "\x02\x42\xac\x12\x00\x02", 6);
+	k->port_count = 1;
+	k->ports[0] = (struct ident_port){ .proto = IPPROTO_TCP, .container_port = 80, .host_port = 8080 };
+	k->created_wall_ns = k->started_wall_ns = 1790000000123456789ULL;
+	ident_put_container(c->ident, k);
+	free(k);
+}
+
+static const struct ident_container *fake_find_result;
+static inline void fake_find_cb(const struct ident_container *k, void *arg)
+{
+	if (!strcmp(k->name, arg))
+		fake_find_result = k;
+}
+
+static inline const struct ident_container *fake_find(struct core *c, const char *name)
+{
+	fake_find_result = NULL;
+	ident_each_container(c->ident, fake_find_cb, (void *)(uintptr_t)name);
+	return fake_find_result;
+}
+
+static inline void fake_edge(struct core *c, const char *client, enum topo_kind ck, const char *server, enum topo_kind sk, uint8_t l4,
+			     uint16_t port, const char *app, uint8_t confidence, uint64_t bytes)
+{
+	struct topo_delta d = {
+		.client = { .id = client, .workload = ck == TOPO_WORKLOAD ? client : "", .engine = "eng1", .node = "node1", .kind = ck,
+			    .container = ck == TOPO_WORKLOAD ? client : NULL, .network = "shop_default" },
+		.server = { .id = server, .workload = sk == TOPO_WORKLOAD ? server : "", .engine = "eng1", .node = "node1", .kind = sk,
+			    .container = sk == TOPO_WORKLOAD ? server : NULL, .network = "shop_default",
+			    .address = sk == TOPO_EXTERNAL ? "192.0.2.7" : NULL },
+		.l4 = l4, .port = port, .app = app, .app_confidence = confidence,
+		.client_exe = "/usr/bin/client", .server_exe = "/usr/sbin/server", .host = app && !strcmp(app, "HTTP") ? "shop.example" : NULL,
+		.bytes_to_server = bytes, .bytes_to_client = bytes * 3, .packets_to_server = bytes / 100 + 1,
+		.packets_to_client = bytes / 50 + 1, .new_flows = 2,
+		.first_seen_ns = 1790000000000000001ULL, .last_seen_ns = 1790000100000000002ULL,
+	};
+
+	topo_add(c->topo, &d);
+}
+
+static inline void fake_flow(struct core_flow_view *v, uint64_t id, const char *client, const struct ident_container *cc, const char *ca,
+			     uint16_t cp, const char *server, const struct ident_container *sc, const char *sa, uint16_t sp, const char *app)
+{
+	*v = (struct core_flow_view){
+		.id = id, .l4 = IPPROTO_TCP, .app = app, .app_confidence = LABEL_DPI, .host = "shop.example", .info = "GET /",
+		.bytes_to_server = 1234, .bytes_to_client = 98765, .packets_to_server = 12, .packets_to_client = 70,
+		.first_seen_ns = 1790000000000000001ULL + id * NSEC_PER_SEC, .last_seen_ns = 1790000001000000002ULL + id * NSEC_PER_SEC,
+		.state = "established", .vni = 0, .ns = 1, .engine = "eng1", .published_port = 0,
+	};
+	snprintf(v->client.id, sizeof(v->client.id), "%s", client);
+	snprintf(v->server.id, sizeof(v->server.id), "%s", server);
+	v->client.kind = cc ? TOPO_WORKLOAD : TOPO_EXTERNAL;
+	v->server.kind = sc ? TOPO_WORKLOAD : TOPO_EXTERNAL;
+	v->client.container = cc;
+	v->server.container = sc;
+	snprintf(v->client.addr, sizeof(v->client.addr), "%s", ca);
+	snprintf(v->server.addr, sizeof(v->server.addr), "%s", sa);
+	v->client.port = cp;
+	v->server.port = sp;
+	v->client.exe = "/usr/bin/curl";
+	v->server.exe = "/usr/sbin/apache2";
+	v->client.pid = 100;
+	v->server.pid = 200;
+	v->client.attribution = ATTR_EXACT;
+	v->server.attribution = ATTR_LISTENER;
+	v->client.network = v->server.network = "shop_default";
+}
+
+static inline struct core *fake_core_new(const char *run_dir, const char *state_dir)
+{
+	struct core *c = calloc(1, sizeof(*c));
+
+	config_defaults(&c->config);
+	snprintf(c->node, sizeof(c->node), "node1");
+	snprintf(c->run_dir, sizeof(c->run_dir), "%s", run_dir);
+	snprintf(c->state_dir, sizeof(c->state_dir), "%s", state_dir);
+	c->ident = ident_new(c->node);
+	c->flows = flow_table_new(1024);
+	c->topo = topo_new(4096, 16384);
+	c->engine_count = 1;
+	snprintf(c->engines[0].socket, sizeof(c->engines[0].socket), "/var/run/docker.sock");
+	snprintf(c->engines[0].name, sizeof(c->engines[0].name), "eng1");
+	snprintf(c->engines[0].version, sizeof(c->engines[0].version), "20.10.24");
+	snprintf(c->engines[0].api_version, sizeof(c->engines[0].api_version), "1.41");
+	c->engines[0].up = true;
+	c->engines[0].connects = 1;
+	c->start_wall_ns = clock_wall_ns();
+	c->start_mono_ns = clock_mono_ns();
+	c->programs[PROGRAM_KEEPER] = (struct msg_program){ .program = PROGRAM_KEEPER, .running = 1, .pid = 10, .starts = 1, .since_mono_ns = 5 };
+	c->programs[PROGRAM_CORE] = (struct msg_program){ .program = PROGRAM_CORE, .running = 1, .pid = 11, .starts = 1, .since_mono_ns = 5 };
+	c->programs[PROGRAM_INSPECT_PACKETS] =
+		(struct msg_program){ .program = PROGRAM_INSPECT_PACKETS, .running = 1, .pid = 12, .starts = 2, .last_status = 9, .since_mono_ns = 5 };
+	c->feature_count = 2;
+	c->features[0] = (struct msg_feature){ .present = 1, .name = "btf" };
+	c->features[1] = (struct msg_feature){ .present = 0, .name = "tcx", .consequence = "clsact filters are used instead" };
+	return c;
+}
+
+static inline void fake_core_free(struct core *c)
+{
+	while (c->hooks) {
+		struct core_hook *h = c->hooks;
+
+		c->hooks = h->next;
+		free(h);
+	}
+	ident_free(c->ident);
+	flow_table_free(c->flows);
+	topo_free(c->topo);
+	free(fake.flows);
+	memset(&fake, 0, sizeof(fake));
+	free(c);
+}
+
+static inline void fake_hook(struct core *c, uint16_t ns, uint32_t ifindex, const char *name, unsigned how, int error)
+{
+	struct ident_link l = { .ns = ns, .ifindex = ifindex, .kind = IDENT_LINK_VETH };
+	struct core_hook *h = calloc(1, sizeof(*h));
+
+	snprintf(l.name, sizeof(l.name), "%s", name);
+	ident_put_link(c->ident, &l);
+	h->hook = (struct msg_hook){ .ns = ns, .ifindex = ifindex, .how = (uint8_t)how, .error = error };
+	h->next = c->hooks;
+	c->hooks = h;
+}
+
+/* A shop: web -> app -> db, cache; a client from outside; a resolver. */
+static inline void fake_populate(struct core *c)
+{
+	struct ident_ns ns = { .ns = 1, .kind = IDENT_NS_NODE };
+	struct ident_network net = { .driver = "bridge", .scope = "local", .name = "shop_default", .bridge_name = "br-shop", .subnet_count = 1 };
+	const struct ident_container *web, *db;
+
+	ident_put_ns(c->ident, &ns);
+	memset(net.id, 'a', IDENT_ID_LEN - 1);
+	fake_addr4("172.18.0.0", net.subnets[0].addr);
+	net.subnets[0].prefix_len = 96 + 16;
+	fake_addr4("172.18.0.1", net.subnets[0].gateway);
+	ident_put_network(c->ident, &net);
+	fake_container(c, "1111111111111111111111111111111111111111111111111111111111111111", "shop_web_1", "shop", "web", "172.18.0.2");
+	fake_container(c, "2222222222222222222222222222222222222222222222222222222222222222", "shop_app_1", "shop", "app", "172.18.0.3");
+	fake_container(c, "3333333333333333333333333333333333333333333333333333333333333333", "shop_db_1", "shop", "db", "172.18.0.4");
+	fake_hook(c, 1, 7, "veth12ab34c", MSG_HOOK_TCX, 0);
+	fake_hook(c, 1, 9, "veth56de78f", MSG_HOOK_CLSACT, 0);
+	fake_edge(c, "ext:198.51.100.9", TOPO_EXTERNAL, "shop/web", TOPO_WORKLOAD, IPPROTO_TCP, 80, "HTTP", LABEL_DPI, 400000);
+	fake_edge(c, "shop/web", TOPO_WORKLOAD, "shop/app", TOPO_WORKLOAD, IPPROTO_TCP, 8080, "HTTP", LABEL_DPI, 300000);
+	fake_edge(c, "shop/app", TOPO_WORKLOAD, "shop/db", TOPO_WORKLOAD, IPPROTO_TCP, 3306, "MySQL", LABEL_DPI, 90000000);
+	fake_edge(c, "shop/app", TOPO_WORKLOAD, "shop/cache", TOPO_WORKLOAD, IPPROTO_TCP, 6379, "Redis", LABEL_PORT_GUESS, 1000);
+	fake_edge(c, "shop/app", TOPO_WORKLOAD, "ext:api.pay.example", TOPO_EXTERNAL, IPPROTO_TCP, 443, "TLS", LABEL_DPI, 5000);
+	fake_edge(c, "shop/web", TOPO_WORKLOAD, "gateway:shop_default", TOPO_GATEWAY, IPPROTO_ICMP, 0x0800, "ICMP", LABEL_DPI, 84);
+	web = fake_find(c, "shop_web_1");
+	db = fake_find(c, "shop_db_1");
+	fake.flows = calloc(3, sizeof(*fake.flows));
+	fake.flow_count = 3;
+	fake_flow(&fake.flows[0], 1, "ext:198.51.100.9", NULL, "198.51.100.9", 51234, "shop/web", web, "172.18.0.2", 80, "HTTP");
+	fake_flow(&fake.flows[1], 2, "shop/app", fake_find(c, "shop_app_1"), "172.18.0.3", 40000, "shop/db", db, "172.18.0.4", 3306, "MySQL");
+	fake_flow(&fake.flows[2], 3, "shop/web", web, "172.18.0.2", 40001, "ext:api.pay.example", NULL, "2001:db8::7", 443, "TLS");
+	fake.listener_count = 1;
+	fake.listeners[0] = (struct listener){ .cookie = 1, .port = 80, .proto = IPPROTO_TCP, .tgid = 200, .from_iter = true, .flows = 3,
+					       .app = "HTTP", .app_confidence = LABEL_DPI, .info = "Apache/2.4.57" };
+	fake.listener_views[0] = (struct core_listener_view){ .l = &fake.listeners[0], .container = web, .exe = "/usr/sbin/apache2",
+							      .workload = "shop/web", .addr = "0.0.0.0", .since_ns = c->start_wall_ns,
+							      .engine = "eng1" };
+}
+
+#endif
