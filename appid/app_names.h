@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The protocols our own recognisers know, and their names, in one place (DECISIONS 29): nDPI's spelling where it has one,
+ * else ours. What nDPI alone knows keeps the name nDPI gives it. */
+#ifndef PG_APPID_APP_NAMES_H
+#define PG_APPID_APP_NAMES_H
+
+enum app_id {
+	APP_UNKNOWN,
+	/* names as in nDPI 4.2 */
+	APP_HTTP,
+	APP_HTTP_CONNECT,
+	APP_HTTP_PROXY,
+	APP_WEBSOCKET,
+	APP_TLS,
+	APP_SSH,
+	APP_REDIS,
+	APP_POSTGRESQL,
+	APP_MYSQL,
+	APP_MEMCACHED,
+	APP_MONGODB,
+	APP_AMQP,
+	APP_MQTT,
+	APP_DNS,
+	APP_MDNS,
+	APP_LLMNR,
+	APP_NTP,
+	APP_SMTP,
+	APP_FTP_CONTROL,
+	APP_IMAP,
+	APP_POP3,
+	APP_NATS,
+	APP_SOCKS,
+	/* names of ours */
+	APP_HTTP2,
+	APP_KAFKA,
+	APP_ZOOKEEPER,
+	APP_FASTCGI,
+	APP_CLICKHOUSE,
+	APP_VXLAN,
+	APP_MAX
+};
+
+const char *app_name(enum app_id id);
+
+#endif

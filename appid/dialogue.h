@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A flow's first bytes as a conversation: both directions' heads, and who spoke when (turns). However a message was cut
+ * into segments, it is one turn; a datagram is a turn of its own. Pure. */
+#ifndef PG_APPID_DIALOGUE_H
+#define PG_APPID_DIALOGUE_H
+
+#include "appid/stream_head.h"
+
+#define DIALOGUE_TURNS 24
+
+struct turn {
+	uint8_t dir;
+	uint16_t from, to; /* offsets in the direction's head; a hole may be inside */
+};
+
+struct dialogue {
+	struct stream_head head[2]; /* by direction */
+	bool datagrams;
+	uint8_t turn_count;
+	uint8_t turns_lost; /* did not fit (saturates) */
+	bool rebased[2];    /* a segment came from before the start: what was thought of the first byte is void; the reader clears it */
+	struct turn turns[DIALOGUE_TURNS];
+};
+
+void dialogue_init(struct dialogue *d, bool datagrams);
+void dialogue_done(struct dialogue *d);
+/* Adds payload that direction dir sent. 1: there are new bytes; 0: nothing new (retransmission, empty); -ERANGE, -ENOSPC,
+ * -ENOMEM: dropped. */
+int dialogue_add(struct dialogue *d, unsigned dir, uint32_t seq, const void *data, size_t len);
+/* From the start of a direction to its first hole; for datagrams the first datagram. */
+struct bytes dialogue_start(const struct dialogue *d, unsigned dir);
+/* The bytes of turn i up to its first hole. */
+struct bytes dialogue_turn(const struct dialogue *d, unsigned i);
+size_t dialogue_memory(const struct dialogue *d);
+
+#endif

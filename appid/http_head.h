@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* HTTP/1 message heads (RFC 9112) from first bytes, which may end anywhere. Pure, allocates nothing. */
+#ifndef PG_APPID_HTTP_HEAD_H
+#define PG_APPID_HTTP_HEAD_H
+
+#include <stdbool.h>
+
+#include "base/bytes.h"
+
+enum http_kind { HTTP_NOT, HTTP_MORE, HTTP_REQUEST, HTTP_RESPONSE };
+
+struct http_head {
+	enum http_kind kind;
+	bool complete;      /* the empty line after the fields was seen */
+	uint16_t status;    /* response; 0: not readable */
+	/* views into the message; empty: not there */
+	struct bytes method, target, version;
+	struct bytes host, user_agent, server, upgrade;
+};
+
+/* Is this the start of an HTTP/1 request or response? whole: nothing more will come, so a request line that was cut counts
+ * if everything that is there fits. HTTP_MORE: could still become one. Looks at the first line only. */
+enum http_kind http_head_probe(struct bytes b, bool whole);
+/* Reads what is there: first line and the fields named above. Same result as the probe. */
+enum http_kind http_head_parse(struct bytes b, bool whole, struct http_head *ret);
+
+#endif

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* pierglass-inspect: where bytes that containers wrote are parsed, in a process that can do no harm.
+ *   pierglass-inspect packets     labels flows from the sample ring
+ *   pierglass-inspect documents   parses configuration files and the like (so far it only answers the keeper)
+ * Started by the keeper with an ipc socket at descriptor CHILD_FD_KEEPER. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "appid/inspector.h"
+#include "appid/ndpi_engine.h"
+#include "appid/outbox.h"
+#include "appid/sample_ring.h"
+#include "base/clock.h"
+#include "base/ipc.h"
+#include "base/log.h"
+#include "sensor/msg.h"
+#include "sensor/sandbox.h"
+
+enum {
+	BATCH = 2048,         /* records between two looks at the sockets */
+	ENOUGH_MAX = 2048,    /* keys for the `inspected` map kept until the batch ends */
+	BACKLOG_LABELS = 8192, /* 2.8 MB at most */
+	BACKLOG_DNS = 4096,
+	BUSY_MS = 20,         /* while there is traffic the ring is looked at this often, and wakes nobody */
+};
+#define MEMORY_PACKETS (64ULL << 20)
+#define MEMORY_DOCUMENTS (256ULL << 20)
+
+struct program {
+	int keeper, core;
+	int samples_fd, inspected_fd;
+	struct sample_ring *ring;
+	struct inspector *insp;
+	struct ndpi_engine *engine;
+	struct outbox labels, answers;
+	struct flow_key enough[ENOUGH_MAX];
+	unsigned enough_count;
+	uint64_t enough_failed, enough_failed_told, stats_ns;
+	struct msg_inspect_stats stats_sent;
+	unsigned idle_rounds;
+	bool quit;
+};
+
+/* ---- what the inspector says ---------------------------------------------------------------------------- */
+static void on_label(const struct msg_label *l, void *arg)
+{
+	struct program *p = arg;
+
+	outbox_put(&p->labels, l);
+}
+
+static void on_dns(const struct msg_dns *d, void *arg)
+{
+	struct program *p = arg;
+
+	outbox_put(&p->answers, d);
+}
+
+static void enough_write(struct program *p)
+{
+	if (p->inspected_fd >= 0 && p->enough_count)
+		p->enough_failed += inspected_mark(p->inspected_fd, p->enough, p->enough_count);
+	p->enough_count = 0;
+}
+
+static void on_enough(const struct flow_key *key, void *arg)
+{
+	struct program *p = arg;
+
+	if (p->enough_count == ENOUGH_MAX)
+		enough_write(p);
+	p->enough[p->enough_count++] = *key;
+}
+
+static void on_record(const void *data, size_t len, void *arg)
+{
+	struct program *p = arg;
+
+	inspector_record(p->insp, data, len);
+	if (inspector_pending(p->insp) >= 64) {
+		inspector_flush(p->insp);
+		if (p->core >= 0 && p->labels.count >= 64)
+			(void)outbox_send(&p->labels, p->core); /* what does not go now goes at the end of the batch */
+	}
+}
+
+/* ---- sockets ---------------------------------------------------------------------------------------------- */
+static void core_lost(struct program *p)
+{
+	close_fd(&p->core);
+}
+
+static void results_send(struct program *p)
+{
+	int r;
+
+	if (p->core < 0)
+		return;
+	r = outbox_send(&p->labels, p->core);
+	if (r == 0)
+		r = outbox_send(&p->answers, p->core);
+	if (r < 0 && r != -EAGAIN)
+		core_lost(p);
+}
+
+/* Fills *ret; false: nothing changed since they were sent. */
+static bool stats_changed(const struct program *p, struct msg_inspect_stats *ret)
+{
+	inspector_stats(p->insp, ret);
+	ret->results_dropped = p->labels.dropped + p->answers.dropped;
+	return memcmp(ret, &p->stats_sent, sizeof(*ret)) != 0;
+}
+
+static void stats_send(struct program *p, uint64_t now)
+{
+	struct msg_inspect_stats s;
+
+	if (p->core < 0 || now - p->stats_ns < NSEC_PER_SEC || !stats_changed(p, &s))
+		return;
+	p->stats_ns = now;
+	if (ipc_send(p->core, MSG_INSPECT_STATS, 0, 0, &s, sizeof(s), -1) == 0)
+		p->stats_sent = s;
+	if (p->enough_failed != p->enough_failed_told) {
+		log_debug("%llu flows could not be marked as inspected, ignoring: they cost samples",
+			  (unsigned long long)p->enough_failed);
+		p->enough_failed_told = p->enough_failed;
+	}
+}
+
+static void take_samples(struct program *p, int *fd)
+{
+	int r;
+
+	sample_ring_close(p->ring);
+	p->ring = NULL;
+	close_fd(&p->samples_fd);
+	p->samples_fd = take_fd(fd);
+	r = sample_ring_open(p->samples_fd, on_record, p, &p->ring);
+	if (r < 0)
+		log_error("cannot read the sample ring: %s", strerror(-r));
+	p->idle_rounds = 0;
+}
+
+static void on_fd(struct program *p, const struct msg_fd *m, int *fd)
+{
+	if (m->kind == MSG_FD_CORE) {
+		close_fd(&p->core);
+		p->core = take_fd(fd);
+		memset(&p->stats_sent, 0, sizeof(p->stats_sent)); /* a new core knows nothing */
+		(void)fcntl(p->core, F_SETFL, fcntl(p->core, F_GETFL) | O_NONBLOCK);
+	} else if (m->kind == MSG_FD_MAP && p->insp && !strncmp(m->name, "samples", sizeof(m->name))) {
+		take_samples(p, fd);
+	} else if (m->kind == MSG_FD_MAP && p->insp && !strncmp(m->name, "inspected", sizeof(m->name))) {
+		close_fd(&p->inspected_fd);
+		p->inspected_fd = take_fd(fd);
+	}
+}
+
+static void keeper_read(struct program *p)
+{
+	static uint8_t body[IPC_BODY_MAX];
+	struct ipc_hdr h;
+
+	for (;;) {
+		_cleanup_close_ int fd = -1;
+		struct msg_fd m;
+		int r = ipc_recv(p->keeper, &h, body, &fd);
+
+		if (r == -EAGAIN)
+			return;
+		if (r == -EPROTO)
+			continue;
+		if (r <= 0) { /* the keeper is gone */
+			p->quit = true;
+			return;
+		}
+		switch (h.type) {
+		case MSG_PING:
+			(void)ipc_send(p->keeper, MSG_PONG, h.seq, 0, NULL, 0, -1);
+			break;
+		case MSG_QUIT:
+			p->quit = true;
+			return;
+		case MSG_FD:
+			if (h.len == sizeof(m) && fd >= 0) {
+				memcpy(&m, body, sizeof(m));
+				on_fd(p, &m, &fd);
+			}
+			break;
+		}
+	}
+}
+
+/* Core says nothing to us yet; what it says is read so that its end is noticed. */
+static void core_read(struct program *p)
+{
+	static uint8_t body[IPC_BODY_MAX];
+	struct ipc_hdr h;
+
+	for (;;) {
+		_cleanup_close_ int fd = -1;
+		int r = ipc_recv(p->core, &h, body, &fd);
+
+		if (r == -EAGAIN)
+			return;
+		if (r <= 0 && r != -EPROTO) {
+			core_lost(p);
+			return;
+		}
+	}
+}
+
+/* ---- the packets instance ------------------------------------------------------------------------------------- */
+/* One look at the ring. Returns how many milliseconds may pass until the next. */
+static int ring_turn(struct program *p)
+{
+	int n = p->ring ? sample_ring_consume(p->ring, BATCH) : 0;
+
+	if (n < 0) {
+		log_error("reading the sample ring failed: %s", strerror(-n));
+		sample_ring_close(p->ring);
+		p->ring = NULL;
+		n = 0;
+	}
+	p->idle_rounds = n ? 0 : p->idle_rounds + 1;
+	return n >= BATCH ? 0 : n > BATCH / 4 ? BUSY_MS / 4 : BUSY_MS;
+}
+
+static int timeout_ms(const struct program *p, int busy_ms, bool idle, uint64_t now)
+{
+	struct msg_inspect_stats s;
+	uint64_t next = inspector_next_ns(p->insp, now);
+	int ms = next == UINT64_MAX ? -1 : (int)(next / NSEC_PER_MSEC) + 1;
+
+	if (!idle && (ms < 0 || ms > busy_ms))
+		ms = busy_ms;
+	if (ms < 0 && p->core >= 0 && stats_changed(p, &s))
+		ms = 1000;
+	return ms;
+}
+
+static void packets_loop(struct program *p)
+{
+	int busy_ms = BUSY_MS;
+
+	while (!p->quit) {
+		uint64_t now = clock_mono_ns();
+		bool idle = p->idle_rounds >= 2;
+		struct pollfd fds[3] = {
+			{ .fd = p->keeper, .events = POLLIN },
+			{ .fd = p->core, .events = (short)(POLLIN | (p->labels.count || p->answers.count ? POLLOUT : 0)) },
+			/* While busy the ring is read by the clock: no wake-up per record. */
+			{ .fd = idle && p->ring ? sample_ring_fd(p->ring) : -1, .events = POLLIN },
+		};
+
+		if (poll(fds, 3, timeout_ms(p, busy_ms, idle || !p->ring, now)) < 0 && errno != EINTR) {
+			log_error("poll: %s", strerror(errno));
+			return;
+		}
+		if (fds[0].revents)
+			keeper_read(p);
+		if (p->core >= 0 && fds[1].fd == p->core && fds[1].revents & (POLLIN | POLLHUP | POLLERR))
+			core_read(p);
+		busy_ms = ring_turn(p);
+		inspector_flush(p->insp);
+		enough_write(p);
+		now = clock_mono_ns();
+		inspector_tick(p->insp, now);
+		enough_write(p);
+		results_send(p);
+		stats_send(p, now);
+	}
+}
+
+static int packets_run(struct program *p)
+{
+	const struct inspector_sink sink = { .label = on_label, .dns = on_dns, .enough = on_enough, .arg = p };
+	struct inspector_limits limits = { 0 };
+
+	if (getrandom(&limits.seed, sizeof(limits.seed), 0) != sizeof(limits.seed)) {
+		log_error("no random numbers: %s", strerror(errno));
+		return 1;
+	}
+	p->engine = ndpi_engine_new();
+	if (!p->engine)
+		log_error("libndpi cannot be used (its version is not the one this was built for), going on with own recognisers");
+	p->insp = inspector_new(&limits, &sink, p->engine);
+	if (!p->insp) {
+		log_error("no memory");
+		return 1;
+	}
+	outbox_init(&p->labels, MSG_LABEL, sizeof(struct msg_label), BACKLOG_LABELS);
+	outbox_init(&p->answers, MSG_DNS, sizeof(struct msg_dns), BACKLOG_DNS);
+	packets_loop(p);
+	inspector_free(p->insp);
+	ndpi_engine_free(p->engine);
+	sample_ring_close(p->ring);
+	outbox_done(&p->labels);
+	outbox_done(&p->answers);
+	return 0;
+}
+
+/* ---- the documents instance ------------------------------------------------------------------------------------- */
+static int documents_run(struct program *p)
+{
+	while (!p->quit) {
+		struct pollfd fds[2] = { { .fd = p->keeper, .events = POLLIN }, { .fd = p->core, .events = POLLIN } };
+
+		if (poll(fds, 2, -1) < 0 && errno != EINTR) {
+			log_error("poll: %s", strerror(errno));
+			return 1;
+		}
+		if (fds[0].revents)
+			keeper_read(p);
+		if (p->core >= 0 && fds[1].fd == p->core && fds[1].revents)
+			core_read(p);
+	}
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	static struct program p = { .keeper = CHILD_FD_KEEPER, .core = -1, .samples_fd = -1, .inspected_fd = -1 };
+	bool packets = argc == 2 && !strcmp(argv[1], "packets"), documents = argc == 2 && !strcmp(argv[1], "documents");
+	int r;
+
+	log_init("pierglass-inspect", LOG_LVL_INFO);
+	if (!packets && !documents) {
+		fprintf(stderr, "usage: pierglass-inspect packets|documents (started by pierglassd)\n");
+		return 2;
+	}
+	if (fcntl(p.keeper, F_GETFD) < 0) {
+		fprintf(stderr, "pierglass-inspect: descriptor %d is not open; pierglassd starts this program\n", p.keeper);
+		return 2;
+	}
+	r = sandbox_enter_inspector(packets ? MEMORY_PACKETS : MEMORY_DOCUMENTS);
+	if (r < 0) {
+		log_error("cannot enter the sandbox: %s", strerror(-r));
+		return 1;
+	}
+	(void)fcntl(p.keeper, F_SETFL, fcntl(p.keeper, F_GETFL) | O_NONBLOCK);
+	return packets ? packets_run(&p) : documents_run(&p);
+}

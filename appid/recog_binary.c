@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Recognisers of binary protocols. A field that has not come yet fits; one that is there must be right. */
+#include "appid/dns_answer.h"
+#include "appid/recognise.h"
+#include "appid/text.h"
+#include "appid/tls_hello.h"
+#include "base/cleanup.h"
+
+#define SELF(app_, fn_, first_) { .app = (app_), .fn = (fn_), .first = (first_), .first_len = (int)sizeof(first_) - 1 }
+
+static uint32_t le32_at(const uint8_t *p)
+{
+	return (uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 | p[0];
+}
+
+static uint32_t le24_at(const uint8_t *p)
+{
+	return (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 | p[0];
+}
+
+/* As far as there are bytes: does b agree with the n bytes at `with`? */
+static bool agrees(struct bytes b, const void *with, size_t n)
+{
+	size_t left = bytes_left(&b);
+
+	return left == 0 || !memcmp(b.p, with, left < n ? left : n);
+}
+
+/* ---- TLS ------------------------------------------------------------------------------------------- */
+static enum recog tls(const struct recog_in *in, enum app_id *ret_app, int *ret_server)
+{
+	switch (tls_hello_probe(in->head[0])) {
+	case TLS_NOT:
+		return RECOG_NO;
+	case TLS_MORE:
+		return RECOG_MORE;
+	case TLS_CLIENT_HELLO:
+		*ret_server = RECOG_SERVER_OTHER;
+		return RECOG_YES;
+	case TLS_SERVER_HELLO:
+		*ret_server = RECOG_SERVER_SELF;
+		return RECOG_YES;
+	case TLS_ALERT: /* in answer to a hello; alone it proves little */
+		*ret_server = RECOG_SERVER_UNKNOWN;
+		return RECOG_LIKELY;
+	}
+	return RECOG_NO;
+}
+
+/* ---- PostgreSQL (protocol 3.0, "Message Formats") ------------------------------------------------------ */
+enum { PG_PROTO_3 = 0x00030000, PG_CANCEL = 80877102, PG_SSL = 80877103, PG_GSS = 80877104 };
+
+static enum recog postgresql_client(const struct recog_in *in, enum app_id *ret_app, int *ret_server)
+{
+	struct bytes b = in->head[0];
+	uint32_t len, code;
+
+	*ret_server = RECOG_SERVER_OTHER;
+	if (!agrees(b, "\0\0", 2))
+		return RECOG_NO;
+	if (bytes_left(&b) < 8)
+		return bytes_left(&b) < 5 || agrees(bytes_of(b.p + 4, bytes_left(&b) - 4), "\0\3\0", 3) ||
+				       agrees(bytes_of(b.p + 4, bytes_left(&b) - 4), "\4\xd2\x16", 3) ? RECOG_MORE : RECOG_NO;
+	len = be32_at(b.p);
+	code = be32_at(b.p + 4);
+	if (((code == PG_SSL || code == PG_GSS) && len == 8) || (code == PG_CANCEL && len == 16))
+		return RECOG_YES;
+	if (code < PG_PROTO_3 || code > PG_PROTO_3 + 2 || len < 9 || len > 10000)
+		return RECOG_NO;
+	/* name, NUL, value, NUL, … : the first name is a word */
+	b.p += 8;
+	for (size_t i = 0; i < bytes_left(&b); i++) {
+		if (!b.p[i])
+			return i >= 3 ? RECOG_YES : RECOG_NO;
+		if ((b.p[i] < 'a' || b.p[i] > 'z') && b.p[i] != '_' && b.p[i] != '.')
+			return RECOG_NO;
+	}
+	return RECOG_MORE;
+}
+
+static enum recog postgresql_server(const struct recog_in *in, enum app_id *ret_app, int *ret_server)
+{
+	struct bytes b = in->head[0];
+	uint32_t len, type;
+
+	*ret_server = RECOG_SERVER_SELF;
+	if (!agrees(b, "R\0\0\0", 4))
+		return RECOG_NO;
+	if (bytes_left(&b) < 9)
+		return RECOG_MORE;
+	len = be32_at(b.p + 1);
+	type = be32_at(b.p + 5);
+	if (type == 5)
+		return len == 12 ? RECOG_YES : RECOG_NO;
+	if (type == 3)
+		return len == 8 ? RECOG_YES : RECOG_NO;
+	b.p += 9;
+	if (type == 10)
+		return text_starts(b, "SCRAM-SHA-") ? RECOG_YES : text_may_start(b, "SCRAM-SHA-") ? RECOG_MORE : RECOG_NO;
+	if (type != 0 || len != 8)
+		return RECOG_NO;
+	return bytes_left(&b) < 5 ? agrees(b, "S\0\0", 3) ? RECOG_MORE : RECOG_NO :
+				    agrees(b, "S\0\0\0", 4) || agrees(b, "K\0\0\0\x0c", 5) ? RECOG_YES : RECOG_NO;
+}
+
+/* ---- MySQL, MariaDB ("Protocol::Handshake", "Protocol::HandshakeResponse41") --------------------------------- */
+static enum recog mysql_server(const struct recog_in *in, enum app_id *ret_app, int *ret_server)
+{
+	struct bytes b = in->head[0];
+	size_t left = bytes_left(&b), i;
+	uint32_t len;
+
+	*ret_server = RECOG_SERVER_SELF;
+	if (left < 5) /* length below 64 KiB, sequence 0 (or 1: "too many connections" after TLS never comes first) */
+		return (left < 3 || !b.p[2]) && (left < 4 || !b.p[3]) ? RECOG_MORE : RECOG_NO;
+	len = le24_at(b.p);
+	if (b.p[3] != 0 || len < 9 || len > 512)
+		return RECOG_NO;
+	if (b.p[4] == 0xff) { /* ERR instead of a greeting: host not allowed, blocked, too many connections */
+		uint32_t code;
+
+		if (left < 7)
+			return RECOG_MORE;
+		code = (uint32_t)b.p[5] | (uint32_t)b.p[6] << 8;
+		return code >= 1000 && code < 5000 && text_is_printable(bytes_of(b.p + 7, left - 7 < len - 3 ? left - 7 : len - 3)) ?
+			RECOG_YES : RECOG_NO;
+	}
+	if (b.p[4] != 10 && b.p[4] != 9)
+		return RECOG_NO;
+	for (i = 5; i < left && b.p[i]; i++) /* server version: printable, with digits and a dot at its begin */
+		if (b.p[i] < 0x20 || b.p[i] > 0x7e || i > 100 || (i == 5 && (b.p[i] < '0' || b.p[i] > '9')))
+			return RECOG_NO;
+	if (i + 14 > left)
+		return RECOG_MORE;
+	return b.p[i + 13] == 0 && i + 14 <= (size_t)len + 4 && i > 7 ? RECOG_YES : RECOG_NO;
+}
+
+static enum recog mysql_client(const struct recog_in *in, enum app_id *ret_app, int *ret_server)
+{
+	static const uint8_t zero[19];
+	struct bytes b = in->head[0];
+	size_t left = bytes_left(&b);
+	uint32_t len, caps;
+
+	*ret_server = RECOG_SERVER_OTHER;
+	if ((left >= 3 && b.p[2]) || (left >= 4 && b.p[3] != 1))
+		return RECOG_NO;
+	if (left < 36)
+		return left > 17 && !agrees(bytes_of(b.p + 17, left - 17 > 19 ? 19 : left - 17), zero, 19) ? RECOG_NO : RECOG_MORE;
+	len = le24_at(b.p);
+	caps = le32_at(b.p + 4);
+	if (len < 32 || len > 4096 || !(caps & 0x200) /* PROTOCOL_41 */ || memcmp(b.p + 13, zero, 19) ||
+	    le32_at(b.p + 8) > 0x40000000 || !b.p[12])
+		return RECOG_NO;
+	return len == 32 && !(caps & 0x800) /* SSL */ ? RECOG_NO : RECOG_YES;
+}
+
+/* ---- memcached, binary protocol ------------------------------------------------------------------------------- */
+static enum recog memcached_binary(const struct recog_in *in, enum app_id *ret_app, int *ret_server)
+{
+	struct bytes b = in->head[0];
+	size_t left = bytes_left(&b);
+	uint32_t key, extras, body;
+	bool request = *b.p == 0x80;
+
+	*ret_server = request ? RECOG_SERVER_OTHER : RECOG_SERVER_SELF;
+	if ((left > 1 && b.p[1] > 0x48) || (left > 4 && b.p[4] > 36) || (left > 5 && b.p[5]))
+		return RECOG_NO;
+	if (left < 24)
+		return RECOG_MORE;
+	key = be16_at(b.p + 2);
+	extras = b.p[4];
+	body = be32_at(b.p + 8);
+	if (key > 250 || body < key + extras || body > 64u << 20)
+		return RECOG_NO;
+	if (!request)
+		return be16_at(b.p + 6) <= 0x86 ? RECOG_YES : RECOG_NO;
+	switch (b.p[1]) {
+	case 0x00: case 0x09: case 0x0c: case 0x0d: case 0x04: /* get, getq, getk, getkq, delete: a key and nothing else */
+		return key && !extras && body == key ? RECOG_YES : RECOG_NO;
+	case 0x01: case 0x02: case 0x03: /* set, add, replace */
+		return key && extras == 8 ? RECOG_YES : RECOG_NO;
+	case 0x0b: case 0x0a: case 0x07: case 0x20: /* version, noop, quit, SASL list */
+		return !key && !extras && !body ? RECOG_YES : RECOG_NO;
+	}
+	return RECOG_LIKELY;
+}
+
+/* ---- MongoDB (wire protocol) --------------------------------------------------------------------------------------- */
+static enum recog mongodb(const struct recog_in *in, enum app_id *ret_app, int *ret_server)
+{
+	struct bytes b = in->head[0];
+	size_t left = bytes_left(&b);
+	uint32_t len, reply_to, op;
+
+	if (left > 3 && (le32_at(b.p) < 21 || le32_at(b.p) > 48000000 + 16384))
+		return RECOG_NO;
+	if (left > 15 || (left > 13 && b.p[13] > 7)) {
+		op = left > 15 ? le32_at(b.p + 12) : 0;
+		if (op != 1 && op != 2004 && op != 2012 && op != 2013)
+			return RECOG_NO;
+	}
+	if (left < 26)
+		return RECOG_MORE;
+	len = le32_at(b.p);
+	reply_to = le32_at(b.p + 8);
+	*ret_server = reply_to ? RECOG_SERVER_SELF : RECOG_SERVER_OTHER;
+	switch (le32_at(b.p + 12)) {
+	case 2004: { /* OP_QUERY: flags, "database.collection\0" */
+		const uint8_t *nul = memchr(b.p + 20, 0, left - 20);
+		struct bytes name = { b.p + 20, nul ? nul : b.end };
+
+		if (reply_to || !text_is_printable(name) || bytes_left(&name) > 120)
+			return RECOG_NO;
+		if (!nul)
+			return RECOG_MORE;
+		return memchr(name.p, '.', bytes_left(&name)) ? RECOG_YES : RECOG_NO;
+	}
+	case 2013: /* OP_MSG: flags, section kind 0 with one document that fills it, or kind 1 */
+		if (le32_at(b.p + 16) & ~0x00010003u)
+			return RECOG_NO;
+		if (b.p[20] == 0)
+			return le32_at(b.p + 21) >= 5 && le32_at(b.p + 21) <= len - 21 ? RECOG_YES : RECOG_NO;
+		return b.p[20] == 1 && le32_at(b.p + 21) <= len - 21 ? RECOG_YES : RECOG_NO;
+	case 2012: /* OP_COMPRESSED: the operation inside, and a compressor */
+		op = le32_at(b.p + 16);
+		return (op == 2013 || op == 2004 || op == 1) && b.p[24] <= 3 ? RECOG_YES : RECOG_NO;
+	case 1: /* OP_REPLY */
+		if (left < 36)
+			return RECOG_MORE;
+		return reply_to && !(le32_at(b.p + 16) & ~0xfu) && le32_at(b.p + 32) <= 100000 && len >= 36 ? RECOG_YES : RECOG_NO;
+	}
+	return RECOG_NO;
+}
+
+/* ---- AMQP ------------------------------------------------------------------------------------------------------------- */
+static enum recog amqp(const struct recog_in *in, enum app_id *ret_app, int *ret_server)
+{
+	struct bytes b = in->head[0];
+
+	if (*b.p == 1) { /* 0-9-1: frame type method, channel 0, connection.start */
+		*ret_server = RECOG_SERVER_SELF;
+		if (!agrees(b, "\1\0\0", 3))
+			return RECOG_NO;
+		if (bytes_left(&b) < 13)
+			return RECOG_MORE;
+		return !memcmp(b.p + 7, "\0\x0a\0\x0a\0\x09", 6) ? RECOG_YES : RECOG_NO;
+	}
+	*ret_server = RECOG_SERVER_OTHER;
+	if (!text_may_start(b, "AMQP"))
+		return RECOG_NO;
+	if (bytes_left(&b) < 8)
+		return RECOG_MORE;
+	return b.p[4] <= 3 && b.p[5] <= 1 && b.p[6] <= 10 ? RECOG_YES : RECOG_NO;
+}
+
+/* ---- MQTT (3.1, 3.1.1, 5) ------------------------------------------------------------------------------------------------ */
+static enum recog mqtt(const struct recog_in *in, enum app_id *ret_app, int *ret_server)
+{
+	struct bytes b = in->head[0];
+	unsigned n = 0;
+	uint8_t c;
+
+	*ret_server = RECOG_SERVER_OTHER;
+	bytes_skip(&b, 1);
+	do {
+		if (!bytes_u8(&b, &c))
+			return RECOG_MORE;
+	} while ((c & 0x80) && ++n < 4);
+	if (n == 4)
+		return RECOG_NO;
+	if (!agrees(b, "\0\4MQTT", 6) && !agrees(b, "\0\6MQIsdp", 8))
+		return RECOG_NO;
+	n = bytes_left(&b) > 1 && b.p[1] == 6 ? 8 : 6;
+	if (bytes_left(&b) <= n)
+		return RECOG_MORE;
+	c = b.p[n] & 0x7f; /* bridges set the top bit */
+	return c >= 3 && c <= 5 ? RECOG_YES : RECOG_NO;
+}
+
+/* ---- DNS over TCP ------------------------------------------------------------------------------------------------------------ */
+static enum recog dns_tcp(const struct recog_in *in, enum app_id *ret_app, int *ret_server)
+{
+	struct bytes b = in->head[0], msg;
+	bool dns_port = in->port[0] == 53 || in->port[1] == 53;
+	struct dns_message m;
+	enum dns_verdict v;
+	uint16_t len;
+
+	if (!bytes_be16(&b, &len))
+		return RECOG_MORE;
+	if (len < 17 || (!dns_port && len > 4096))
+		return RECOG_NO;
+	if (bytes_left(&b) >= 6 && (be16_at(b.p + 4) != 1 || (b.p[2] & 0x78)))
+		return RECOG_NO; /* one question, a plain query or its answer */
+	if (!bytes_take(&b, len, &msg)) {
+		if (!in->whole[0])
+			return RECOG_MORE;
+		v = dns_message_parse(b, true, &m);
+		*ret_server = m.response ? RECOG_SERVER_SELF : RECOG_SERVER_OTHER;
+		return dns_port && v != DNS_NO ? RECOG_YES : RECOG_NO;
+	}
+	v = dns_message_parse(msg, false, &m);
+	*ret_server = m.response ? RECOG_SERVER_SELF : RECOG_SERVER_OTHER;
+	return v == DNS_STRICT || (v == DNS_WEAK && dns_port) ? RECOG_YES : RECOG_NO;
+}
+
+/* ---- ZooKeeper (ConnectRequest, ConnectResponse) -------------------------------------------------------------------------------- */
+static enum recog zookeeper(const struct recog_in *in, enum app_id *ret_app, int *ret_server)
+{
+	struct bytes b = in->head[0];
+	size_t left = bytes_left(&b);
+	uint32_t len;
+
+	if (!agrees(b, "\0\0\0", 3) || (left > 3 && b.p[3] != 44 && b.p[3] != 45 && b.p[3] != 36 && b.p[3] != 37) ||
+	    (left > 4 && !agrees(bytes_of(b.p + 4, left - 4), "\0\0\0\0", 4)))
+		return RECOG_NO;
+	if (left < 28)
+		return RECOG_MORE;
+	len = be32_at(b.p);
+	if (len <= 37) { /* timeout, session, password of 16 bytes */
+		*ret_server = RECOG_SERVER_SELF;
+		if (be32_at(b.p + 20) != 16)
+			return RECOG_NO;
+		return be32_at(b.p + 8) <= 3600 * 1000 ? RECOG_YES : RECOG_NO;
+	}
+	*ret_server = RECOG_SERVER_OTHER;
+	if (left < 32)
+		return RECOG_MORE;
+	return be32_at(b.p + 28) == 16 && be32_at(b.p + 16) <= 3600 * 1000 && be32_at(b.p + 16) >= 1 ? RECOG_YES : RECOG_NO;
+}
+
+/* ---- Kafka (request header v1, v2) -------------------------------------------------------------------------------------------------- */
+static enum recog kafka(const struct recog_in *in, enum app_id *ret_app, int *ret_server)
+{
+	struct bytes b = in->head[0];
+	size_t left = bytes_left(&b);
+	uint16_t name;
+
+	*ret_server = RECOG_SERVER_OTHER;
+	if ((left > 1 && b.p[1] > 0x10) || (left > 5 && be16_at(b.p + 4) > 90) || (left > 7 && be16_at(b.p + 6) > 20))
+		return RECOG_NO;
+	if (left < 14)
+		return RECOG_MORE;
+	name = be16_at(b.p + 12);
+	if (name < 1 || name > 249 || be32_at(b.p) < 10u + name || be32_at(b.p + 8) > 0x00ffffff)
+		return RECOG_NO;
+	if (left < 14u + name)
+		return text_is_printable(bytes_of(b.p + 14, left - 14)) && !in->whole[0] ? RECOG_MORE : RECOG_NO;
+	return text_is_printable(bytes_of(b.p + 14, name)) ? RECOG_YES : RECOG_NO;
+}
+
+/* ---- FastCGI ------------------------------------------------------------------------------------------------------------------------ */
+static enum recog fastcgi(const struct recog_in *in, enum app_id *ret_app, int *ret_server)
+{
+	struct bytes b = in->head[0];
+	size_t left = bytes_left(&b);
+
+	*ret_server = RECOG_SERVER_OTHER;
+	/* version 1, BEGIN_REQUEST, id, content length 8, padding, reserved, role 1-3, flags 0-1, reserved 5 */
+	if (!agrees(b, "\1\1", 2) || (left > 4 && !agrees(bytes_of(b.p + 4, left - 4), "\0\x08", 2)))
+		return RECOG_NO;
+	if (left < 16)
+		return RECOG_MORE;
+	return be16_at(b.p + 2) && b.p[8] == 0 && b.p[9] >= 1 && b.p[9] <= 3 && b.p[10] <= 1 && !memcmp(b.p + 11, "\0\0\0\0\0", 5) ?
+		RECOG_YES : RECOG_NO;
+}
+
+/* ---- ClickHouse, native ------------------------------------------------------------------------------------------------------------- */
+static enum recog clickhouse(const struct recog_in *in, enum app_id *ret_app, int *ret_server)
+{
+	struct bytes b = in->head[0];
+	uint8_t len;
+
+	*ret_server = RECOG_SERVER_OTHER;
+	bytes_skip(&b, 1); /* packet 0: Hello, in both directions; then a string with its length */
+	if (!bytes_u8(&b, &len))
+		return RECOG_MORE;
+	if (len < 10 || len > 64)
+		return RECOG_NO;
+	if (text_starts(b, "ClickHouse"))
+		return RECOG_YES;
+	return text_may_start(b, "ClickHouse") ? RECOG_MORE : RECOG_NO;
+}
+
+/* ---- SOCKS (RFC 1928; version 4): only with the server's answer ----------------------------------------------------------------------- */
+static enum recog socks(const struct recog_in *in, enum app_id *ret_app, int *ret_server)
+{
+	struct bytes b = in->head[0], a = in->head[1];
+	size_t left = bytes_left(&b);
+
+	*ret_server = RECOG_SERVER_OTHER;
+	if (*b.p == 5) {
+		if (left > 1 && (b.p[1] < 1 || b.p[1] > 10))
+			return RECOG_NO;
+		if (left > 2 && b.p[2] > 9 && b.p[2] < 0x80)
+			return RECOG_NO;
+		if (left < 2 || left < 2u + b.p[1] || bytes_left(&a) < 2)
+			return RECOG_MORE;
+		return a.p[0] == 5 && (a.p[1] == 0xff || memchr(b.p + 2, a.p[1], b.p[1])) ? RECOG_YES : RECOG_NO;
+	}
+	if (left > 1 && b.p[1] != 1 && b.p[1] != 2)
+		return RECOG_NO;
+	if (left < 9 || bytes_left(&a) < 2)
+		return RECOG_MORE;
+	return a.p[0] == 0 && a.p[1] >= 90 && a.p[1] <= 93 && memchr(b.p + 8, 0, left - 8) ? RECOG_YES : RECOG_NO;
+}
+
+const struct recogniser recog_binary[] = {
+	SELF(APP_TLS, tls, "\x15\x16"),
+	SELF(APP_POSTGRESQL, postgresql_client, "\0"),
+	SELF(APP_POSTGRESQL, postgresql_server, "R"),
+	{ .app = APP_MYSQL, .fn = mysql_server },
+	{ .app = APP_MYSQL, .fn = mysql_client },
+	SELF(APP_MEMCACHED, memcached_binary, "\x80\x81"),
+	{ .app = APP_MONGODB, .fn = mongodb },
+	SELF(APP_AMQP, amqp, "A\1"),
+	SELF(APP_MQTT, mqtt, "\x10"),
+	SELF(APP_DNS, dns_tcp, "\0\1\2\3\4\5\6\7\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10"),
+	SELF(APP_ZOOKEEPER, zookeeper, "\0"),
+	SELF(APP_KAFKA, kafka, "\0\1"),
+	SELF(APP_FASTCGI, fastcgi, "\1"),
+	SELF(APP_CLICKHOUSE, clickhouse, "\0"),
+	SELF(APP_SOCKS, socks, "\4\5"),
+};
+const unsigned recog_binary_count = ARRAY_SIZE(recog_binary);
