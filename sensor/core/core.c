@@ -216,6 +216,7 @@ static void core_second(uv_timer_t *t)
 	listeners_expire(c->listeners, now);
 	processes_expire(c->procs, now);
 	ident_expire(c->ident, now);
+	banner_tick(c, now);
 	if (++turns % STORE_EVERY_S == 0)
 		core_save(c);
 }

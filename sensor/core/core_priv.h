@@ -75,6 +75,11 @@ struct core_private {
 	bool events_polled;
 	unsigned events_busy;
 
+	/* banner */
+	uint32_t banner_engines, banner_waiting; /* bits: engines that were announced, that were said to be waited for */
+	uint64_t banner_at_ns;
+	bool banner_shown;
+
 	char docker_list[1024];        /* --docker, "" none */
 	int config_fd;
 	bool configured, ready, stopping;
@@ -149,6 +154,9 @@ void labels_message(const struct ipc_hdr *hdr, const void *body, int fd, void *c
 /* ---- keeper_link.c */
 void keeper_message(const struct ipc_hdr *hdr, const void *body, int fd, void *core);
 int keeper_configure(struct core *c);
+
+/* ---- banner.c */
+void banner_tick(struct core *c, uint64_t now_ns);
 
 /* ---- engine_link.c */
 int engines_start(struct core *c);
