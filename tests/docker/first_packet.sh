@@ -1,0 +1,85 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Containers whose only act is one SYN or one datagram, after which they are gone (--rm): each must be seen and named, on a
+# bridge and over an overlay between two nodes. FIRST_PACKET_N=200 containers each.
+set -u
+# shellcheck source=tests/docker/lib.sh
+. "$(dirname "$0")/lib.sh"
+docker_begin
+n=${FIRST_PACKET_N:-200}
+
+lab_swarm a b
+lab_image a pg-tiny
+lab_image b pg-tiny
+lab_docker a network create --subnet 172.30.0.0/22 front >/dev/null
+lab_docker a network create -d overlay --attachable --subnet 10.50.0.0/22 blue >/dev/null
+lab_docker a run -d --name wall --network front --ip 172.30.3.200 pg-tiny >/dev/null
+lab_docker a run -d --name farwall --network blue --ip 10.50.3.200 pg-tiny >/dev/null
+# the overlay's namespace on the other node exists only while a container there uses it; half of the run is without
+sensor_start s "$(lab_socket a),$(lab_socket b)"
+pass "one sensor on both engines"
+
+# stream NAME: everything the sensor says of flows, into a file
+stream() {
+	sensor s flows -f --json >"$LAB_DIR/$1.stream" 2>"$LAB_DIR/$1.err" &
+	stream_pid=$!
+	disown "$stream_pid"
+	sleep 0.5
+}
+
+# burst ENGINE NETWORK PREFIX TARGET: n containers, four at a time; odd ones send a SYN, even ones a datagram
+burst() {
+	local start=$SECONDS
+	export LAB_DOCKER LAB_DIR
+	# shellcheck disable=SC2016 # for the inner shell
+	seq -w 1 "$n" | xargs -P 4 -I@ bash -c '
+		l4=udp; [ $((10#$5 % 2)) = 1 ] && l4=tcp
+		"$LAB_DOCKER" -H "unix://$LAB_DIR/$1/docker.sock" run --rm --name "$3$5" --network "$2" pg-tiny \
+			/bin/client once "$l4" "$4" 9 || echo "$3$5 failed"' burst "$1" "$2" "$3" "$4" @ >"$LAB_DIR/$3.out" 2>&1
+	echo "# $n containers on $2 in $((SECONDS - start)) s" >&2
+	! grep failed "$LAB_DIR/$3.out"
+}
+
+# seen PREFIX SERVER: in the stream, the containers that were named as clients of SERVER
+seen() {
+	jq -r --arg p "$1" --arg s "$2" 'select(.dport == 9 and .server.container == $s and (.client.container | startswith($p)))
+		| .client.container' "$LAB_DIR/$1.stream" 2>/dev/null | sort -u
+}
+all_seen() {
+	local missing
+	missing=$(comm -23 <(seq -w 1 "$n" | sed "s/^/$1/" | sort) <(seen "$1" "$2"))
+	[ -z "$missing" ] || { echo "$(wc -l <<<"$missing") of $n not seen or not named:"; head -n 5 <<<"$missing"; unnamed "$1" "$2"; return 1; }
+}
+unnamed() {
+	jq -c --arg s "$2" 'select(.dport == 9 and (.client.container == "")) | [.event, .src, .client.id, .l4]' "$LAB_DIR/$1.stream" | sort | uniq -c | head -n 5
+}
+# on the map: as many flows as containers, one packet each
+on_map() {
+	sensor s map --json | jq -es --arg w "$1" --argjson n "$n" '
+		[.. | objects] | (map(select(has("kind") and has("containers"))) | map({key: .id, value: .}) | from_entries) as $nodes |
+		map(select(has("client") and .port? == 9) | select(($nodes[.server].containers // []) | any((.name? // .) == $w))) |
+		if (map(.flows) | add) == $n and (map(.packets_to_server) | add) == $n and all(.[]; .client | startswith("ext:") | not) then true
+		else ("flows \(map(.flows) | add) packets \(map(.packets_to_server) | add) clients \(map(.client) | unique | .[:5])" | error) end' >/dev/null
+}
+programs() {
+	jq -r --arg s "$2" 'select(.dport == 9 and .server.container == $s and .client.exe == "/bin/client") | .client.container' "$LAB_DIR/$1.stream" |
+		sort -u | wc -l | grep -qx "$n" || { echo "not every client is attributed to its program"; return 1; }
+}
+
+stream near
+ok "bridge: $n containers run" burst a front near 172.30.3.200
+ok "bridge: each container's only packet is seen and named" until_true 15 all_seen near wall
+ok "bridge: the map has one flow of one packet for each" until_true 10 on_map wall
+ok "bridge: each by its program" until_true 5 programs near wall
+kill "$stream_pid" 2>/dev/null
+
+stream far
+ok "overlay: $n containers run" burst b blue far 10.50.3.200
+ok "overlay: each container's only packet is seen and named" until_true 15 all_seen far farwall
+ok "overlay: the map has one flow of one packet for each" until_true 10 on_map farwall
+ok "overlay: each by its program" until_true 5 programs far farwall
+kill "$stream_pid" 2>/dev/null
+no_late() { sensor s status --json | jq -es '.[0].loss | (.late_attach // 0) == 0 or (tojson | error)' >/dev/null; }
+ok "no packet passed before a hook was there" no_late
+sensor_stop s
+docker_end
