@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Process table: fork inherits, exec replaces, process ids are used again, news come late or twice. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "sensor/watch/processes.h"
+
+#define SEC NSEC_PER_SEC
+
+static int tell(struct processes *p, int type, uint32_t tgid, uint64_t start, uint32_t ptgid, uint64_t pstart, uint64_t ts, const char *exe)
+{
+	struct pg_event ev = { .version = PG_ABI_VERSION, .type = (uint16_t)type, .tgid = tgid, .start_boot_ns = start,
+			       .parent_tgid = ptgid, .parent_start_boot_ns = pstart, .ts_ns = ts, .cgroup = 7 };
+
+	ev.text_len = exe ? (uint32_t)strlen(exe) : 0;
+	ev.exe_ino = ev.text_len;
+	return processes_event(p, &ev, exe);
+}
+
+static const char *exe_of(struct processes *p, uint32_t tgid, uint64_t start)
+{
+	const struct process *pr = processes_get(p, processes_find(p, tgid, start));
+
+	return pr ? pr->exe : "(none)";
+}
+
+static void test_fork_exec_exit(void **state)
+{
+	struct processes *p = processes_new(100);
+	const struct process *pr;
+	uint32_t i, j;
+
+	assert_int_equal(processes_find(p, 10, 0), 0);
+	assert_null(processes_get(p, 0));
+	assert_null(processes_get(p, 4000000000u));
+	tell(p, PG_EV_PROCESS, 10, 100, 1, 1, 1000, "/bin/sh");
+	tell(p, PG_EV_FORK, 11, 200, 10, 100, 2000, NULL);
+	assert_string_equal(exe_of(p, 11, 200), "/bin/sh"); /* inherited */
+	i = processes_find(p, 11, 200);
+	j = processes_find(p, 10, 100);
+	pr = processes_get(p, i);
+	assert_int_equal(pr->parent, j);
+	assert_int_equal(pr->parent_tgid, 10);
+	assert_int_equal(pr->exe_ino, 7);
+	assert_int_equal(pr->cgroup, 7);
+	tell(p, PG_EV_EXEC, 11, 200, 10, 100, 3000, "/usr/bin/curl");
+	assert_string_equal(exe_of(p, 11, 200), "/usr/bin/curl");
+	assert_string_equal(exe_of(p, 10, 0), "/bin/sh");
+	assert_int_equal(processes_find(p, 11, 200), i); /* same record */
+	tell(p, PG_EV_EXIT, 11, 200, 0, 0, 4000, NULL);
+	assert_int_equal(processes_get(p, i)->exit_mono_ns, 4000);
+	tell(p, PG_EV_EXIT, 11, 200, 0, 0, 5000, NULL); /* told twice */
+	assert_int_equal(processes_get(p, i)->exit_mono_ns, 4000);
+	processes_expire(p, 4000 + PROC_LINGER_NS - 1);
+	assert_int_equal(processes_find(p, 11, 200), i); /* its last flows still find it */
+	processes_expire(p, 4000 + PROC_LINGER_NS);
+	assert_int_equal(processes_find(p, 11, 200), 0);
+	assert_null(processes_get(p, i));
+	assert_int_equal(processes_count(p), 1);
+	processes_free(p);
+	processes_free(NULL);
+	assert_null(processes_new(0));
+}
+
+static void test_pid_reuse(void **state)
+{
+	struct processes *p = processes_new(100);
+	uint32_t a, b;
+
+	tell(p, PG_EV_EXEC, 10, 100, 1, 1, 1000, "/old");
+	a = processes_find(p, 10, 100);
+	tell(p, PG_EV_EXEC, 10, 500, 1, 1, 5000, "/new"); /* its predecessor's end was lost */
+	b = processes_find(p, 10, 500);
+	assert_int_not_equal(a, b);
+	assert_int_equal(processes_get(p, a)->exit_mono_ns, 5000);
+	assert_int_equal(processes_get(p, b)->exit_mono_ns, 0);
+	assert_int_equal(processes_find(p, 10, 0), b); /* the youngest */
+	assert_string_equal(exe_of(p, 10, 100), "/old");
+	assert_int_equal(processes_find(p, 10, 300), 0);
+	/* late news of a generation between and of one before do not take the place of the youngest */
+	tell(p, PG_EV_EXEC, 10, 300, 1, 1, 6000, "/between");
+	tell(p, PG_EV_EXEC, 10, 50, 1, 1, 6000, "/first");
+	assert_int_equal(processes_find(p, 10, 0), b);
+	assert_string_equal(exe_of(p, 10, 300), "/between");
+	assert_string_equal(exe_of(p, 10, 50), "/first");
+	assert_int_not_equal(processes_get(p, processes_find(p, 10, 300))->exit_mono_ns, 0);
+	assert_int_equal(processes_get(p, b)->exit_mono_ns, 0);
+	/* the youngest ends and is forgotten first: the others move up */
+	processes_ref(p, a);
+	tell(p, PG_EV_EXIT, 10, 500, 0, 0, 7000, NULL);
+	processes_expire(p, 7000 + PROC_LINGER_NS);
+	assert_int_equal(processes_count(p), 1);
+	assert_int_equal(processes_find(p, 10, 0), a);
+	processes_unref(p, a);
+	processes_unref(p, a);
+	processes_expire(p, 7000 + PROC_LINGER_NS);
+	assert_int_equal(processes_count(p), 0);
+	assert_int_equal(processes_find(p, 10, 0), 0);
+	processes_free(p);
+}
+
+static void test_order_of_news(void **state)
+{
+	struct processes *p = processes_new(100);
+
+	tell(p, PG_EV_EXEC, 20, 100, 1, 1, 3000, "/app");
+	tell(p, PG_EV_FORK, 20, 100, 19, 90, 2000, NULL); /* its fork is told after its exec */
+	assert_string_equal(exe_of(p, 20, 100), "/app");
+	tell(p, PG_EV_PROCESS, 20, 100, 19, 90, 2500, "/before-exec"); /* the iterator walked by earlier */
+	assert_string_equal(exe_of(p, 20, 100), "/app");
+	tell(p, PG_EV_PROCESS, 20, 100, 19, 90, 3500, "/later");
+	assert_string_equal(exe_of(p, 20, 100), "/later");
+	tell(p, PG_EV_FORK, 21, 200, 999, 1, 4000, NULL); /* unknown parent */
+	assert_string_equal(exe_of(p, 21, 200), "");
+	assert_int_equal(processes_get(p, processes_find(p, 21, 0))->parent, 0);
+	assert_int_equal(tell(p, PG_EV_EXIT, 555, 1, 0, 0, 4000, NULL), 0); /* never heard of */
+	assert_int_equal(tell(p, PG_EV_LISTEN, 556, 1, 0, 0, 4000, NULL), 0);
+	assert_int_equal(tell(p, PG_EV_EXEC, 0, 0, 0, 0, 4000, "/x"), 0);
+	assert_int_equal(processes_count(p), 2);
+	processes_free(p);
+}
+
+static void test_parent_forgotten(void **state)
+{
+	struct processes *p = processes_new(100);
+	uint32_t child;
+
+	tell(p, PG_EV_EXEC, 30, 100, 1, 1, 1000, "/parent");
+	tell(p, PG_EV_FORK, 31, 200, 30, 100, 2000, NULL);
+	child = processes_find(p, 31, 200);
+	tell(p, PG_EV_EXIT, 30, 100, 0, 0, 3000, NULL);
+	processes_expire(p, 3000 + PROC_LINGER_NS);
+	assert_int_equal(processes_get(p, child)->parent, 0);
+	assert_int_equal(processes_get(p, child)->parent_tgid, 30);
+	assert_string_equal(processes_get(p, child)->exe, "/parent");
+	processes_free(p);
+}
+
+static void test_hostile_names(void **state)
+{
+	static const struct { const char *text; const char *shown; } rows[] = {
+		{ "/a\nb", "/a\\x0ab" },
+		{ "/a\x1b[31m", "/a\\x1b[31m" },
+		{ "/a\\x0ab", "/a\\x5cx0ab" }, /* and does not look like the first */
+		{ "/sm\xc3\xb6rg\xc3\xa5s", "/sm\xc3\xb6rg\xc3\xa5s" },
+		{ "/\xff\xfe", "/\xff\xfe" },
+		{ "/\x7f", "/\\x7f" },
+		{ "", "" },
+	};
+	struct processes *p = processes_new(100);
+	struct pg_event ev = { .type = PG_EV_EXEC, .tgid = 99, .start_boot_ns = 1, .text_len = 100000 };
+	char big[PG_TEXT_MAX + 10];
+	unsigned i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		tell(p, PG_EV_EXEC, 40 + i, 1, 1, 1, 1000, rows[i].text);
+		assert_string_equal(exe_of(p, 40 + i, 1), rows[i].shown);
+	}
+	memset(big, 1, sizeof(big)); /* a length that lies is cut */
+	memcpy(ev.comm, "a\nbcdefghijklmno", 16);
+	assert_int_equal(processes_event(p, &ev, big), 0);
+	assert_int_equal(strlen(exe_of(p, 99, 1)), PG_TEXT_MAX * 4);
+	assert_string_equal(processes_get(p, processes_find(p, 99, 1))->comm, "a?bcdefghijklmn");
+	processes_free(p);
+}
+
+static void count_one(uint32_t index, const struct process *pr, void *arg)
+{
+	assert_int_not_equal(index, 0);
+	(*(unsigned *)arg)++;
+}
+
+static void test_full_and_reuse_of_indexes(void **state)
+{
+	enum { MAX = 1000 };
+	struct processes *p = processes_new(MAX);
+	unsigned n = 0, refused = 0, round, i;
+
+	for (i = 1; i <= MAX + 50; i++)
+		refused += tell(p, PG_EV_EXEC, i, i, 1, 1, 1, "/x") == -28;
+	assert_int_equal(refused, 50);
+	assert_int_equal(processes_refused(p), 50);
+	processes_each(p, count_one, &n);
+	assert_int_equal(n, MAX);
+	for (round = 0; round < 5; round++) {
+		for (i = 1; i <= MAX; i++)
+			tell(p, PG_EV_EXIT, i, 0, 0, 0, round * 100 * SEC + 10, NULL);
+		processes_expire(p, (round + 1) * 100 * SEC);
+		assert_int_equal(processes_count(p), 0);
+		for (i = 1; i <= MAX; i++)
+			assert_int_equal(tell(p, PG_EV_EXEC, i, i + 10000 * (round + 1), 1, 1, 1, "/y"), 0);
+	}
+	processes_free(p);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_fork_exec_exit),
+		cmocka_unit_test(test_pid_reuse),
+		cmocka_unit_test(test_order_of_news),
+		cmocka_unit_test(test_parent_forgotten),
+		cmocka_unit_test(test_hostile_names),
+		cmocka_unit_test(test_full_and_reuse_of_indexes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
