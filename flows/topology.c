@@ -288,6 +288,16 @@ static struct edge_rec *edge_overflow(struct topology *t, uint8_t l4)
 	return e;
 }
 
+/* The overflow's own node and edges do not count. */
+static bool limits_forbid(const struct topology *t, unsigned more_nodes)
+{
+	const struct node_rec *o = node_find(t, OVERFLOW_ID);
+	unsigned own_edges = o ? o->edges / 2 : 0; /* each is counted at both its ends */
+
+	return HASH_COUNT(t->edges) - own_edges >= t->max_edges ||
+	       (more_nodes && HASH_COUNT(t->nodes) - (o != NULL) + more_nodes > t->max_nodes);
+}
+
 /* Finds or makes the edge; *ret_full says that the limits do not allow it. */
 static struct edge_rec *edge_get(struct topology *t, const struct topo_delta *d, bool *ret_full)
 {
@@ -304,7 +314,7 @@ static struct edge_rec *edge_get(struct topology *t, const struct topo_delta *d,
 		if (e)
 			return e;
 	}
-	if (HASH_COUNT(t->edges) >= t->max_edges || HASH_COUNT(t->nodes) + more > t->max_nodes) {
+	if (limits_forbid(t, more)) {
 		*ret_full = true;
 		return NULL;
 	}
