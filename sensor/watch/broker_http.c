@@ -289,6 +289,8 @@ static int easy_setup(struct request *r)
 	    curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) ||
 	    curl_easy_setopt(c, CURLOPT_USERAGENT, "pierglass") || curl_easy_setopt(c, CURLOPT_TCP_NODELAY, 0L) ||
 	    curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, r->req.what == DOCKER_REQ_EVENTS ? 0L : (long)BROKER_TIME_MAX_MS) ||
+	    /* curl 7.88 looks at a connection "in progress" only when this runs out: at once. */
+	    curl_easy_setopt(c, CURLOPT_HAPPY_EYEBALLS_TIMEOUT_MS, 1L) ||
 	    curl_easy_setopt(c, CURLOPT_OPENSOCKETFUNCTION, on_open) || curl_easy_setopt(c, CURLOPT_OPENSOCKETDATA, r) ||
 	    curl_easy_setopt(c, CURLOPT_SOCKOPTFUNCTION, on_sockopt) ||
 	    curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header) || curl_easy_setopt(c, CURLOPT_HEADERDATA, r) ||
