@@ -114,6 +114,8 @@ unit: $(UNIT_T) ## build the unit tests
 -include tests/helpers/flags.mk
 HELPERS  := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/helpers/*.c tools/bench/*.c tools/gen/*.c)))
 HELPER_L_nfq := -lnetfilter_queue -lmnl
+HELPER_L_docker_watch = $(call lib,watch) $(call lib,flows) $(call lib,sensor) $(call lib,base) -lcurl -ljansson -lseccomp -lcap-ng
+$(B)/tests/helpers/docker_watch: $(call lib,watch) $(call lib,flows) $(call lib,sensor)
 $(B)/tests/helpers/%: tests/helpers/%.c $(call lib,base)
 	$(call say,CC,$@) mkdir -p $(@D)
 	$(Q)$(CC) $(STD) $(WARN) $(OPT) -MMD -MP $< -o $@ $(call lib,base) $(HELPER_L_$*) -lpthread

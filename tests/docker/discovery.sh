@@ -1,0 +1,108 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Discovery alone (engine broker and docker_client, without the rest of the sensor) on a real engine: containers that
+# live for the time of a `true` are seen alive; engine, broker and event stream may end at any time.
+set -u
+cd "$(dirname "$0")" || exit 1
+# shellcheck source=tests/docker/lib.sh
+. ./lib.sh
+
+if reason=$(lab_cannot); then
+	echo "1..0 # SKIP $reason"
+	exit 0
+fi
+if ! [ -x /bin/busybox ] || ldd /bin/busybox >/dev/null 2>&1; then
+	echo "1..0 # SKIP no static busybox (package busybox-static)"
+	exit 0
+fi
+WATCH=$LAB_BUILD/tests/helpers/docker_watch
+if ! [ -x "$WATCH" ]; then
+	echo "not ok 1 - tests/helpers/docker_watch is built (make helpers)"
+	exit 1
+fi
+SHORT=${SHORT:-50}
+DOCKER_START=$SECONDS
+
+lab_begin
+lab_engine_start a
+mkdir -p "$LAB_DIR/bb/bin"
+cp /bin/busybox "$LAB_DIR/bb/bin/"
+for x in sh sleep true; do ln -s busybox "$LAB_DIR/bb/bin/$x"; done
+tar -C "$LAB_DIR/bb" -c . | lab_docker a import - pg-bb >/dev/null
+
+OUT=$LAB_DIR/watch.out
+mkfifo "$LAB_DIR/commands"
+exec 9<>"$LAB_DIR/commands"
+"$WATCH" 300 "$(lab_socket a)" <"$LAB_DIR/commands" >"$OUT" 2>&1 &
+WATCH_PID=$!
+lab_defer kill "$WATCH_PID"
+
+said() { grep -Eq -- "$1" "$OUT"; }
+said_times() { [ "$(grep -Ec -- "$2" "$OUT")" -ge "$1" ]; }
+short_id() { lab_docker a inspect -f '{{slice .Id 0 12}}' "$1"; }
+address() { lab_docker a inspect -f "{{(index .NetworkSettings.Networks \"$2\").IPAddress}}" "$1"; }
+
+lab_docker a run -d --name before --label com.docker.compose.project=shop --label com.docker.compose.service=web \
+	-p 127.0.0.1:18080:80 pg-bb sleep 1000 >/dev/null
+ok "the engine is reached and listed" until_true 10 said '^[0-9.]+ resync-end e0'
+ok "a container with compose labels and a published port" \
+	until_true 5 said "name=before state=running pid=[1-9].*bridge=$(address before bridge),.* compose=shop/web .*ports=1"
+
+# ---- short containers: each must be reported running, with sandbox and address
+seen_alive() {
+	local i missing=
+	for ((i = 1; i <= SHORT; i++)); do
+		grep -Eq "name=$1-$i state=running pid=[1-9][0-9]* sandbox=[0-9a-f]{12} nets=$2=[0-9]+\.[0-9.]+," "$OUT" || missing+=" $i"
+	done
+	[ -z "$missing" ] || { echo "not seen alive:$missing"; return 1; }
+}
+for ((i = 1; i <= SHORT; i++)); do lab_docker a run --rm --name "one-$i" pg-bb true; done
+ok "$SHORT containers that only run true, one after the other" until_true 5 seen_alive one bridge
+
+lab_docker a network create net1 >/dev/null
+# four at a time, as a busy node does
+seq 1 "$SHORT" | xargs -P 4 -I N "$LAB_DOCKER" -H "unix://$(lab_socket a)" run --rm --name four-N --network net1 pg-bb true
+ok "$SHORT such containers, four at a time, on a network of their own" until_true 5 seen_alive four net1
+ok "all of them are reported gone" until_true 5 said_times $((2 * SHORT)) '^[0-9.]+ gone e0'
+
+# ---- changes of a running container
+lab_docker a network connect net1 before
+ok "network connect" until_true 5 said "name=before state=running .*bridge=$(address before bridge),.*net1=$(address before net1),"
+lab_docker a rename before after
+ok "rename" until_true 5 said "name=after state=running"
+lab_docker a pause after >/dev/null
+ok "pause" until_true 5 said "name=after state=paused"
+lab_docker a unpause after >/dev/null
+lab_docker a network disconnect net1 after
+last_is_off_net1() { grep 'name=after ' "$OUT" | tail -1 | grep 'state=running' | grep -qv 'net1='; }
+ok "network disconnect" until_true 5 last_is_off_net1
+lab_docker a run -d --name shared --network container:after pg-bb sleep 1000 >/dev/null
+ok "a shared network namespace" until_true 5 said "name=shared state=running .*mode=container:$(lab_docker a inspect -f '{{.Id}}' after)"
+lab_docker a run -d --name onhost --network host pg-bb sleep 1000 >/dev/null
+ok "host network" until_true 5 said 'name=onhost state=running .*sandbox=default .*mode=host'
+lab_docker a stop -t 0 onhost >/dev/null
+ok "a stopped container is gone" until_true 5 said "gone e0 $(short_id onhost)"
+lab_docker a start onhost >/dev/null
+ok "and comes back when started again" until_true 5 said_times 2 "e0 $(short_id onhost) name=onhost state=running"
+lab_docker a network rm net1 >/dev/null
+ok "a removed network" until_true 5 said 'network-gone e0'
+
+# ---- the broker dies, the engine restarts
+N=$(grep -c 'resync-end' "$OUT")
+echo kill-broker >&9
+sleep 0.1
+lab_docker a run --rm --name during true >/dev/null 2>&1
+lab_docker a run -d --name behind pg-bb sleep 1000 >/dev/null
+ok "a broker that was killed is replaced, and the gap counted" until_true 10 said_times $((N + 1)) 'resync-end'
+ok "what was started meanwhile is found" until_true 5 said 'name=behind state=running'
+ok "the gap is counted" said 'lost e0 gap [1-9]'
+lab_engine_restart a
+ok "the engine is found again after its restart" until_true 20 said_times $((N + 2)) 'resync-end'
+lab_docker a run --rm --name again pg-bb true
+ok "and short containers are seen as before" until_true 5 said 'name=again state=running pid=[1-9].*bridge=[0-9]+\.'
+
+echo stats >&9
+ok "nothing came too late, no request failed but those of the restart" until_true 5 said 'stats e0 state=live .*late=0 .*in_flight=0 queued=0'
+kill -TERM "$WATCH_PID"
+ok "the broker ends with its keeper" until_true 5 said 'broker ended: status 0'
+docker_end
