@@ -2,6 +2,7 @@
 """The benchmark's namespaces, its stand-in engine, and the programs that look at the traffic (the variants)."""
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -124,7 +125,15 @@ class Container:
 
     def received(self):
         """Packets that reached the container."""
-        return json.loads(sh("ip", "-n", f"{PREFIX}-{self.name}", "-j", "-s", "link", "show", "eth0"))[0]["stats64"]["rx"]["packets"]
+        return packets_received(f"{PREFIX}-{self.name}", "eth0")
+
+    def sent(self):
+        """Packets that left the container and reached the host end of its veth, where others look."""
+        return packets_received(self.host_ns, self.host_dev)
+
+
+def packets_received(ns, dev):
+    return json.loads(sh("ip", "-n", ns, "-j", "-s", "link", "show", dev))[0]["stats64"]["rx"]["packets"]
 
 
 def sysctl(ns, key, value, missing_ok=False):
@@ -298,7 +307,7 @@ class NdpiReader:
 
     def start(self):
         with open(f"{WORK}/ndpireader.log", "wb") as log:
-            self.p = subprocess.Popen(inside(self.ns, "ndpiReader", "-i", self.dev, "-q"), stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+            self.p = subprocess.Popen(inside(self.ns, "ndpiReader", "-i", self.dev), stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         time.sleep(0.4)
         if self.p.poll() is not None:
             self.p = None
@@ -308,6 +317,12 @@ class NdpiReader:
         if self.p:
             end(self.p, signal.SIGINT, 2)
             self.p = None
+
+    def packets_seen(self):
+        """Of the capture that stop() ended, by its own report."""
+        with open(f"{WORK}/ndpireader.log", encoding="utf-8", errors="replace") as log:
+            m = re.search(r"IP packets:\s+(\d+)", log.read())
+        return int(m.group(1)) if m else 0
 
 
 def cpu_of(pid):
