@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The command line: asks a running sensor through its API and shows the answer. What a packet or a container named itself
+ * reaches the terminal only through cli_text.h. One thread. */
+#ifndef PG_TOOLS_CLI_H
+#define PG_TOOLS_CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* DECISIONS 30 */
+enum cli_exit { CLI_OK = 0, CLI_FOUND = 1, CLI_USAGE = 2, CLI_NO_SENSOR = 3, CLI_REFUSED = 4 };
+
+#define CLI_RUN_DEFAULT "/run/pierglass"
+
+struct cli_options {
+	const char *run;       /* run directory of the sensor asked */
+	bool json;
+	bool follow;           /* flows -f */
+	bool history;          /* flows --history */
+	const char *limit;     /* flows --limit; NULL: the API's default */
+	const char *workload;  /* flows, map; NULL: all */
+	const char *format;    /* map; NULL: default */
+	const char *argument;  /* completion: the shell */
+};
+
+struct cli_command {
+	const char *name;
+	const char *options;   /* letters of what it takes: f follow, l limit, w workload, h history, m format, a one argument */
+	const char *help;
+	int (*run)(const struct cli_options *o);
+};
+/* Ends with an entry whose name is NULL. */
+const struct cli_command *cli_commands(void);
+
+/* Reads the arguments. CLI_OK: *ret_command is to be run; CLI_USAGE: one line was written to standard error. --help and
+ * --version come back as the commands of these names. */
+int cli_parse(int argc, char **argv, struct cli_options *ret, const struct cli_command **ret_command);
+
+int cmd_status(const struct cli_options *o);
+int cmd_containers(const struct cli_options *o);
+int cmd_listeners(const struct cli_options *o);
+int cmd_networks(const struct cli_options *o);
+int cmd_flows(const struct cli_options *o);
+int cmd_map(const struct cli_options *o);
+int cmd_version(const struct cli_options *o);
+int cmd_help(const struct cli_options *o);
+int cmd_completion(const struct cli_options *o);
+
+#endif

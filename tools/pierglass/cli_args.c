@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Commands and options. One table says which command takes what: help and completion are made from it. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "tools/pierglass/cli.h"
+#include "tools/pierglass/cli_text.h"
+
+static const struct cli_command commands[] = {
+	{ "status", "", "what the sensor is attached to, what it cannot see, rates and losses", cmd_status },
+	{ "containers", "", "containers, their workloads, networks and addresses", cmd_containers },
+	{ "listeners", "", "who listens where, and which protocol is really spoken there", cmd_listeners },
+	{ "flows", "flwh", "who talks to whom now; -f: each flow as it appears", cmd_flows },
+	{ "map", "mw", "the map: which workload talks to which, over what", cmd_map },
+	{ "networks", "", "networks of the engines", cmd_networks },
+	{ "version", "", "version of this program", cmd_version },
+	{ "help", "", "this text", cmd_help },
+	{ "completion", "a", "completion script for a shell: pierglass completion bash", cmd_completion },
+	{ NULL, NULL, NULL, NULL },
+};
+
+const struct cli_command *cli_commands(void)
+{
+	return commands;
+}
+
+static const struct {
+	const char *name, *short_name;
+	char letter;   /* in cli_command.options; 0: any command */
+	bool value;
+} options[] = {
+	{ "--run", NULL, 0, true },       { "--json", NULL, 0, false },	    { "--follow", "-f", 'f', false },
+	{ "--limit", "-n", 'l', true },   { "--workload", "-w", 'w', true }, { "--history", NULL, 'h', false },
+	{ "--format", NULL, 'm', true },
+};
+
+static void set(struct cli_options *o, size_t i, const char *value)
+{
+	switch (i) {
+	case 0:
+		o->run = value;
+		break;
+	case 1:
+		o->json = true;
+		break;
+	case 2:
+		o->follow = true;
+		break;
+	case 3:
+		o->limit = value;
+		break;
+	case 4:
+		o->workload = value;
+		break;
+	case 5:
+		o->history = true;
+		break;
+	case 6:
+		o->format = value;
+		break;
+	}
+}
+
+static int usage(const char *what, const char *arg)
+{
+	fprintf(stderr, "pierglass: %s \"", what);
+	cli_put(stderr, arg);
+	fputs("\", see \"pierglass help\"\n", stderr);
+	return CLI_USAGE;
+}
+
+static const struct cli_command *find(const char *name)
+{
+	for (const struct cli_command *c = commands; c->name; c++)
+		if (!strcmp(c->name, name))
+			return c;
+	return NULL;
+}
+
+/* Index of the option in *arg, ARRAY_SIZE(options) if there is none; *ret_value points behind "=". */
+static size_t option_of(const char *arg, const char **ret_value)
+{
+	size_t i, len;
+
+	*ret_value = NULL;
+	for (i = 0; i < ARRAY_SIZE(options); i++) {
+		if (options[i].short_name && !strcmp(arg, options[i].short_name))
+			break;
+		len = strlen(options[i].name);
+		if (!strncmp(arg, options[i].name, len) && (!arg[len] || (arg[len] == '=' && options[i].value))) {
+			*ret_value = arg[len] ? arg + len + 1 : NULL;
+			break;
+		}
+	}
+	return i;
+}
+
+int cli_parse(int argc, char **argv, struct cli_options *ret, const struct cli_command **ret_command)
+{
+	struct cli_options o = { .run = CLI_RUN_DEFAULT };
+	const struct cli_command *command = NULL;
+	const char *given[ARRAY_SIZE(options)] = { NULL };
+
+	for (int i = 1; i < argc; i++) {
+		const char *value;
+		size_t k;
+
+		if (argv[i][0] != '-' || !argv[i][1]) {
+			if (command && strchr(command->options, 'a') && !o.argument) {
+				o.argument = argv[i];
+				continue;
+			}
+			if (command)
+				return usage("what is", argv[i]);
+			command = find(argv[i]);
+			if (!command)
+				return usage("unknown command", argv[i]);
+			continue;
+		}
+		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h") || !strcmp(argv[i], "--version")) {
+			*ret = o;
+			*ret_command = find(!strcmp(argv[i], "--version") ? "version" : "help");
+			return CLI_OK;
+		}
+		k = option_of(argv[i], &value);
+		if (k == ARRAY_SIZE(options))
+			return usage("unknown option", argv[i]);
+		given[k] = argv[i];
+		if (options[k].value && !value) {
+			if (i + 1 == argc)
+				return usage("a value is missing after", argv[i]);
+			value = argv[++i];
+		}
+		if (options[k].value && !value[0])
+			return usage("an empty value for", given[k]);
+		set(&o, k, value);
+	}
+	if (!command) {
+		fputs("pierglass: no command, see \"pierglass help\"\n", stderr);
+		return CLI_USAGE;
+	}
+	for (size_t k = 0; k < ARRAY_SIZE(options); k++)
+		if (given[k] && options[k].letter && !strchr(command->options, options[k].letter)) {
+			fprintf(stderr, "pierglass: \"%s\" takes no %s, see \"pierglass help\"\n", command->name, options[k].name);
+			return CLI_USAGE;
+		}
+	*ret = o;
+	*ret_command = command;
+	return CLI_OK;
+}
+
+int cmd_help(const struct cli_options *o)
+{
+	puts("Usage: pierglass [--run DIR] [--json] COMMAND [OPTION]...\n\n"
+	     "Asks the Pierglass sensor on this machine who talks to whom.\n\nCommands:");
+	for (const struct cli_command *c = commands; c->name; c++)
+		printf("  %-12s %s\n", c->name, c->help);
+	puts("\nOptions:\n"
+	     "  --run DIR            the sensor's run directory (default " CLI_RUN_DEFAULT ")\n"
+	     "  --json               the sensor's answer as JSON (flows -f: one object per line)\n"
+	     "  -f, --follow         flows: print each flow as it appears, gets its name, its protocol, or ends\n"
+	     "  -n, --limit N        flows: at most N, the latest (default 10000)\n"
+	     "  --history            flows: those that ended too, from the store\n"
+	     "  -w, --workload W     flows, map: only what has W at one end\n"
+	     "  --format F           map: table, json, dot, graphml, mermaid, node-graph or html\n"
+	     "                       (default: table on a terminal, else json)\n\n"
+	     "Exit codes: 0 done, 2 usage, 3 no sensor, 4 refused.");
+	return CLI_OK;
+}
+
+int cmd_completion(const struct cli_options *o)
+{
+	if (!o->argument || strcmp(o->argument, "bash")) {
+		fputs("pierglass: completion: expected \"bash\"\n", stderr);
+		return CLI_USAGE;
+	}
+	fputs("# bash completion for pierglass: source this, or put it in /usr/share/bash-completion/completions/pierglass\n"
+	      "_pierglass()\n{\n\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n\tcase $prev in\n"
+	      "\t--run) COMPREPLY=($(compgen -d -- \"$cur\")); return;;\n"
+	      "\t--format) COMPREPLY=($(compgen -W 'table json dot graphml mermaid node-graph html' -- \"$cur\")); return;;\n"
+	      "\tcompletion) COMPREPLY=($(compgen -W bash -- \"$cur\")); return;;\n\tesac\n"
+	      "\tCOMPREPLY=($(compgen -W '",
+	      stdout);
+	for (const struct cli_command *c = commands; c->name; c++)
+		printf("%s ", c->name);
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
+		printf("%s ", options[i].name);
+	puts("--help --version' -- \"$cur\"))\n}\ncomplete -F _pierglass pierglass");
+	return CLI_OK;
+}
