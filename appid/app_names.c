@@ -52,6 +52,8 @@ const char *app_name(enum app_id id)
 		return "Nats";
 	case APP_SOCKS:
 		return "SOCKS";
+	case APP_QUIC:
+		return "QUIC";
 	case APP_HTTP2:
 		return "HTTP2";
 	case APP_KAFKA:

@@ -30,6 +30,7 @@ enum app_id {
 	APP_POP3,
 	APP_NATS,
 	APP_SOCKS,
+	APP_QUIC,
 	/* names of ours */
 	APP_HTTP2,
 	APP_KAFKA,

@@ -20,14 +20,14 @@ void dialogue_done(struct dialogue *d)
 	d->turn_count = 0;
 }
 
-static void turn_push(struct dialogue *d, unsigned dir, const struct stream_added *a)
+static void turn_push(struct dialogue *d, unsigned dir, const struct stream_added *a, unsigned wire)
 {
 	if (d->turn_count == DIALOGUE_TURNS) {
 		if (d->turns_lost < UINT8_MAX)
 			d->turns_lost++;
 		return;
 	}
-	d->turns[d->turn_count++] = (struct turn){ .dir = (uint8_t)dir, .from = a->from, .to = a->to };
+	d->turns[d->turn_count++] = (struct turn){ .dir = (uint8_t)dir, .from = a->from, .to = a->to, .wire = (uint16_t)wire };
 }
 
 static void turns_shift(struct dialogue *d, unsigned dir, unsigned n)
@@ -41,7 +41,7 @@ static void turns_shift(struct dialogue *d, unsigned dir, unsigned n)
 
 /* The turn that new bytes of a stream belong to: one they fall into (a late segment filled its hole), or the last one if it
  * is the same speaker's; else a new turn begins. */
-static void turn_note(struct dialogue *d, unsigned dir, const struct stream_added *a)
+static void turn_note(struct dialogue *d, unsigned dir, const struct stream_added *a, unsigned wire)
 {
 	struct turn *last = d->turn_count ? &d->turns[d->turn_count - 1] : NULL;
 
@@ -57,22 +57,28 @@ static void turn_note(struct dialogue *d, unsigned dir, const struct stream_adde
 			struct turn *t = &d->turns[i];
 
 			if (t->dir == dir && a->from < t->from && a->to <= t->to) {
+				t->wire = (uint16_t)(t->wire + t->from - a->from);
 				t->from = a->from;
 				return;
 			}
 		}
-		turn_push(d, dir, a);
+		turn_push(d, dir, a, wire);
 		return;
 	}
-	if (a->from < last->from)
+	if (a->from < last->from) {
+		last->wire = (uint16_t)(last->wire + last->from - a->from);
 		last->from = a->from;
+	}
 	if (a->to > last->to)
 		last->to = a->to;
+	if (a->from + wire - last->from > last->wire)
+		last->wire = (uint16_t)(a->from + wire - last->from);
 }
 
-int dialogue_add(struct dialogue *d, unsigned dir, uint32_t seq, const void *data, size_t len)
+int dialogue_add(struct dialogue *d, unsigned dir, uint32_t seq, const void *data, size_t len, size_t wire_len)
 {
 	struct stream_added a;
+	unsigned wire = wire_len < len ? (unsigned)len : wire_len > STREAM_HEAD_WINDOW ? STREAM_HEAD_WINDOW : (unsigned)wire_len;
 	int r;
 
 	if (d->datagrams) {
@@ -81,7 +87,7 @@ int dialogue_add(struct dialogue *d, unsigned dir, uint32_t seq, const void *dat
 		r = stream_head_append(&d->head[dir], data, len, &a);
 		if (r < 0 || !a.fresh)
 			return r;
-		turn_push(d, dir, &a);
+		turn_push(d, dir, &a, wire);
 		return 1;
 	}
 	r = stream_head_add(&d->head[dir], seq, data, len, &a);
@@ -91,7 +97,7 @@ int dialogue_add(struct dialogue *d, unsigned dir, uint32_t seq, const void *dat
 	}
 	if (r < 0 || !a.fresh)
 		return r;
-	turn_note(d, dir, &a);
+	turn_note(d, dir, &a, wire);
 	return 1;
 }
 

@@ -11,6 +11,7 @@
 struct turn {
 	uint8_t dir;
 	uint16_t from, to; /* offsets in the direction's head; a hole may be inside */
+	uint16_t wire;     /* bytes it had on the wire: more than what is here when a sample was cut */
 };
 
 struct dialogue {
@@ -24,9 +25,9 @@ struct dialogue {
 
 void dialogue_init(struct dialogue *d, bool datagrams);
 void dialogue_done(struct dialogue *d);
-/* Adds payload that direction dir sent. 1: there are new bytes; 0: nothing new (retransmission, empty); -ERANGE, -ENOSPC,
+/* Adds payload that direction dir sent, of which the first len of wire_len bytes are here. 1: there are new bytes; 0: nothing new (retransmission, empty); -ERANGE, -ENOSPC,
  * -ENOMEM: dropped. */
-int dialogue_add(struct dialogue *d, unsigned dir, uint32_t seq, const void *data, size_t len);
+int dialogue_add(struct dialogue *d, unsigned dir, uint32_t seq, const void *data, size_t len, size_t wire_len);
 /* From the start of a direction to its first hole; for datagrams the first datagram. */
 struct bytes dialogue_start(const struct dialogue *d, unsigned dir);
 /* The bytes of turn i up to its first hole. */

@@ -22,6 +22,7 @@ static const uint64_t wait_piece_ns = 20 * NSEC_PER_MSEC; /* none of ours fits: 
 static const uint64_t wait_race_ns = 60 * NSEC_PER_MSEC;  /* one of ours could still fit */
 static const uint64_t wait_provisional_ns = NSEC_PER_SEC; /* then say what is known so far */
 static const uint64_t wait_give_up_ns = 10 * NSEC_PER_SEC;
+static const uint64_t wait_datagram_ns = 30 * NSEC_PER_SEC; /* pings of some protocols are 20 s apart */
 static const uint64_t linger_ns = 2 * NSEC_PER_SEC;       /* a finished flow's key, used again later, is a new flow */
 
 struct inspector {
@@ -140,6 +141,12 @@ static void info_conflict(const struct dialogue *d, char *info, size_t size)
 	}
 }
 
+/* Protocols whose application nDPI also takes from the server's address. */
+static bool belongs_by_address(enum app_id app)
+{
+	return app == APP_HTTP || app == APP_TLS || app == APP_SMTP;
+}
+
 /* Puts what our recognisers found into the label, and the details. Something new is sent with the next flush. */
 static void own_label(struct inspector *i, struct inspect_flow *f)
 {
@@ -148,12 +155,18 @@ static void own_label(struct inspector *i, struct inspect_flow *f)
 	bool whole[2] = { f->whole[0], f->whole[1] };
 	struct detail t;
 	char site[32];
+	const uint8_t *server;
 
 	detail_read((enum app_id)f->app, &w->talk, f->server_dir, whole, &t);
 	l->confidence = LABEL_OWN;
 	memset(l->app, 0, sizeof(l->app));
 	snprintf(l->app, sizeof(l->app), "%s", app_name(t.app));
-	if (t.host[0] && i->engine && ndpi_engine_host_app(i->engine, t.host, site, sizeof(site)) && strcmp(site, l->app))
+	if (t.app == APP_TLS && f->server_dir < 2 && f->key.port[f->server_dir] == htons(853))
+		snprintf(l->app, sizeof(l->app), "TLS.DoH_DoT"); /* RFC 7858 */
+	else if (t.host[0] && i->engine && ndpi_engine_host_app(i->engine, t.host, site, sizeof(site)) && strcmp(site, l->app))
+		snprintf(l->app, sizeof(l->app), "%s.%s", app_name(t.app), site);
+	server = f->server_dir < 2 && belongs_by_address(t.app) ? f->key.addr[f->server_dir] : NULL;
+	if (!strchr(l->app, '.') && server && i->engine && ndpi_engine_address_app(i->engine, server, site, sizeof(site)))
 		snprintf(l->app, sizeof(l->app), "%s.%s", app_name(t.app), site);
 	memcpy(l->host, t.host, sizeof(l->host));
 	memcpy(l->info, t.info, sizeof(l->info));
@@ -194,7 +207,7 @@ static bool ask_ndpi(struct inspector *i, struct inspect_flow *f, bool last)
 	if (!i->engine || !n)
 		return false;
 	for (unsigned t = 0; t < n; t++)
-		turns[t] = (struct ndpi_turn){ w->talk.turns[t].dir, dialogue_turn(&w->talk, t) };
+		turns[t] = (struct ndpi_turn){ w->talk.turns[t].dir, dialogue_turn(&w->talk, t), w->talk.turns[t].wire };
 	w->asks++;
 	w->asked_turns = (uint8_t)n;
 	w->asked_bytes = (uint16_t)talk_bytes(&w->talk);
@@ -366,11 +379,16 @@ static void step_datagram(struct inspector *i, struct inspect_flow *f, const str
 
 	if (f->work->talk.turn_count <= 2 &&
 	    recognise_datagram(s->dir, b, s->flags & PG_SAMPLE_CUT, ports, &found) == RECOG_YES) {
+		/* what looks like DNS on another port may be what nDPI knows by another name */
+		if (found.app == APP_DNS && ports[0] != 53 && ports[1] != 53 && ask_ndpi(i, f, false))
+			return;
 		own_found(i, f, &found);
 		return;
 	}
-	if (f->work->asks < ASKS_MAX)
-		ask_ndpi(i, f, false);
+	if (f->work->asks < ASKS_MAX && ask_ndpi(i, f, false))
+		return;
+	if (f->work->talk.turn_count <= 2 && recognise_quic(s->dir, b, &found) == RECOG_YES)
+		own_found(i, f, &found); /* nDPI could not decrypt it: no name, but sure what it is */
 }
 
 static void step(struct inspector *i, struct inspect_flow *f, const struct pg_sample *s, struct bytes b)
@@ -486,7 +504,7 @@ void inspector_sample(struct inspector *i, const struct pg_sample *s, const uint
 		return;
 	}
 	f->whole[s->dir] |= !!(s->flags & PG_SAMPLE_LAST);
-	r = dialogue_add(&f->work->talk, s->dir, s->tcp_seq, payload, s->cap_len);
+	r = dialogue_add(&f->work->talk, s->dir, s->tcp_seq, payload, s->cap_len, s->payload_len);
 	account_memory(i, f);
 	if (r <= 0 && !f->whole[s->dir])
 		return;
@@ -562,7 +580,7 @@ static void tick_aged(struct inspector *i, uint64_t now)
 		next = TAILQ_NEXT(f, age);
 		if (f->last_ns + wait_provisional_ns > now)
 			break;
-		if (f->last_ns + wait_give_up_ns <= now) {
+		if (f->last_ns + (f->work->talk.datagrams ? wait_datagram_ns : wait_give_up_ns) <= now) {
 			give_up(i, f);
 		} else if (!f->provisional && !identified(f)) {
 			f->provisional = true;

@@ -88,10 +88,12 @@ static size_t put_l3(uint8_t *p, const struct flow_key *key, unsigned dir, size_
 }
 
 /* Makes the packet that would have carried this turn. seq: next sequence numbers of both directions, advanced here. */
-static size_t put_packet(uint8_t *p, const struct flow_key *key, const struct ndpi_turn *t, uint32_t seq[2])
+static size_t put_packet(uint8_t *p, const struct flow_key *key, const struct ndpi_turn *t, bool padded, uint32_t seq[2])
 {
-	size_t len = bytes_left(&t->data), n;
+	size_t have = bytes_left(&t->data), len = have, n;
 
+	if (padded && t->wire_len > len)
+		len = t->wire_len < L3_MAX - 60 ? t->wire_len : L3_MAX - 60;
 	if (key->proto == IPPROTO_TCP) {
 		struct tcphdr tcp = { .source = key->port[t->dir], .dest = key->port[!t->dir] };
 
@@ -113,7 +115,8 @@ static size_t put_packet(uint8_t *p, const struct flow_key *key, const struct nd
 		memcpy(p + n, &udp, sizeof(udp));
 		n += sizeof(udp);
 	}
-	memcpy(p + n, t->data.p, len);
+	memcpy(p + n, t->data.p, have);
+	memset(p + n + have, 0, len - have);
 	return n + len;
 }
 
@@ -146,8 +149,8 @@ static void read_answer(struct ndpi_engine *e, ndpi_protocol proto, struct ndpi_
 		      strnlen(f->host_server_name, sizeof(f->host_server_name)));
 }
 
-void ndpi_engine_ask(struct ndpi_engine *e, const struct flow_key *key, const struct ndpi_turn *turns, unsigned count, bool last,
-		     struct ndpi_answer *ret)
+static void ask(struct ndpi_engine *e, const struct flow_key *key, const struct ndpi_turn *turns, unsigned count, bool last,
+		bool padded, struct ndpi_answer *ret)
 {
 	uint32_t seq[2] = { 1000, 5000 };
 	ndpi_protocol proto = { 0 };
@@ -162,7 +165,7 @@ void ndpi_engine_ask(struct ndpi_engine *e, const struct flow_key *key, const st
 
 		if (bytes_left(&turns[i].data) > L3_MAX - 60 || !bytes_left(&turns[i].data))
 			continue;
-		n = put_packet(e->packet, key, &turns[i], seq);
+		n = put_packet(e->packet, key, &turns[i], padded, seq);
 		proto = ndpi_detection_process_packet(e->mod, e->flow, e->packet, (uint16_t)n, 1000 + i);
 		known = proto.app_protocol != NDPI_PROTOCOL_UNKNOWN;
 		if (known && !e->flow->check_extra_packets)
@@ -177,6 +180,19 @@ void ndpi_engine_ask(struct ndpi_engine *e, const struct flow_key *key, const st
 	ret->settled = known && !e->flow->check_extra_packets;
 }
 
+void ndpi_engine_ask(struct ndpi_engine *e, const struct flow_key *key, const struct ndpi_turn *turns, unsigned count, bool last,
+		     struct ndpi_answer *ret)
+{
+	bool cut = false;
+
+	for (unsigned i = 0; i < count; i++)
+		cut |= turns[i].wire_len > bytes_left(&turns[i].data);
+	/* Binary protocols hold the length in the packet against the packet's; text does not like zeros at its end. */
+	ask(e, key, turns, count, last, true, ret);
+	if (ret->sure == NDPI_SURE_NO && cut)
+		ask(e, key, turns, count, last, false, ret);
+}
+
 bool ndpi_engine_guess_port(struct ndpi_engine *e, const struct flow_key *key, char *ret, size_t size)
 {
 	uint8_t user_defined = 0;
@@ -187,6 +203,25 @@ bool ndpi_engine_guess_port(struct ndpi_engine *e, const struct flow_key *key, c
 		return false;
 	name = ndpi_get_proto_name(e->mod, id);
 	if (!name)
+		return false;
+	text_sanitise(ret, size, name, strlen(name));
+	return true;
+}
+
+bool ndpi_engine_address_app(struct ndpi_engine *e, const uint8_t addr[16], char *ret, size_t size)
+{
+	struct in_addr a;
+	const char *name;
+	uint16_t id;
+
+	memcpy(&a, addr + 12, 4);
+	if (a.s_addr == 0 || addr[10] != 0xff || addr[11] != 0xff)
+		return false;
+	id = ndpi_network_ptree_match(e->mod, &a);
+	if (id == NDPI_PROTOCOL_UNKNOWN)
+		return false;
+	name = ndpi_get_proto_name(e->mod, id);
+	if (!name || !strcmp(name, "Unknown"))
 		return false;
 	text_sanitise(ret, size, name, strlen(name));
 	return true;

@@ -19,6 +19,7 @@ void ndpi_engine_free(struct ndpi_engine *e);
 struct ndpi_turn {
 	unsigned dir;      /* direction of the key */
 	struct bytes data;
+	size_t wire_len;   /* what it had on the wire: zeros stand for what is not here */
 };
 
 enum ndpi_sure { NDPI_SURE_NO, NDPI_SURE_PARTIAL, NDPI_SURE_DPI };
@@ -37,6 +38,8 @@ void ndpi_engine_ask(struct ndpi_engine *e, const struct flow_key *key, const st
 		     struct ndpi_answer *ret);
 /* What usually is on these ports; false: nothing. A guess, never an identification. */
 bool ndpi_engine_guess_port(struct ndpi_engine *e, const struct flow_key *key, char *ret, size_t size);
+/* Which application an address belongs to (IPv4-mapped; nDPI's list of networks); false: none. */
+bool ndpi_engine_address_app(struct ndpi_engine *e, const uint8_t addr[16], char *ret, size_t size);
 /* Which application a host name belongs to ("Google"); false: none that nDPI knows. */
 bool ndpi_engine_host_app(struct ndpi_engine *e, const char *host, char *ret, size_t size);
 

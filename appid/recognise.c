@@ -140,3 +140,24 @@ enum recog recognise_datagram(unsigned dir, struct bytes b, bool cut, const uint
 		r = dns_udp(dir, b, cut, ports, ret);
 	return r;
 }
+
+static bool quic_version_known(uint32_t v)
+{
+	return v == 1 || v == 0x6b3343cf /* 2, RFC 9369 */ || (v >= 0xff000017 && v <= 0xff000022) /* drafts */ ||
+	       v >> 8 == 0xfaceb0 /* Facebook */ || (v >= 0x51303433 && v <= 0x51303530) /* Q043 … Q050 */ ||
+	       v >> 8 == 0x543035 /* T05x */;
+}
+
+enum recog recognise_quic(unsigned dir, struct bytes b, struct recog_found *ret)
+{
+	uint8_t first, dcid, scid;
+	uint32_t version;
+
+	if (bytes_left(&b) < 64 || !bytes_u8(&b, &first) || (first & 0x80) == 0 || !bytes_be32(&b, &version) ||
+	    !quic_version_known(version) || !bytes_u8(&b, &dcid))
+		return RECOG_NO;
+	if (version >> 24 != 0x51 && (!(first & 0x40) || dcid > 20 || !bytes_skip(&b, dcid) || !bytes_u8(&b, &scid) || scid > 20))
+		return RECOG_NO;
+	*ret = (struct recog_found){ .app = APP_QUIC, .server_dir = (first & 0x30) == 0 && dcid >= 8 ? !dir : 2 };
+	return RECOG_YES;
+}

@@ -52,6 +52,9 @@ enum recog recognise_stream(struct recog_state *s, const struct bytes heads[2], 
 /* One datagram sent by direction dir. cut: it is longer than the bytes here. */
 enum recog recognise_datagram(unsigned dir, struct bytes b, bool cut, const uint16_t ports[2], struct recog_found *ret);
 
+/* QUIC by its long header (RFC 9000 17.2, and the versions before it): for what nDPI cannot decrypt. */
+enum recog recognise_quic(unsigned dir, struct bytes b, struct recog_found *ret);
+
 /* The tables, by kind. */
 extern const struct recogniser recog_text[], recog_binary[];
 extern const unsigned recog_text_count, recog_binary_count;
