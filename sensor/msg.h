@@ -196,7 +196,7 @@ struct msg_hostnet {
 	uint16_t ns;             /* node namespace */
 	uint16_t pad;
 	uint32_t pad2;
-	char cgroup_path[MSG_PATH_LEN]; /* below the cgroup v2 mount */
+	char cgroup_path[512];    /* below the cgroup v2 mount */
 };
 struct msg_engine_ref {
 	uint32_t engine;

@@ -23,7 +23,7 @@ struct cgroup_name {
 	uint64_t seen_ns;
 	char cid[IDENT_ID_LEN];
 	bool top; /* the container's own cgroup, not one made below it */
-	char path[MSG_PATH_LEN];
+	char path[CGROUP_PATH_LEN];
 };
 
 /* A question to the keeper that is under way. */
@@ -32,7 +32,7 @@ struct cgroup_ask {
 	uint32_t seq;
 	unsigned engine;
 	char cid[IDENT_ID_LEN];
-	char path[MSG_PATH_LEN];
+	char path[CGROUP_PATH_LEN];
 };
 
 /* A container on the host network whose traffic is counted at its cgroup. */
@@ -41,7 +41,7 @@ struct hostnet {
 	unsigned engine;
 	uint32_t pseudo_ifindex;
 	char cid[IDENT_ID_LEN];
-	char path[MSG_PATH_LEN];
+	char path[CGROUP_PATH_LEN];
 };
 
 struct cgroup_names {

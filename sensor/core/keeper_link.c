@@ -23,7 +23,7 @@ static void inspector_gone(void *arg)
 	peer_lost(&c->priv->inspector); /* the keeper starts another and sends its socket */
 }
 
-static void keep_map(struct core *c, const char *name, int fd)
+static void keep_map(struct core *c, const char name[MSG_NAME_LEN], int fd)
 {
 	struct core_private *p = c->priv;
 
@@ -37,7 +37,7 @@ static void keep_map(struct core *c, const char *name, int fd)
 		close(fd);
 		return;
 	}
-	strncpy(p->maps[p->map_count].name, name, MSG_NAME_LEN - 1);
+	memcpy(p->maps[p->map_count].name, name, MSG_NAME_LEN); /* the caller terminated it */
 	p->maps[p->map_count++].fd = fd;
 }
 
