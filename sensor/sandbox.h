@@ -41,13 +41,11 @@ int sandbox_enter_verdict(void);
 
 /* ---- for the keeper ---------------------------------------------------------------------------- */
 
-enum { SANDBOX_CAPS_MAX = 4 };
-
 /* In a fresh child of the keeper, still root: takes on uid and gid, no supplementary groups, clears the bounding set, keeps
  * only the capabilities of caps[] (CAP_… numbers; ambient, so that they survive our own execveat), sets no_new_privs. */
 int sandbox_become(uid_t uid, gid_t gid, const int *caps, size_t cap_count);
 
-/* Drops every capability of this process but those of caps[] (may be none); uid and gid stay. */
+/* Drops every capability of this process but those of caps[] (may be none) that it has; uid and gid stay. */
 int sandbox_keep_caps(const int *caps, size_t cap_count);
 
 #endif

@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <sys/prctl.h>
 
+#include "base/cleanup.h"
+
 static int caps_select(const int *caps, size_t cap_count, capng_type_t sets)
 {
 	capng_clear(CAPNG_SELECT_ALL);
@@ -42,7 +44,8 @@ int sandbox_become(uid_t uid, gid_t gid, const int *caps, size_t cap_count)
 int sandbox_keep_caps(const int *caps, size_t cap_count)
 {
 	capng_select_t bounds;
-	int r;
+	int have[CAP_LAST_CAP + 1], r;
+	size_t have_count = 0;
 
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
 		return -errno;
@@ -50,7 +53,10 @@ int sandbox_keep_caps(const int *caps, size_t cap_count)
 		return -EPERM;
 	/* Emptying the bounding set needs CAP_SETPCAP; who has it not has had it emptied by the keeper. */
 	bounds = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP) ? CAPNG_SELECT_BOTH : CAPNG_SELECT_CAPS;
-	r = caps_select(caps, cap_count, CAPNG_EFFECTIVE | CAPNG_PERMITTED);
+	for (size_t i = 0; i < cap_count && have_count < ARRAY_SIZE(have); i++)
+		if (capng_have_capability(CAPNG_PERMITTED, (unsigned)caps[i]))
+			have[have_count++] = caps[i];
+	r = caps_select(have, have_count, CAPNG_EFFECTIVE | CAPNG_PERMITTED);
 	if (r < 0)
 		return r;
 	return capng_apply(bounds) < 0 ? -EPERM : 0;

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Inside of keeper: keeper.c (start, loop, stop), keeper_programs.c (who is started how, who gets which descriptor),
+ * keeper_core.c (what core is told and asks for). */
+#ifndef PG_KEEPER_KEEPER_PRIVATE_H
+#define PG_KEEPER_KEEPER_PRIVATE_H
+
+#include <stdbool.h>
+
+#include "sensor/keeper/bpf_loader.h"
+#include "sensor/keeper/commands.h"
+#include "sensor/keeper/engine.h"
+#include "sensor/keeper/keeper.h"
+#include "sensor/keeper/link_watch.h"
+#include "sensor/keeper/loop.h"
+#include "sensor/keeper/program.h"
+
+#define ENGINE_WAITING_MAX 16
+
+/* A connection that the broker waits for while the engine's queue is full. */
+struct engine_waiting {
+	uint32_t seq, engine;
+	unsigned tries; /* 0: free */
+};
+
+struct keeper {
+	struct setup *setup;
+	const struct options *options;
+	struct loop *loop;
+	struct program programs[PROGRAM_MAX]; /* [PROGRAM_KEEPER] is not used */
+	char *core_argv[14], *broker_argv[4], *packets_argv[4], *documents_argv[4], *child_env[8];
+	char env_tz[64];
+	char *title; /* the command line's bytes */
+	size_t title_len;
+	uint64_t started_mono_ns;
+	struct loop_source signal_source;
+	int signal_fd;
+
+	struct bpf_loader *loader; /* NULL until core's first MSG_CONFIGURE */
+	struct link_watch *watch;
+	struct commands commands;
+	struct engine *engines[MSG_ENGINES_MAX];
+	struct engine_waiting waiting[ENGINE_WAITING_MAX];
+	struct loop_timer waiting_timer, adoption_timer;
+
+	bool core_ready; /* core has been told everything: from now on it hears of changes */
+	bool stopping;
+	int exit_code;
+};
+
+/* keeper.c */
+void keeper_stop(struct keeper *k, int exit_code);
+
+/* keeper_programs.c */
+void programs_init(struct keeper *k);
+void programs_start_others(struct keeper *k);
+/* Gives core and the other one the two ends of a new socket, if both run and core is ready. */
+void programs_introduce(struct keeper *k, enum msg_program_id other);
+void program_tell(struct keeper *k, enum msg_program_id id);
+
+/* keeper_core.c */
+void core_started(struct keeper *k);
+void core_message(struct keeper *k, const struct ipc_hdr *h, const void *body);
+void core_tell(void *keeper, uint16_t type, const void *body, size_t len);
+/* MSG_ENGINE_CONNECT from the broker. */
+void broker_message(struct keeper *k, const struct ipc_hdr *h, const void *body);
+
+#endif
