@@ -24,7 +24,7 @@ struct flow {
 	uint8_t client_end;        /* 0 or 1; 2: not decided */
 	uint8_t state;             /* owner's use (core): enum of its own */
 	uint16_t generation;       /* owner's use: scan mark */
-	uint16_t pad;
+	uint8_t how[2];            /* owner's use: [e] how sure the end's name is */
 	void *edge;                /* owner's use */
 	struct flow_detail *detail; /* owner's use; freed by the owner before flow_table_remove() */
 };

@@ -98,10 +98,12 @@ void core_announce(struct core *c, struct flow *f, const char *what);
 
 /* ---- naming.c: names of the two ends */
 enum { PAIR_CLIENT, PAIR_SERVER };
-struct flow_pair *pair_get(struct core *c, const struct topo_node_desc *client, const struct topo_node_desc *server,
-			   uint8_t l4, uint16_t port);
+struct end_name;
+struct flow_pair *pair_get(struct core *c, const struct end_name *client, const struct end_name *server, uint8_t l4, uint16_t port);
 void pair_put(struct core *c, struct flow_pair *p);
 const struct topo_node_desc *pair_end(const struct flow_pair *p, int which);
+/* The end's container, known as long as the pair is; NULL: none. */
+const struct ident_container *pair_container(const struct flow_pair *p, int which);
 uint8_t pair_l4(const struct flow_pair *p);
 uint16_t pair_port(const struct flow_pair *p);
 void pairs_free(struct core *c);

@@ -128,7 +128,7 @@ void engines_cgroup_seen(struct core *c, uint64_t cgroup, const char *path)
 	struct cgroup_name *g;
 	char cid[IDENT_ID_LEN];
 
-	if (cgroup_path_container_id(path, cid) < 0)
+	if (!cgroup_path_container_id(path, cid))
 		return;
 	HASH_FIND(hh, n->by_id, &cgroup, sizeof(cgroup), g);
 	if (!g) {

@@ -46,7 +46,8 @@ static void write_node(struct text_out *t, const struct grouped *g)
 	unsigned containers = g->n->container_count + g->n->container_more;
 
 	text_f(t, "%s\tn%zu [label=\"", g->group[0] ? "\t" : "", g->index);
-	text_name(t, TEXT_DOT, g->name);
+	/* the shape says "outside" already */
+	text_name(t, TEXT_DOT, g->n->kind == TOPO_EXTERNAL && !strncmp(g->name, "ext:", 4) ? g->name + 4 : g->name);
 	if (containers > 1)
 		text_f(t, "\\n%u containers", containers);
 	text_f(t, "\", tooltip=\"");

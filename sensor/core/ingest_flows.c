@@ -125,6 +125,24 @@ static bool flow_is_no_edge(struct core *c, const struct flow *f, const struct e
 	return false;
 }
 
+/* A name once given by a container stays unless a surer way gives another: an address soon belongs to somebody else. */
+static void name_keep_better(struct flow *f, unsigned old_client, struct end_name n[2])
+{
+	for (unsigned e = 0; e < 2; e++) {
+		int which = e == old_client ? PAIR_CLIENT : PAIR_SERVER;
+		const struct ident_container *old = f->edge ? pair_container(f->edge, which) : NULL;
+
+		if (old && n[e].end.how <= f->how[e] && n[e].end.container != old) {
+			n[e].desc = *pair_end(f->edge, which);
+			n[e].end.kind = IDENT_WORKLOAD;
+			n[e].end.container = old;
+			n[e].end.how = f->how[e];
+			n[e].provisional = n[e].soft = false;
+		}
+		f->how[e] = (uint8_t)n[e].end.how;
+	}
+}
+
 /* Finds the names of both ends. Returns whether the pair changed. */
 static bool flow_name(struct core *c, struct flow *f)
 {
@@ -132,6 +150,7 @@ static bool flow_name(struct core *c, struct flow *f)
 	struct end_name n[2];
 	struct flow_pair *pair;
 	unsigned cl, sv;
+	unsigned old_client = f->client_end;
 	uint16_t port;
 	bool changed;
 
@@ -143,7 +162,8 @@ static bool flow_name(struct core *c, struct flow *f)
 	port = f->key.proto == IPPROTO_ICMP || f->key.proto == IPPROTO_ICMPV6 ? 0 : ntohs(f->key.port[sv]);
 	if (n[sv].end.how == IDENT_HOW_PUBLISHED && n[sv].end.port)
 		port = n[sv].end.port;
-	pair = pair_get(c, &n[cl].desc, &n[sv].desc, f->key.proto, port);
+	name_keep_better(f, old_client, n);
+	pair = pair_get(c, &n[cl], &n[sv], f->key.proto, port);
 	if (!pair)
 		return false;
 	changed = pair != f->edge;

@@ -198,6 +198,7 @@ struct flow_pair {
 	struct topo_node_desc ends[2];
 	struct pair_key { /* interned strings: equal text is an equal pointer */
 		struct pair_end_strings s[2];
+		const struct ident_container *containers[2]; /* kept known while the pair lives; NULL: none */
 		uint32_t kinds;
 		uint16_t port;
 		uint8_t l4, pad;
@@ -241,9 +242,10 @@ static struct topo_node_desc pair_desc(const struct pair_end_strings *s, enum to
 					.container = s->container, .network = s->network, .address = s->address, .kind = kind };
 }
 
-struct flow_pair *pair_get(struct core *c, const struct topo_node_desc *client, const struct topo_node_desc *server, uint8_t l4,
+struct flow_pair *pair_get(struct core *c, const struct end_name *client_name, const struct end_name *server_name, uint8_t l4,
 			   uint16_t port)
 {
+	const struct topo_node_desc *client = &client_name->desc, *server = &server_name->desc;
 	struct pair_key key;
 	struct flow_pair *p;
 
@@ -253,6 +255,8 @@ struct flow_pair *pair_get(struct core *c, const struct topo_node_desc *client, 
 	key.kinds = (uint32_t)client->kind << 8 | (uint32_t)server->kind;
 	key.port = port;
 	key.l4 = l4;
+	key.containers[PAIR_CLIENT] = client->kind == TOPO_WORKLOAD ? client_name->end.container : NULL;
+	key.containers[PAIR_SERVER] = server->kind == TOPO_WORKLOAD ? server_name->end.container : NULL;
 	HASH_FIND(hh, c->priv->pairs, &key, sizeof(key), p);
 	if (p) {
 		pair_release(c, &key.s[0]);
@@ -270,6 +274,9 @@ struct flow_pair *pair_get(struct core *c, const struct topo_node_desc *client, 
 	p->refs = 1;
 	p->ends[PAIR_CLIENT] = pair_desc(&p->key.s[PAIR_CLIENT], client->kind);
 	p->ends[PAIR_SERVER] = pair_desc(&p->key.s[PAIR_SERVER], server->kind);
+	for (int i = 0; i < 2; i++)
+		if (p->key.containers[i])
+			ident_ref(c->ident, p->key.containers[i]);
 	HASH_ADD(hh, c->priv->pairs, key, sizeof(p->key), p);
 	return p;
 }
@@ -279,9 +286,17 @@ void pair_put(struct core *c, struct flow_pair *p)
 	if (!p || --p->refs)
 		return;
 	HASH_DEL(c->priv->pairs, p);
+	for (int i = 0; i < 2; i++)
+		if (p->key.containers[i])
+			ident_unref(c->ident, p->key.containers[i]);
 	pair_release(c, &p->key.s[0]);
 	pair_release(c, &p->key.s[1]);
 	free(p);
+}
+
+const struct ident_container *pair_container(const struct flow_pair *p, int which)
+{
+	return p->key.containers[which];
 }
 
 const struct topo_node_desc *pair_end(const struct flow_pair *p, int which)

@@ -8,7 +8,8 @@
 #include "base/clock.h"
 #include "sensor/core/core_priv.h"
 
-static void view_end(struct core *c, const struct flow *f, unsigned e, const struct topo_node_desc *d, struct core_end_view *v)
+static void view_end(struct core *c, const struct flow *f, unsigned e, const struct topo_node_desc *d,
+		     const struct ident_container *ct, struct core_end_view *v)
 {
 	const struct process *p;
 	struct ident_end end;
@@ -17,7 +18,7 @@ static void view_end(struct core *c, const struct flow *f, unsigned e, const str
 	ident_resolve(c->ident, f->key.ns, f->end_if[e], f->key.addr[e], f->key.proto, ntohs(f->key.port[e]), &end);
 	snprintf(v->id, sizeof(v->id), "%s", d->id);
 	v->kind = d->kind;
-	v->container = d->kind == TOPO_WORKLOAD ? end.container : NULL;
+	v->container = ct;
 	v->spoofed = end.spoofed;
 	v->network = d->network ? d->network : "";
 	name_addr_text(f->key.addr[e], v->addr);
@@ -88,8 +89,8 @@ void core_view_flow(struct core *c, struct flow *f, struct core_flow_view *v)
 		ds = &tmp[1].desc;
 	}
 	v->id = (uint64_t)(uintptr_t)f;
-	view_end(c, f, cl, dc, &v->client);
-	view_end(c, f, sv, ds, &v->server);
+	view_end(c, f, cl, dc, pair ? pair_container(pair, PAIR_CLIENT) : tmp[0].end.container, &v->client);
+	view_end(c, f, sv, ds, pair ? pair_container(pair, PAIR_SERVER) : tmp[1].end.container, &v->server);
 	v->l4 = f->key.proto;
 	v->app = f->detail && f->detail->app[0] ? f->detail->app : "Unknown";
 	v->app_confidence = f->detail ? f->detail->confidence : LABEL_UNKNOWN;
