@@ -163,8 +163,7 @@ int cmd_help(const struct cli_options *o)
 	     "  -n, --limit N        flows: at most N, the latest (default 10000)\n"
 	     "  --history            flows: those that ended too, from the store\n"
 	     "  -w, --workload W     flows, map: only what has W at one end\n"
-	     "  --format F           map: table, json, dot, graphml, mermaid, node-graph or html\n"
-	     "                       (default: table on a terminal, else json)\n\n"
+	     "  --format F           map: table (default), json, dot, graphml, mermaid, node-graph or html\n\n"
 	     "Exit codes: 0 done, 2 usage, 3 no sensor, 4 refused.");
 	return CLI_OK;
 }

@@ -194,7 +194,7 @@ static int perform(const struct cli_options *o, const char *path, struct receive
 		return CLI_REFUSED;
 	}
 	if (rc != CURLE_OK) {
-		fprintf(stderr, "pierglass: the sensor at %s ended the connection: %s\n", sock, curl_easy_strerror(rc));
+		fprintf(stderr, "pierglass: the sensor at %s has ended the connection: %s\n", sock, curl_easy_strerror(rc));
 		return CLI_NO_SENSOR;
 	}
 	if (r->status != 200)

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "tools/pierglass/cli_http.h"
 #include "tools/pierglass/cli_text.h"
@@ -58,7 +57,7 @@ static void show(const json_t *j)
 int cmd_map(const struct cli_options *o)
 {
 	static const char *const formats[] = { "table", "json", "dot", "graphml", "mermaid", "node-graph", "html" };
-	const char *format = o->format ? o->format : o->json || !isatty(STDOUT_FILENO) ? "json" : "table";
+	const char *format = o->format ? o->format : o->json ? "json" : "table";
 	char path[2048] = "/v1/map";
 	struct cli_answer a;
 	size_t i = 0;

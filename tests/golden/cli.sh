@@ -1,0 +1,142 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The command line against a core without a kernel (build/tests/unit/test_api --serve): every output against its schema, also
+# with hostile names; exit codes and messages; nothing but text reaches the terminal; the map's formats parse.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+make -s build/pierglass build/tests/unit/test_api >&2 || { echo "not ok 1 - build"; exit 1; }
+dir=$(mktemp -d /tmp/pgX-cli-XXXXXX)
+pids=()
+cleanup() {
+	local p
+	for p in "${pids[@]}"; do kill "$p" 2>/dev/null; wait "$p" 2>/dev/null; done
+	rm -rf "$dir"
+}
+trap cleanup EXIT
+
+n=0 failures=0
+ok() { # NAME COMMAND...
+	local name=$1
+	shift
+	n=$((n + 1))
+	if "$@" >"$dir/out" 2>&1; then
+		echo "ok $n - $name"
+	else
+		echo "not ok $n - $name"
+		head -c 600 "$dir/out" | cat -v | sed 's/^/# /'
+		failures=$((failures + 1))
+	fi
+}
+serve() { # DIR MODE
+	mkdir "$dir/$1"
+	build/tests/unit/test_api --serve "$dir/$1" "$2" &
+	pids+=($!)
+	for _ in $(seq 100); do [ -S "$dir/$1/api.sock" ] && break; sleep 0.05; done
+}
+pg() { timeout 20 build/pierglass --run "$dir/$run" "$@"; }
+fits() { # SCHEMA ARGUMENTS...
+	local schema=$1
+	shift
+	pg "$@" >"$dir/json" && python3 tests/golden/schema.py "$schema" <"$dir/json"
+}
+# No byte below 0x20 but newline, no DEL, no C1, no direction override.
+is_text() { pg "$@" >"$dir/text" && python3 -c '
+import sys, unicodedata
+t = open(sys.argv[1], "rb").read().decode("utf-8")
+bad = [c for c in t if c != "\n" and unicodedata.category(c) in ("Cc", "Cf")]
+sys.exit("%r" % bad[:5] if bad or not t else 0)' "$dir/text"; }
+follows() { # a line within a second: nothing is held back in a buffer
+	timeout 5 build/pierglass --run "$dir/$run" "$@" >"$dir/follow" &
+	local p=$! lines=0
+	for _ in $(seq 20); do sleep 0.1; lines=$(wc -l <"$dir/follow"); [ "$lines" -ge 3 ] && break; done
+	kill "$p" 2>/dev/null
+	wait "$p" 2>/dev/null
+	[ "$lines" -ge 3 ]
+}
+follow_fits() { follows flows -f --json && head -n 3 "$dir/follow" | python3 tests/golden/schema.py lines:flow; }
+exits() { # CODE PATTERN ARGUMENTS...: one line on standard error that matches
+	local want=$1 pattern=$2 code
+	shift 2
+	timeout 20 build/pierglass "$@" >"$dir/stdout" 2>"$dir/err"
+	code=$?
+	cat "$dir/err"
+	[ "$code" = "$want" ] && [ "$(wc -l <"$dir/err")" = 1 ] && grep -Eq -- "$pattern" "$dir/err" && ! [ -s "$dir/stdout" ]
+}
+has() { pg "${@:2}" >"$dir/text" && grep -Eq -- "$1" "$dir/text" || { cat "$dir/text"; false; }; }
+graphviz() { pg map --format dot >"$dir/m.dot" && dot -Tsvg "$dir/m.dot" >"$dir/m.svg" && python3 -c '
+import sys, xml.dom.minidom as x
+d = x.parse(sys.argv[1])
+sys.exit(0 if len(d.getElementsByTagName("g")) > int(sys.argv[2]) else "too little drawn")' "$dir/m.svg" 12; }
+graphml() { pg map --format graphml >"$dir/m.xml" && python3 -c '
+import sys, xml.dom.minidom as x
+d = x.parse(sys.argv[1])
+n, e = d.getElementsByTagName("node"), d.getElementsByTagName("edge")
+ids = {k.getAttribute("id") for k in n}
+sys.exit(0 if len(n) >= 7 and len(e) >= 6 and all(k.getAttribute("source") in ids and k.getAttribute("target") in ids for k in e) else "edges hang")' "$dir/m.xml"; }
+mermaid() { pg map --format mermaid >"$dir/m.mmd" && head -n 1 "$dir/m.mmd" | grep -qx 'flowchart LR' &&
+	! tail -n +2 "$dir/m.mmd" | grep -Evq '^    n[0-9]+(\[|\(\[|\[\[|\{\{)"[^"<>|]*"(\]|\]\)|\]\]|\}\})$|^    n[0-9]+ -->\|"[^"<>|]*"\| n[0-9]+$'; }
+html() { pg map --format html >"$dir/m.html" && [ "$(grep -o '<script' "$dir/m.html" | wc -l)" = 2 ] && python3 -c '
+import sys, json, html.parser
+class P(html.parser.HTMLParser):
+    data, on = "", False
+    def handle_starttag(self, t, a): self.on = t == "script" and ("id", "data") in a
+    def handle_endtag(self, t): self.on = False
+    def handle_data(self, d): self.data += d if self.on else ""
+p = P(); p.feed(open(sys.argv[1], encoding="utf-8").read()); json.loads(p.data)' "$dir/m.html"; }
+stable() { pg map --format dot >"$dir/a" && pg map --format dot >"$dir/b" && cmp "$dir/a" "$dir/b"; }
+
+serve plain plain
+serve hostile hostile
+for run in plain hostile; do
+	for list in status containers listeners flows map networks; do
+		ok "$run: $list --json fits its schema" fits "$list" "$list" --json
+		ok "$run: $list is text" is_text "$list"
+	done
+	ok "$run: flows -f --json fits, line by line" follow_fits
+	ok "$run: flows -f is prompt" follows flows -f
+	ok "$run: flows --history --json fits" fits flows flows --history --json
+	ok "$run: map --format node-graph fits" fits node-graph map --format node-graph
+	ok "$run: Graphviz draws the map" graphviz
+	ok "$run: GraphML parses, no edge hangs" graphml
+	ok "$run: Mermaid lines have their form" mermaid
+	ok "$run: the page holds its data and no foreign markup" html
+	ok "$run: the same map, the same text" stable
+done
+run=plain
+ok "a guess is shown as a guess" has 'shop/cache +tcp:6379 +Redis\?' map
+ok "one workload's edges only" has 'shop/db' map --workload shop/db
+ok "flows of a workload" has 'shop/db:3306' flows -w shop/db --limit 1
+ok "version" has '^pierglass [0-9]+\.[0-9]+\.[0-9]+$' --version
+ok "help names every command" has 'listeners' help
+ok "completion is bash" bash -c 'build/pierglass completion bash | bash -n'
+ok "no command" exits 2 'no command'
+ok "unknown command" exits 2 'unknown command "frob"' frob
+ok "a command's control bytes stay here" exits 2 'unknown command "\?\[31m"' $'\e[31m'
+ok "unknown option" exits 2 'unknown option "--frob"' status --frob
+ok "option of another command" exits 2 'takes no --follow' status -f
+ok "missing value" exits 2 'value is missing after "--run"' status --run
+ok "bad number" exits 2 'limit.*number from 1' --run "$dir/plain" flows --limit 0
+ok "unknown format" exits 2 'unknown format "exe"' --run "$dir/plain" map --format exe
+ok "two formats" exits 2 'two different' --run "$dir/plain" map --json --format dot
+ok "path too long" exits 2 'too long' --run "/$(printf 'x%.0s' $(seq 200))" status
+ok "no sensor: the socket and what to do" exits 3 'no sensor at /nonexistent/api.sock .*pierglassd' --run /nonexistent status
+refused() { # as a user without the group
+	chmod 0755 "$dir" && chmod 0700 "$dir/plain"
+	cp build/pierglass "$dir/pierglass" && chmod 0755 "$dir/pierglass"
+	setpriv --reuid 65534 --regid 65534 --clear-groups "$dir/pierglass" --run "$dir/plain" status 2>"$dir/err"
+	[ $? = 4 ] && grep -q 'run as root or join the group pierglass' "$dir/err"
+}
+ok "permission denied: what to do" refused
+full() { pg map --json >/dev/full 2>"$dir/err"; [ $? != 0 ] && grep -q 'standard output' "$dir/err"; }
+ok "a full disk is no success" full
+ends() {
+	timeout 20 build/pierglass --run "$dir/hostile" flows -f >"$dir/follow" 2>"$dir/err" &
+	local p=$!
+	sleep 0.5
+	kill "${pids[1]}"
+	wait "$p"
+	[ $? = 3 ] && grep -q 'has ended' "$dir/err"
+}
+ok "flows -f says when the sensor ends" ends
+echo "1..$n"
+[ "$failures" = 0 ]

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Holds JSON against the schemas in etc/schema: schema.py NAME < JSON; NAME "lines:flow" takes one object per line.
+Prints the first difference and exits 1 when there is one."""
+import json
+import os
+import sys
+
+import jsonschema
+
+base = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../etc/schema")
+store = {}
+for name in os.listdir(base):
+    with open(os.path.join(base, name), encoding="utf-8") as f:
+        schema = json.load(f)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    store[schema["$id"]] = schema
+
+
+def no_duplicates(pairs):
+    keys = [k for k, _ in pairs]
+    if len(keys) != len(set(keys)):
+        raise ValueError("a key stands twice: %s" % keys)
+    return dict(pairs)
+
+
+def check(name, text):
+    schema = store["https://pierglass.example/schema/%s.json" % name]
+    validator = jsonschema.Draft202012Validator(schema, resolver=jsonschema.RefResolver(schema["$id"], schema, store))
+    value = json.loads(text, object_pairs_hook=no_duplicates)
+    for error in sorted(validator.iter_errors(value), key=lambda e: list(map(str, e.path))):
+        print("%s: at /%s: %s" % (name, "/".join(map(str, error.path)), error.message[:300]))
+        sys.exit(1)
+
+
+what = sys.argv[1]
+data = sys.stdin.buffer.read().decode("utf-8")
+if not data.strip():
+    print("%s: no input" % what)
+    sys.exit(1)
+if what.startswith("lines:"):
+    for line in data.splitlines():
+        check(what[6:], line)
+else:
+    check(what, data)
