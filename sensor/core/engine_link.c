@@ -21,7 +21,8 @@ struct cgroup_name {
 	UT_hash_handle hh;
 	uint64_t id;
 	uint64_t seen_ns;
-	char cid[IDENT_ID_LEN];
+	char cid[IDENT_ID_LEN];   /* innermost container of the path */
+	char outer[IDENT_ID_LEN]; /* outermost: what our engine runs, when the inner one belongs to an engine inside it */
 	bool top; /* the container's own cgroup, not one made below it */
 	char path[CGROUP_PATH_LEN];
 };
@@ -96,7 +97,8 @@ const struct ident_container *core_container_of_cgroup(struct core *c, uint64_t 
 	if (ct)
 		return ct;
 	HASH_FIND(hh, c->priv->cgroups->by_id, &cgroup, sizeof(cgroup), g);
-	return g ? container_on_any_engine(c, g->cid) : NULL;
+	ct = g ? container_on_any_engine(c, g->cid) : NULL;
+	return g && !ct ? container_on_any_engine(c, g->outer) : ct;
 }
 
 /* Whether path ends with the container's id: then it is the container's own cgroup. */
@@ -144,6 +146,8 @@ void engines_cgroup_seen(struct core *c, uint64_t cgroup, const char *path)
 	}
 	g->seen_ns = clock_mono_ns();
 	memcpy(g->cid, cid, sizeof(g->cid));
+	if (!cgroup_path_outer_container_id(path, g->outer))
+		memcpy(g->outer, cid, sizeof(g->outer));
 	snprintf(g->path, sizeof(g->path), "%s", path);
 	g->top = cgroup_is_top(path, cid);
 	ct = container_on_any_engine(c, cid);
