@@ -45,7 +45,8 @@ int sandbox_enter_verdict(void);
  * only the capabilities of caps[] (CAP_… numbers; ambient, so that they survive our own execveat), sets no_new_privs. */
 int sandbox_become(uid_t uid, gid_t gid, const int *caps, size_t cap_count);
 
-/* Drops every capability of this process but those of caps[] (may be none) that it has; uid and gid stay. */
+/* Drops every capability of this process but those of caps[] (may be none) that it has, also from the bounding set; uid and
+ * gid stay. */
 int sandbox_keep_caps(const int *caps, size_t cap_count);
 
 #endif

@@ -56,7 +56,7 @@ int sandbox_keep_caps(const int *caps, size_t cap_count)
 	for (size_t i = 0; i < cap_count && have_count < ARRAY_SIZE(have); i++)
 		if (capng_have_capability(CAPNG_PERMITTED, (unsigned)caps[i]))
 			have[have_count++] = caps[i];
-	r = caps_select(have, have_count, CAPNG_EFFECTIVE | CAPNG_PERMITTED);
+	r = caps_select(have, have_count, CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET);
 	if (r < 0)
 		return r;
 	return capng_apply(bounds) < 0 ? -EPERM : 0;
