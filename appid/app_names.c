@@ -11,7 +11,7 @@ const char *app_name(enum app_id id)
 	case APP_HTTP_CONNECT:
 		return "HTTP_Connect";
 	case APP_HTTP_PROXY:
-		return "HTTP_Proxy";
+		return "HTTP.HTTP_Proxy";
 	case APP_WEBSOCKET:
 		return "WebSocket";
 	case APP_TLS:
@@ -54,6 +54,8 @@ const char *app_name(enum app_id id)
 		return "SOCKS";
 	case APP_QUIC:
 		return "QUIC";
+	case APP_CASSANDRA:
+		return "Cassandra";
 	case APP_HTTP2:
 		return "HTTP2";
 	case APP_KAFKA:

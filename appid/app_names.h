@@ -31,6 +31,7 @@ enum app_id {
 	APP_NATS,
 	APP_SOCKS,
 	APP_QUIC,
+	APP_CASSANDRA,
 	/* names of ours */
 	APP_HTTP2,
 	APP_KAFKA,

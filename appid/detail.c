@@ -262,22 +262,32 @@ static void postgresql_read(const struct dialogue *d, unsigned server_dir, const
 /* A line "name:value" of what the server said. */
 static void redis_read(const struct dialogue *d, unsigned server_dir, struct detail *t)
 {
+	static const char info[] = "# Server\r\nredis_version:";
 	struct bytes b = dialogue_start(d, server_dir > 1 ? 0 : server_dir), line;
 
-	t->complete = true;
-	for (unsigned i = 0; i < 8 && text_line(&b, &line); i++)
-		if (text_starts(line, "redis_version:")) {
-			line.p += strlen("redis_version:");
-			info_add(t, "server ", line, 40);
-		}
+	if (!bytes_left(&b))
+		return;
+	t->complete = *b.p != '$';
+	if (t->complete || !text_line(&b, &line))
+		return;
+	if (!text_starts(b, info)) {
+		t->complete = !text_may_start(b, info);
+		return;
+	}
+	b.p += strlen(info);
+	t->complete = text_line(&b, &line);
+	if (t->complete)
+		info_add(t, "server ", line, 40);
 }
 
 static void memcached_read(const struct dialogue *d, unsigned server_dir, struct detail *t)
 {
-	struct bytes line;
+	struct bytes line, b = dialogue_start(d, server_dir > 1 ? 0 : server_dir);
 
-	t->complete = true;
-	if (first_line(dialogue_start(d, server_dir > 1 ? 0 : server_dir), &line) && text_starts(line, "VERSION ")) {
+	/* only a VERSION line is worth waiting for */
+	t->complete = bytes_left(&b) > 0 && !text_may_start(b, "VERSION ");
+	if (first_line(b, &line) && text_starts(line, "VERSION ")) {
+		t->complete = true;
 		line.p += strlen("VERSION ");
 		info_add(t, "server ", line, 40);
 	}

@@ -97,7 +97,9 @@ static enum http_kind probe_request(struct bytes b, bool whole)
 		return HTTP_REQUEST;
 	if (bytes_left(&target) >= LINE_ENOUGH && *target.p == '/')
 		return HTTP_REQUEST;
-	return whole ? HTTP_NOT : HTTP_MORE;
+	if (!whole)
+		return HTTP_MORE;
+	return bytes_left(&target) >= 4 && *target.p == '/' ? HTTP_CUT : HTTP_NOT;
 }
 
 enum http_kind http_head_probe(struct bytes b, bool whole)
@@ -147,7 +149,7 @@ enum http_kind http_head_parse(struct bytes b, bool whole, struct http_head *ret
 	struct http_head h = { .kind = http_head_probe(b, whole) };
 	struct bytes line, rest = b;
 
-	if (h.kind == HTTP_NOT || h.kind == HTTP_MORE) {
+	if (h.kind != HTTP_REQUEST && h.kind != HTTP_RESPONSE) {
 		*ret = h;
 		return h.kind;
 	}

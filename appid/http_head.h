@@ -7,7 +7,8 @@
 
 #include "base/bytes.h"
 
-enum http_kind { HTTP_NOT, HTTP_MORE, HTTP_REQUEST, HTTP_RESPONSE };
+/* HTTP_CUT: nothing more will come, and what is there is the start of a request line. */
+enum http_kind { HTTP_NOT, HTTP_MORE, HTTP_CUT, HTTP_REQUEST, HTTP_RESPONSE };
 
 struct http_head {
 	enum http_kind kind;
@@ -18,8 +19,8 @@ struct http_head {
 	struct bytes host, user_agent, server, upgrade;
 };
 
-/* Is this the start of an HTTP/1 request or response? whole: nothing more will come, so a request line that was cut counts
- * if everything that is there fits. HTTP_MORE: could still become one. Looks at the first line only. */
+/* Is this the start of an HTTP/1 request or response? whole: nothing more will come.
+ * HTTP_MORE: could still become one. Looks at the first line only. */
 enum http_kind http_head_probe(struct bytes b, bool whole);
 /* Reads what is there: first line and the fields named above. Same result as the probe. */
 enum http_kind http_head_parse(struct bytes b, bool whole, struct http_head *ret);

@@ -35,9 +35,9 @@ struct inspect_flow {
 	uint8_t server_dir;        /* 2: not known */
 	uint8_t client_dir;        /* who sent the SYN, 2: not known */
 	bool whole[2];             /* the kernel's budget of that direction is used up */
-	bool dirty, waiting, provisional, loopback;
+	bool dirty, waiting, asking, provisional;
 	uint8_t sent;              /* labels sent (saturates) */
-	TAILQ_ENTRY(inspect_flow) age, out, wait;
+	TAILQ_ENTRY(inspect_flow) age, out, wait, ask;
 	SLIST_ENTRY(inspect_flow) chain;
 };
 TAILQ_HEAD(inspect_list, inspect_flow);

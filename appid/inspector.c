@@ -30,7 +30,7 @@ struct inspector {
 	struct inspector_sink sink;
 	struct ndpi_engine *engine;
 	size_t head_bytes, head_bytes_max;
-	struct inspect_list out, wait; /* wait: in order of wait_since_ns */
+	struct inspect_list out, wait, ask; /* wait: in order of wait_since_ns; ask: nDPI, at the end of the batch */
 	unsigned out_count;
 	uint64_t swept_ns;
 	struct msg_inspect_stats stats;
@@ -49,6 +49,7 @@ struct inspector *inspector_new(const struct inspector_limits *limits, const str
 	i->head_bytes_max = limits->head_bytes ? limits->head_bytes : 6u << 20;
 	TAILQ_INIT(&i->out);
 	TAILQ_INIT(&i->wait);
+	TAILQ_INIT(&i->ask);
 	return i;
 }
 
@@ -96,6 +97,22 @@ static void wait_remove(struct inspector *i, struct inspect_flow *f)
 	TAILQ_REMOVE(&i->wait, f, wait);
 }
 
+static void ask_add(struct inspector *i, struct inspect_flow *f)
+{
+	if (f->asking)
+		return;
+	f->asking = true;
+	TAILQ_INSERT_TAIL(&i->ask, f, ask);
+}
+
+static void ask_remove(struct inspector *i, struct inspect_flow *f)
+{
+	if (!f->asking)
+		return;
+	f->asking = false;
+	TAILQ_REMOVE(&i->ask, f, ask);
+}
+
 /* ---- labels -------------------------------------------------------------------------------------------- */
 static bool is_dns(const struct inspect_flow *f)
 {
@@ -122,6 +139,7 @@ static void flow_finish(struct inspector *i, struct inspect_flow *f)
 {
 	out_remove(i, f);
 	wait_remove(i, f);
+	ask_remove(i, f);
 	i->head_bytes -= f->work->memory;
 	inspect_table_finish(&i->table, f);
 }
@@ -353,7 +371,7 @@ static void step_stream(struct inspector *i, struct inspect_flow *f, size_t segm
 	for (unsigned d = 0; d < 2; d++)
 		if (w->talk.rebased[d]) {
 			w->talk.rebased[d] = false;
-			w->race.begun[d] = false;
+			w->race.begun[0] = w->race.begun[1] = false; /* some judge one side by the other's answer */
 			w->likely.app = APP_UNKNOWN;
 			w->asked_bytes = 0;
 		}
@@ -364,10 +382,9 @@ static void step_stream(struct inspector *i, struct inspect_flow *f, size_t segm
 	}
 	if (r == RECOG_LIKELY)
 		w->likely = found;
-	if (r == RECOG_NO && segment >= SEGMENT_WHOLE && worth_asking(w)) {
-		if (ask_ndpi(i, f, false))
-			return;
-	}
+	/* Not before the batch ends: a segment that overtook another is common, and nDPI would judge half a message. */
+	if (r == RECOG_NO && segment >= SEGMENT_WHOLE && worth_asking(w))
+		ask_add(i, f);
 	if (talk_bytes(&w->talk) != w->asked_bytes)
 		wait_add(i, f);
 }
@@ -400,7 +417,7 @@ static void step(struct inspector *i, struct inspect_flow *f, const struct pg_sa
 	} else if (w->label.confidence == LABEL_DPI) {
 		/* nDPI knows the protocol and would like to see more (host names) */
 		if (worth_asking(w))
-			ask_ndpi(i, f, false);
+			ask_add(i, f);
 	} else if (w->talk.datagrams) {
 		step_datagram(i, f, s, b);
 	} else {
@@ -527,10 +544,22 @@ void inspector_record(struct inspector *i, const void *record, size_t len)
 	inspector_sample(i, &s, (const uint8_t *)record + sizeof(s));
 }
 
+static void ask_all(struct inspector *i)
+{
+	struct inspect_flow *f;
+
+	while ((f = TAILQ_FIRST(&i->ask))) {
+		ask_remove(i, f);
+		if (f->app == APP_UNKNOWN && worth_asking(f->work))
+			ask_ndpi(i, f, false);
+	}
+}
+
 void inspector_flush(struct inspector *i)
 {
 	struct inspect_flow *f;
 
+	ask_all(i);
 	while ((f = TAILQ_FIRST(&i->out))) {
 		bool final = f->work->label.final;
 

@@ -160,6 +160,8 @@ static void ask(struct ndpi_engine *e, const struct flow_key *key, const struct 
 	ret->server_end = 2;
 	ndpi_free_flow_data(e->flow);
 	memset(e->flow, 0, sizeof(*e->flow));
+	/* Takes nearly any small binary message; recog_binary.c knows better. */
+	NDPI_ADD_PROTOCOL_TO_BITMASK(e->flow->excluded_protocol_bitmask, NDPI_PROTOCOL_CASSANDRA);
 	for (unsigned i = 0; i < count; i++) {
 		size_t n;
 

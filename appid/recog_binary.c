@@ -406,6 +406,61 @@ static enum recog socks(const struct recog_in *in, enum app_id *ret_app, int *re
 	return a.p[0] == 0 && a.p[1] >= 90 && a.p[1] <= 93 && memchr(b.p + 8, 0, left - 8) ? RECOG_YES : RECOG_NO;
 }
 
+/* ---- Cassandra (CQL native protocol v1-v5). nDPI's own check takes nearly any small binary message for it. -------------------- */
+struct cql {
+	uint8_t version, opcode;
+	uint16_t stream;
+	uint32_t len;
+	struct bytes body;
+};
+
+/* 1: a frame header that fits; 0: not all there; -1: none. */
+static int cql_read(struct bytes b, bool response, struct cql *ret)
+{
+	uint8_t flags, stream8;
+
+	if (bytes_left(&b) && (*b.p >> 7 != response || (*b.p & 0x7f) < 1 || (*b.p & 0x7f) > 5))
+		return -1;
+	if ((bytes_left(&b) > 1 && b.p[1] & 0xe0))
+		return -1;
+	if (!bytes_u8(&b, &ret->version) || !bytes_u8(&b, &flags))
+		return 0;
+	ret->version &= 0x7f;
+	if (ret->version < 3) {
+		if (!bytes_u8(&b, &stream8))
+			return 0;
+		ret->stream = stream8;
+	} else if (!bytes_be16(&b, &ret->stream)) {
+		return 0;
+	}
+	if (!bytes_u8(&b, &ret->opcode) || !bytes_be32(&b, &ret->len))
+		return ret->opcode > 0x10 ? -1 : 0;
+	if (ret->opcode > 0x10 || ret->len > 256u << 20)
+		return -1;
+	ret->body = b;
+	return 1;
+}
+
+static enum recog cassandra(const struct recog_in *in, enum app_id *ret_app, int *ret_server)
+{
+	struct cql q = { 0 }, a = { 0 };
+	int r = cql_read(in->head[0], false, &q);
+
+	*ret_server = RECOG_SERVER_OTHER;
+	if (r <= 0)
+		return r < 0 ? RECOG_NO : RECOG_MORE;
+	if (q.opcode != 1 && q.opcode != 5 && q.opcode != 7 && (q.opcode < 9 || q.opcode > 0x0f))
+		return RECOG_NO; /* no request */
+	if (q.opcode == 1 && text_contains_nocase(q.body, "CQL_VERSION"))
+		return RECOG_YES;
+	if (q.opcode == 5 && q.len)
+		return RECOG_NO;
+	r = cql_read(in->head[1], true, &a);
+	if (r <= 0)
+		return r < 0 ? RECOG_NO : RECOG_MORE;
+	return a.version <= q.version && a.stream == q.stream ? RECOG_YES : RECOG_NO;
+}
+
 const struct recogniser recog_binary[] = {
 	SELF(APP_TLS, tls, "\x15\x16"),
 	SELF(APP_POSTGRESQL, postgresql_client, "\0"),
@@ -422,5 +477,6 @@ const struct recogniser recog_binary[] = {
 	SELF(APP_FASTCGI, fastcgi, "\1"),
 	SELF(APP_CLICKHOUSE, clickhouse, "\0"),
 	SELF(APP_SOCKS, socks, "\4\5"),
+	SELF(APP_CASSANDRA, cassandra, "\1\2\3\4\5"),
 };
 const unsigned recog_binary_count = ARRAY_SIZE(recog_binary);

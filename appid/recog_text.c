@@ -40,6 +40,14 @@ static enum recog one_of(struct bytes b, const char *const *words, size_t count)
 	return more ? RECOG_MORE : RECOG_NO;
 }
 
+/* Has the other side said enough to be judged: a line, or more than one would be? */
+static bool answered(const struct recog_in *in)
+{
+	struct bytes b = in->head[1], line;
+
+	return text_line(&b, &line) || bytes_left(&b) > 64 || (in->whole[1] && bytes_left(&b));
+}
+
 /* ---- HTTP/1 -------------------------------------------------------------------------------------- */
 static enum recog http(const struct recog_in *in, enum app_id *ret_app, int *ret_server)
 {
@@ -50,6 +58,9 @@ static enum recog http(const struct recog_in *in, enum app_id *ret_app, int *ret
 		return RECOG_NO;
 	case HTTP_MORE:
 		return RECOG_MORE;
+	case HTTP_CUT:
+		*ret_server = RECOG_SERVER_OTHER;
+		return RECOG_LIKELY;
 	case HTTP_RESPONSE:
 		/* Whether the request named a proxy or a tunnel is the request's to say; wait for it if it may come. */
 		*ret_server = RECOG_SERVER_SELF;
@@ -173,7 +184,7 @@ static enum recog redis_inline(const struct recog_in *in, enum app_id *ret_app, 
 	*ret_server = RECOG_SERVER_OTHER;
 	if (r != RECOG_YES)
 		return r;
-	if (!text_line(&rest, &line) || !bytes_left(&in->head[1]))
+	if (!text_line(&rest, &line) || !answered(in))
 		return RECOG_MORE;
 	return resp_answer(in->head[1]) ? RECOG_YES : RECOG_NO;
 }
@@ -259,7 +270,7 @@ static enum recog memcached_client(const struct recog_in *in, enum app_id *ret_a
 		return RECOG_YES;
 	if (s == RECOG_YES)
 		return RECOG_NO;
-	if (bytes_left(&in->head[1]) >= 4)
+	if (answered(in))
 		return memcached_answer(in->head[1]) ? RECOG_YES : RECOG_NO;
 	return in->port[1] == 11211 ? RECOG_LIKELY : RECOG_MORE;
 }
@@ -379,7 +390,7 @@ static enum recog zookeeper_word(const struct recog_in *in, enum app_id *ret_app
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
 		if (!text_may_start(b, words[i]) || (left > 4 && b.p[4] != '\n' && b.p[4] != '\r'))
 			continue;
-		if (left < 4 || bytes_left(&in->head[1]) < 4)
+		if (left < 4 || (!answered(in) && !text_starts(in->head[1], "imok")))
 			return RECOG_MORE;
 		return text_starts(in->head[1], "imok") || text_contains_nocase(in->head[1], "zookeeper") ||
 				       text_contains_nocase(in->head[1], "whitelist") || text_starts(in->head[1], "zk_") ?

@@ -4,16 +4,14 @@
 #include "appid/dns_answer.h"
 #include "base/cleanup.h"
 
-#define RECOG_ALL_MAX 32 /* a bit each */
-
 static const struct recogniser *recog_at(unsigned i)
 {
 	return i < recog_text_count ? &recog_text[i] : &recog_binary[i - recog_text_count];
 }
 
-static uint32_t starters(uint8_t first)
+static uint64_t starters(uint8_t first)
 {
-	static uint32_t by_first[256]; /* which recognisers a first byte lets begin; filled at the first call */
+	static uint64_t by_first[256]; /* which recognisers a first byte lets begin; filled at the first call */
 	static bool filled;
 
 	if (!filled) {
@@ -22,7 +20,7 @@ static uint32_t starters(uint8_t first)
 				const struct recogniser *r = recog_at(i);
 
 				if (!r->first || memchr(r->first, (int)c, (size_t)r->first_len))
-					by_first[c] |= 1u << i;
+					by_first[c] |= 1ull << i;
 			}
 		filled = true;
 	}
@@ -38,15 +36,15 @@ static enum recog run(struct recog_state *s, const struct recog_in *in, unsigned
 {
 	enum recog best = RECOG_NO;
 
-	for (uint32_t left = s->alive[dir]; left; left &= left - 1) {
-		unsigned i = (unsigned)__builtin_ctz(left);
+	for (uint64_t left = s->alive[dir]; left; left &= left - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(left);
 		const struct recogniser *r = recog_at(i);
 		enum app_id app = r->app;
 		int server = RECOG_SERVER_UNKNOWN;
 		enum recog found = r->fn(in, &app, &server);
 
 		if (found == RECOG_NO)
-			s->alive[dir] &= ~(1u << i);
+			s->alive[dir] &= ~(1ull << i);
 		if (found > best) {
 			best = found;
 			if (found >= RECOG_LIKELY)

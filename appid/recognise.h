@@ -37,7 +37,7 @@ struct recogniser {
 
 /* Per flow: which recognisers are still in the race, by direction. Zeroed to begin with. */
 struct recog_state {
-	uint32_t alive[2];
+	uint64_t alive[2];
 	bool begun[2];
 };
 
