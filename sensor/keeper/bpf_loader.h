@@ -73,10 +73,10 @@ int bpf_loader_attach_global(struct bpf_loader *l);
 int bpf_loader_hostnet(struct bpf_loader *l, int cgroup_fd, uint32_t pseudo_ifindex, uint16_t ns, bool on);
 
 /* A new descriptor (the caller closes it) that yields struct pg_event records, each followed by its text, until end of file:
- *   MSG_ITER_PROCESSES  PG_EV_PROCESS for every process outside the node's own namespaces
+ *   MSG_ITER_PROCESSES  PG_EV_PROCESS for every process (of the node too: engines and their proxies own sockets)
  *   MSG_ITER_SOCKETS    PG_EV_LISTEN and PG_EV_BIND with PG_EVF_ITER for the sockets of all processes in all namespaces;
  *                       also fills the map sockets (PG_OWNER_ITER) for every inet socket met
- * A read returns whole records if the buffer holds at least 4096 bytes. One socket held by several processes is reported
+ * It is a stream of bytes: a read may end inside a record. One socket held by several processes is reported
  * once, with the first process met (lowest pid) as owner, whether or not that process made it. */
 int bpf_loader_iter(struct bpf_loader *l, enum msg_iter_kind kind);
 

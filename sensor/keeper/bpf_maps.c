@@ -188,7 +188,7 @@ int maps_share(const struct maps *m, struct bpf_object *o)
 			continue;
 		fd = maps_fd(m, bpf_map__name(map));
 		if (fd < 0)
-			return fd;
+			continue;
 		if (bpf_map__reuse_fd(map, fd))
 			return -errno;
 	}

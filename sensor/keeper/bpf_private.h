@@ -45,7 +45,7 @@ struct maps {
 int maps_open(struct maps *m, const char *pin_dir, uint32_t flows_max);
 void maps_close(struct maps *m, const char *pin_dir, bool unpin);
 int maps_fd(const struct maps *m, const char *name);
-/* Gives an opened, not yet loaded object our maps instead of its own. */
+/* Gives an opened, not yet loaded object our maps instead of its own; those we do not know stay its own. */
 int maps_share(const struct maps *m, struct bpf_object *o);
 
 /* ---- programs of one namespace ------------------------------------------------------------------- */
@@ -96,7 +96,8 @@ struct bpf_loader {
 	struct hostnet_state *hostnets;
 	int xdp_prog;       /* -1: not loaded */
 	int iter_link[2];   /* by enum msg_iter_kind; -1: not there */
-	struct global_state *global; /* bpf_global.c */
+	int iter_pass_map;  /* holds the iterators' variable pass */
+	uint32_t iter_pass;
 	unsigned feature_count;
 	struct msg_feature features[FEATURES_MAX];
 };
@@ -121,7 +122,6 @@ void pin_path_link(const struct bpf_loader *l, uint16_t ns, uint32_t ifindex, co
 int cgroup2_root_open(void);
 
 /* ---- global hooks (bpf_global.c), host network (bpf_hostnet.c), iterators (bpf_iter.c) ------------- */
-void global_close(struct bpf_loader *l, bool unpin);
 bool hostnet_knows(const struct bpf_loader *l, uint32_t pseudo);
 void hostnet_close(struct bpf_loader *l, bool unpin);
 void iter_close(struct bpf_loader *l);

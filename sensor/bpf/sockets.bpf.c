@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Which process a socket belongs to, and who listens. Owners are taken where a process puts a socket to use: TCP when it
+ * leaves CLOSE (connect, MSG_FASTOPEN, io_uring, listen: all pass inet_sock_set_state in the caller's context), UDP at
+ * bind, connect and sendto, everything else (raw, ping, SCTP) when it is made. */
+#include "sensor/bpf/task.bpf.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+#define ALLOW 1
+#define SOCK_RAW_TYPE 3
+
+static __always_inline void owner_put(u64 cookie, const struct pg_owner *o)
+{
+	if (cookie && bpf_map_update_elem(&sockets, &cookie, o, BPF_ANY))
+		count_add(PG_CTR_SOCKET_REFUSED, 1);
+}
+
+/* The current task uses this socket: it becomes its owner, unless it is already. Flags are kept. */
+static __noinline int owner_note(u64 cookie, u64 netns_cookie, u32 flags)
+{
+	struct task_struct *t = (void *)bpf_get_current_task();
+	struct pg_owner o, *have;
+
+	have = bpf_map_lookup_elem(&sockets, &cookie);
+	if (have && have->tgid == bpf_get_current_pid_tgid() >> 32) {
+		if ((have->flags | flags) != have->flags)
+			__sync_fetch_and_or(&have->flags, flags);
+		return 0;
+	}
+	owner_of_task(&o, t, netns_cookie, flags | (have ? have->flags & (PG_OWNER_LISTENER | OWNER_UDP) : 0));
+	owner_put(cookie, &o);
+	return 0;
+}
+
+/* ---- TCP --------------------------------------------------------------------------------------------- */
+static __always_inline void listen_event(const struct sock *sk, u64 cookie, u16 type)
+{
+	struct pg_event e;
+
+	event_of_task(&e, (void *)bpf_get_current_task(), type);
+	event_set_socket(&e, sk, cookie, IPPROTO_TCP);
+	event_send(&e);
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(socket_set_state, const struct sock *sk, int from, int to)
+{
+	u64 cookie;
+
+	if (from == TCP_CLOSE && (to == TCP_SYN_SENT || to == TCP_LISTEN)) {
+		if (BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP)
+			return 0;
+		cookie = bpf_get_socket_cookie((void *)sk);
+		owner_note(cookie, BPF_CORE_READ(sk, __sk_common.skc_net.net, net_cookie), to == TCP_LISTEN ? PG_OWNER_LISTENER : 0);
+		if (to == TCP_LISTEN)
+			listen_event(sk, cookie, PG_EV_LISTEN);
+	} else if (from == TCP_LISTEN) {
+		if (BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP)
+			listen_event(sk, bpf_get_socket_cookie((void *)sk), PG_EV_CLOSE);
+	}
+	return 0;
+}
+
+/* ---- UDP ----------------------------------------------------------------------------------------------- */
+static __always_inline int udp_used(struct bpf_sock_addr *ctx)
+{
+	if (ctx->protocol == IPPROTO_UDP)
+		owner_note(bpf_get_socket_cookie(ctx), bpf_get_netns_cookie(ctx), OWNER_UDP);
+	return ALLOW;
+}
+
+SEC("cgroup/connect4")
+int socket_connect4(struct bpf_sock_addr *ctx)
+{
+	return udp_used(ctx);
+}
+
+SEC("cgroup/connect6")
+int socket_connect6(struct bpf_sock_addr *ctx)
+{
+	return udp_used(ctx);
+}
+
+SEC("cgroup/sendmsg4")
+int socket_sendmsg4(struct bpf_sock_addr *ctx)
+{
+	return udp_used(ctx);
+}
+
+SEC("cgroup/sendmsg6")
+int socket_sendmsg6(struct bpf_sock_addr *ctx)
+{
+	return udp_used(ctx);
+}
+
+/* bind() to port 0 takes any port: a client's way. post_bind sees only the port that it got, so it is noted here. */
+static __always_inline int udp_bind(struct bpf_sock_addr *ctx)
+{
+	if (ctx->protocol == IPPROTO_UDP && !ctx->user_port)
+		owner_note(bpf_get_socket_cookie(ctx), bpf_get_netns_cookie(ctx), OWNER_UDP | OWNER_AUTO_PORT);
+	return ALLOW;
+}
+
+SEC("cgroup/bind4")
+int socket_bind4(struct bpf_sock_addr *ctx)
+{
+	return udp_bind(ctx);
+}
+
+SEC("cgroup/bind6")
+int socket_bind6(struct bpf_sock_addr *ctx)
+{
+	return udp_bind(ctx);
+}
+
+/* The context of post_bind4 has no IPv6 fields and the other way round, that of sock_release has neither. */
+enum udp_addr { UDP_ADDR_NONE, UDP_ADDR_V4, UDP_ADDR_V6 };
+
+static __always_inline void udp_event(struct bpf_sock *sk, u64 cookie, u64 netns_cookie, u16 type, enum udp_addr addr)
+{
+	struct pg_event e;
+
+	event_of_task(&e, (void *)bpf_get_current_task(), type);
+	e.cookie = cookie;
+	e.netns_cookie = netns_cookie;
+	e.proto = IPPROTO_UDP;
+	if (addr != UDP_ADDR_NONE)
+		e.port = bpf_htons(sk->src_port);
+	if (addr == UDP_ADDR_V6) {
+		u32 *a = (u32 *)e.addr;
+
+		a[0] = sk->src_ip6[0];
+		a[1] = sk->src_ip6[1];
+		a[2] = sk->src_ip6[2];
+		a[3] = sk->src_ip6[3];
+	} else if (addr == UDP_ADDR_V4) {
+		addr_from_v4(e.addr, sk->src_ip4);
+	}
+	event_send(&e);
+}
+
+static __always_inline int udp_bound(struct bpf_sock *sk, enum udp_addr addr)
+{
+	u64 cookie, netns_cookie;
+	struct pg_owner *o;
+
+	if (sk->protocol != IPPROTO_UDP)
+		return ALLOW;
+	cookie = bpf_get_socket_cookie(sk);
+	o = bpf_map_lookup_elem(&sockets, &cookie);
+	if (o && (o->flags & OWNER_AUTO_PORT))
+		return ALLOW;
+	netns_cookie = bpf_get_netns_cookie(sk);
+	owner_note(cookie, netns_cookie, PG_OWNER_LISTENER | OWNER_UDP);
+	udp_event(sk, cookie, netns_cookie, PG_EV_BIND, addr);
+	return ALLOW;
+}
+
+SEC("cgroup/post_bind4")
+int socket_post_bind4(struct bpf_sock *sk)
+{
+	return udp_bound(sk, UDP_ADDR_V4);
+}
+
+SEC("cgroup/post_bind6")
+int socket_post_bind6(struct bpf_sock *sk)
+{
+	return udp_bound(sk, UDP_ADDR_V6);
+}
+
+/* ---- the rest -------------------------------------------------------------------------------------------- */
+SEC("cgroup/sock_create")
+int socket_create(struct bpf_sock *sk)
+{
+	if (sk->type != SOCK_RAW_TYPE && (sk->protocol == IPPROTO_TCP || sk->protocol == IPPROTO_UDP || sk->protocol == 0))
+		return ALLOW;
+	if (sk->protocol == 262) /* MPTCP: its subflows are TCP sockets of their own */
+		return ALLOW;
+	owner_note(bpf_get_socket_cookie(sk), bpf_get_netns_cookie(sk), 0);
+	return ALLOW;
+}
+
+/* The last descriptor is closed. Packets of the socket may still be on the way to their first hook (a SYN or a datagram
+ * sent just before): the owner is kept a while among the closed ones, unless a flow has it and there can be no other. */
+SEC("cgroup/sock_release")
+int socket_release(struct bpf_sock *sk)
+{
+	u64 cookie = bpf_get_socket_cookie(sk);
+	struct pg_owner *o = bpf_map_lookup_elem(&sockets, &cookie), copy;
+
+	if (!o)
+		return ALLOW;
+	copy = *o;
+	if ((copy.flags & PG_OWNER_LISTENER) && sk->protocol == IPPROTO_UDP)
+		udp_event(sk, cookie, copy.netns_cookie, PG_EV_CLOSE, UDP_ADDR_NONE);
+	if (!(copy.flags & OWNER_JOINED) || sk->protocol != IPPROTO_TCP)
+		bpf_map_update_elem(&closed_sockets, &cookie, &copy, BPF_ANY);
+	bpf_map_delete_elem(&sockets, &cookie);
+	return ALLOW;
+}
