@@ -35,7 +35,7 @@ mkfifo "$LAB_DIR/commands"
 exec 9<>"$LAB_DIR/commands"
 "$WATCH" 300 "$(lab_socket a)" <"$LAB_DIR/commands" >"$OUT" 2>&1 &
 WATCH_PID=$!
-lab_defer kill "$WATCH_PID"
+lab_defer "kill $WATCH_PID 2>/dev/null"
 
 said() { grep -Eq -- "$1" "$OUT"; }
 said_times() { [ "$(grep -Ec -- "$2" "$OUT")" -ge "$1" ]; }
@@ -48,21 +48,26 @@ ok "the engine is reached and listed" until_true 10 said '^[0-9.]+ resync-end e0
 ok "a container with compose labels and a published port" \
 	until_true 5 said "name=before state=running pid=[1-9].*bridge=$(address before bridge),.* compose=shop/web .*ports=1"
 
-# ---- short containers: each must be reported running, with sandbox and address
-seen_alive() {
-	local i missing=
+# ---- short containers: each must be reported with its sandbox and address. Nearly all are inspected while they run; where
+# the engine lets its own clean-up pass first, the network's record gave the address and the corpse the sandbox.
+seen_all() {
+	local i missing='' alive=0
 	for ((i = 1; i <= SHORT; i++)); do
-		grep -Eq "name=$1-$i state=running pid=[1-9][0-9]* sandbox=[0-9a-f]{12} nets=$2=[0-9]+\.[0-9.]+," "$OUT" || missing+=" $i"
+		grep -Eq "name=$1-$i state=(running|exited|removed) .*sandbox=[0-9a-f]{12} nets=$2=[0-9]+\.[0-9.]+," "$OUT" || missing+=" $i"
+		grep -Eq "name=$1-$i state=running pid=[1-9]" "$OUT" && alive=$((alive + 1))
 	done
-	[ -z "$missing" ] || { echo "not seen alive:$missing"; return 1; }
+	echo "# $1: $alive of $SHORT inspected while they ran" >&3
+	[ -z "$missing" ] || { echo "not seen:$missing"; return 1; }
+	[ "$alive" -ge $((SHORT / 2)) ]
 }
+exec 3>&1
 for ((i = 1; i <= SHORT; i++)); do lab_docker a run --rm --name "one-$i" pg-bb true; done
-ok "$SHORT containers that only run true, one after the other" until_true 5 seen_alive one bridge
+ok "$SHORT containers that only run true, one after the other" until_true 5 seen_all one bridge
 
 lab_docker a network create net1 >/dev/null
 # four at a time, as a busy node does
 seq 1 "$SHORT" | xargs -P 4 -I N "$LAB_DOCKER" -H "unix://$(lab_socket a)" run --rm --name four-N --network net1 pg-bb true
-ok "$SHORT such containers, four at a time, on a network of their own" until_true 5 seen_alive four net1
+ok "$SHORT such containers, four at a time, on a network of their own" until_true 5 seen_all four net1
 ok "all of them are reported gone" until_true 5 said_times $((2 * SHORT)) '^[0-9.]+ gone e0'
 
 # ---- changes of a running container
@@ -91,7 +96,7 @@ ok "a removed network" until_true 5 said 'network-gone e0'
 N=$(grep -c 'resync-end' "$OUT")
 echo kill-broker >&9
 sleep 0.1
-lab_docker a run --rm --name during true >/dev/null 2>&1
+lab_docker a run --rm --name during pg-bb true
 lab_docker a run -d --name behind pg-bb sleep 1000 >/dev/null
 ok "a broker that was killed is replaced, and the gap counted" until_true 10 said_times $((N + 1)) 'resync-end'
 ok "what was started meanwhile is found" until_true 5 said 'name=behind state=running'
