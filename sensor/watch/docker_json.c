@@ -367,7 +367,7 @@ static void sandbox_read(const json_t *ns, struct ident_container *c)
 	base = base ? base + 1 : key;
 	if (!strcmp(base, ".") || !strcmp(base, "..") || strlen(base) >= sizeof(c->sandbox_name))
 		base = "";
-	snprintf(c->sandbox_name, sizeof(c->sandbox_name), "%s", base);
+	memcpy(c->sandbox_name, base, strlen(base) + 1);
 }
 
 static void state_read(const json_t *st, struct ident_container *c)
