@@ -273,6 +273,7 @@ static inline void fake_populate(struct core *c)
 	fake_edge(c, "shop/web", TOPO_WORKLOAD, "gateway:shop_default", TOPO_GATEWAY, IPPROTO_ICMP, 0x0800, "ICMP", LABEL_DPI, 84);
 	web = fake_find(c, "shop_web_1");
 	db = fake_find(c, "shop_db_1");
+	free(fake.flows); /* populated again */
 	fake.flows = calloc(3, sizeof(*fake.flows));
 	fake.flow_count = 3;
 	fake_flow(&fake.flows[0], 1, "ext:198.51.100.9", NULL, "198.51.100.9", 51234, "shop/web", web, "172.18.0.2", 80, "HTTP");
