@@ -398,7 +398,9 @@ static int parse(struct reader *r, const struct fy_parse_cfg *cfg, const char *t
 		goto out;
 	rc = 0;
 	doc = fy_parse_load_document(p);
-	if (doc)
+	if (r->diag[0]) /* bad UTF-8 ends a value without failing the document */
+		rc = refuse_syntax(r);
+	else if (doc)
 		rc = read_document(r, doc);
 	fy_parse_document_destroy(p, doc);
 	if (rc)
@@ -436,6 +438,7 @@ int config_read(struct config *c, int fd, const char *name, char *err, size_t er
 	dcfg.fp = NULL;
 	dcfg.output_fn = on_diag;
 	dcfg.user = &r;
+	dcfg.level = FYET_ERROR;
 	dcfg.colorize = dcfg.show_source = dcfg.show_type = dcfg.show_module = false;
 	dcfg.show_position = true;
 	cfg.diag = fy_diag_create(&dcfg);
