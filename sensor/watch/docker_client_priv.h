@@ -54,6 +54,7 @@ struct dc_container {
 	bool inspected;        /* an inspect succeeded once */
 	bool alive_inspected;  /* seen running by an inspect since its last start */
 	bool dead, destroyed;
+	bool reviving;         /* dead, but its networks are being connected for its next life */
 	unsigned tries;
 	uint64_t epoch;        /* of the last list or event that named it */
 	uint64_t started_ns, died_ns; /* by events, engine's wall clock */

@@ -387,7 +387,7 @@ static void on_start(struct docker_client *dc, struct dc_container *c, const str
 	c->started_ns = ev->time_ns;
 	if (c->dead)
 		c->alive_inspected = false;
-	c->dead = false;
+	c->dead = c->reviving = false;
 	/* An inspect under way was answered after the start in all likelihood; should it say "created", dc_container_answer()
 	 * asks again. */
 	if (!c->inspecting)
@@ -400,6 +400,7 @@ static void on_die(struct docker_client *dc, struct dc_container *c, const struc
 		return;
 	c->died_ns = ev->time_ns;
 	c->dead = true;
+	c->reviving = false;
 	c->rec.pid = 0;
 	c->rec.state = IDENT_EXITED;
 	report_gone(dc, c);
@@ -486,8 +487,13 @@ void dc_container_connect(struct docker_client *dc, const struct docker_event *e
 		c = container_get(dc, ev->container);
 	if (!c || c->destroyed)
 		return;
-	if (c->dead && ev->time_ns > c->died_ns)
-		c->alive_inspected = false; /* about to start again: what it was need not be what it will be */
+	if (c->dead && !c->reviving && ev->time_ns > c->died_ns) {
+		/* About to start again: what it was need not be what it will be. */
+		c->reviving = true;
+		c->alive_inspected = false;
+		c->rec.endpoint_count = 0;
+		c->rec.sandbox_name[0] = '\0';
+	}
 	want_inspect(dc, c, DC_PRIO_URGENT, 0);
 }
 

@@ -593,6 +593,36 @@ static void test_restart_is_a_new_life(void **state)
 	assert_string_equal(w->said, "put " A " n-" A " running [sbB] 10.0.0.9\n");
 }
 
+/* The second life is as short as the first one was long: nothing of the first may be taken for it. */
+static void test_restart_short_second_life(void **state)
+{
+	struct world *w = *state;
+
+	event(w, "start", A, 3 * NSEC_PER_SEC);
+	reply(w, DOCKER_REQ_CONTAINER, A, inspect(A, "running", "10.0.0.2", "sbA", 3));
+	event(w, "die", A, 4 * NSEC_PER_SEC);
+	net_event(w, "connect", NET, A, 5 * NSEC_PER_SEC);
+	reply(w, DOCKER_REQ_NETWORK_PLAIN, NET, members(A, "10.0.0.9"));
+	event(w, "start", A, 6 * NSEC_PER_SEC);
+	event(w, "die", A, 6 * NSEC_PER_SEC + 1);
+	forget(w);
+	reply(w, DOCKER_REQ_CONTAINER, A, inspect(A, "exited", "", "sbB", 6));
+	assert_string_equal(w->said, "put " A " n-" A " exited [sbB] 10.0.0.9\ngone " A "\n");
+}
+
+/* What happens while an inspect is under way may not be in its answer. */
+static void test_connect_while_inspecting_asks_again(void **state)
+{
+	struct world *w = *state;
+
+	event(w, "start", A, 3 * NSEC_PER_SEC);
+	net_event(w, "connect", NET, A, 4 * NSEC_PER_SEC);
+	reply(w, DOCKER_REQ_CONTAINER, A, inspect(A, "running", "", "sbA", 3));
+	reply(w, DOCKER_REQ_CONTAINER, A, inspect(A, "running", "10.0.0.2", "sbA", 3));
+	assert_true(said(w, "put " A " n-" A " running [sbA] 10.0.0.2\n"));
+	assert_null(held(w, DOCKER_REQ_CONTAINER, A));
+}
+
 static void test_duplicates_and_disorder(void **state)
 {
 	struct world *w = *state;
@@ -756,6 +786,17 @@ static void test_overlay_remotes(void **state)
 	assert_true(said(w, "network-gone " OVL));
 }
 
+/* An engine that does not say the driver in its event: found out by a plain look, then looked at in full. */
+static void test_overlay_found_by_plain_look(void **state)
+{
+	struct world *w = *state;
+
+	stream(w, "{\"Type\":\"network\",\"Action\":\"create\",\"Actor\":{\"ID\":\"" OVL "\"}}\n");
+	reply(w, DOCKER_REQ_NETWORK_PLAIN, OVL, "{\"Id\":\"" OVL "\",\"Driver\":\"overlay\"}");
+	reply(w, DOCKER_REQ_NETWORK, OVL, VERBOSE);
+	assert_true(said(w, "remote " OVL " far"));
+}
+
 static void test_network_found_missing(void **state)
 {
 	struct world *w = *state;
@@ -862,6 +903,8 @@ int main(void)
 		T(test_exited_does_not_wipe, setup_live),
 		T(test_start_while_inspecting_asks_again_if_too_early, setup_live),
 		T(test_restart_is_a_new_life, setup_live),
+		T(test_restart_short_second_life, setup_live),
+		T(test_connect_while_inspecting_asks_again, setup_live),
 		T(test_duplicates_and_disorder, setup_live),
 		T(test_pause_rename_disconnect, setup_live),
 		T(test_audit_finds_what_was_missed, setup_live),
@@ -869,6 +912,7 @@ int main(void)
 		T(test_stream_in_pieces, setup_live),
 		T(test_stream_endless_line, setup_live),
 		T(test_overlay_remotes, setup_live),
+		T(test_overlay_found_by_plain_look, setup_live),
 		T(test_network_found_missing, setup_live),
 		T(test_swarm_manager, setup),
 		T(test_random_engine, setup_live),
