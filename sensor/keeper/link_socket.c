@@ -6,8 +6,10 @@
 #include <linux/net_namespace.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <linux/sockios.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -67,6 +69,16 @@ int link_socket_cookie(int fd, uint64_t *ret_cookie)
 	if (getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len) < 0)
 		return -errno;
 	*ret_cookie = cookie;
+	return 0;
+}
+
+int link_socket_netns(int fd, int *ret_netns_fd)
+{
+	int netns_fd = ioctl(fd, SIOCGSKNS);
+
+	if (netns_fd < 0)
+		return -errno;
+	*ret_netns_fd = netns_fd;
 	return 0;
 }
 

@@ -17,6 +17,9 @@ int link_socket_open(int home_fd, int netns_fd, bool events, int *ret_fd);
 /* SO_NETNS_COOKIE (linux/socket.h): the namespace's identity, never given twice since boot. */
 int link_socket_cookie(int fd, uint64_t *ret_cookie);
 
+/* A new descriptor of the socket's namespace that does not keep any mount of it busy, as one opened by path does. */
+int link_socket_netns(int fd, int *ret_netns_fd);
+
 enum link_dump { LINK_DUMP_LINKS, LINK_DUMP_ADDRS };
 int link_socket_dump(int fd, enum link_dump what, uint32_t seq);
 

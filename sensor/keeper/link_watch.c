@@ -195,13 +195,15 @@ void link_watch_configure(struct link_watch *w, const struct msg_configure *c)
 		}
 }
 
-/* Opens the sockets of a namespace not seen before, and reads what is there. */
-static int ns_open(struct link_watch *w, struct netns *ns)
+/* Opens the sockets of a namespace not seen before. */
+static int ns_open(struct link_watch *w, struct netns *ns, int netns_fd)
 {
-	int r = link_socket_open(w->home_fd, ns->fd, true, &ns->events_fd);
+	int r = link_socket_open(w->home_fd, netns_fd, true, &ns->events_fd);
 
 	if (r == 0)
-		r = link_socket_open(w->home_fd, ns->fd, false, &ns->request_fd);
+		r = link_socket_open(w->home_fd, netns_fd, false, &ns->request_fd);
+	if (r == 0)
+		r = link_socket_netns(ns->request_fd, &ns->fd);
 	if (r == 0)
 		r = w->hooks.ns_number(w->hooks.arg, ns->cookie, &ns->number);
 	if (r == 0)
@@ -237,10 +239,10 @@ int link_watch_get(struct link_watch *w, int netns_fd, enum msg_ns_kind kind, ui
 	ns = calloc(1, sizeof(*ns));
 	if (!ns)
 		return -ENOMEM;
-	*ns = (struct netns){ .w = w, .cookie = cookie, .kind = (uint8_t)kind, .engine = engine, .users = 1, .fd = take_fd(&fd),
+	*ns = (struct netns){ .w = w, .cookie = cookie, .kind = (uint8_t)kind, .engine = engine, .users = 1, .fd = -1,
 			      .events_fd = -1, .request_fd = -1, .source = LOOP_SOURCE_NONE };
 	strncpy(ns->name, name, sizeof(ns->name) - 1);
-	r = ns_open(w, ns);
+	r = ns_open(w, ns, fd);
 	if (r < 0) {
 		ns_free(ns);
 		return r;

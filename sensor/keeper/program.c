@@ -58,6 +58,8 @@ void program_init(struct program *p, struct loop *l, const struct program_spec *
 		.sock_source = LOOP_SOURCE_NONE,
 		.backoff_ns = BACKOFF_MIN_NS,
 	};
+	if (!p->spec.backoff_max_ns)
+		p->spec.backoff_max_ns = BACKOFF_MAX_NS;
 	outbox_init(&p->outbox, -1, OUTBOX_MAX_BYTES);
 }
 
@@ -137,7 +139,7 @@ static void schedule_restart(struct program *p)
 		return;
 	log_debug("%s: starts again in %u ms", program_name(p->spec.id), (unsigned)(p->backoff_ns / NSEC_PER_MSEC));
 	loop_timer_set(p->loop, &p->restart_timer, p->backoff_ns, restart_due, p);
-	p->backoff_ns = p->backoff_ns * 2 > BACKOFF_MAX_NS ? BACKOFF_MAX_NS : p->backoff_ns * 2;
+	p->backoff_ns = p->backoff_ns * 2 > p->spec.backoff_max_ns ? p->spec.backoff_max_ns : p->backoff_ns * 2;
 }
 
 static void close_socket(struct program *p)

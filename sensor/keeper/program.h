@@ -28,6 +28,7 @@ struct program_spec {
 	const int *caps;          /* CAP_… kept until the program enters its sandbox */
 	size_t cap_count;
 	uint64_t ping_every_ns, hung_after_ns;
+	uint64_t backoff_max_ns;  /* longest wait before it is started again; 0: 10 s */
 };
 
 /* What the keeper wants to hear; any thread of it is the loop's. The body is valid during the call, *fd (or -1) may be

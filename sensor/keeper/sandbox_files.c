@@ -302,6 +302,14 @@ static bool directory_try(struct sandbox_files *f)
 	return false;
 }
 
+static bool watching_any(const struct sandbox_files *f)
+{
+	for (const struct sandbox_file *s = f->files; s; s = s->next)
+		if (s->ns)
+			return true;
+	return false;
+}
+
 static void verify_due(void *arg)
 {
 	struct sandbox_files *f = arg;
@@ -315,6 +323,9 @@ static void verify_due(void *arg)
 			file_drop(f, at);
 		else
 			at = &(*at)->next;
+	/* Without an engine the directory is kept open only for what may still run there (live restore). */
+	if (f->mounts_fd < 0 && !watching_any(f))
+		directory_close(f);
 }
 
 static void on_mounts(void *arg, uint32_t events)

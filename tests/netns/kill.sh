@@ -1,0 +1,93 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck disable=SC2119,SC2034
+# Every program is killed 50 times while traffic runs: the traffic never stops, what was killed comes back, nothing leaks, and
+# the hooks have counted every packet, also while there was no keeper. KILLS=N for another number.
+cd "$(dirname "$0")/../.." || exit 1
+. tests/netns/lib.sh
+KILLS=${KILLS:-50}
+export PIERGLASS_RESTART_MAX_MS=100
+lab_open pgkl
+sandbox_add kill000001
+leg_add kill000001 10.77.1.1
+keeper_start
+children() { wc -w <"/proc/$KPID/task/$KPID/children"; }
+all_five() { [ "$(children)" = 5 ]; }
+wait_for 10 all_five
+ok $? "keeper with five programs"
+
+for w in "pierglass-core core" "pierglass-core broker" "pierglass-inspect packets" "pierglass-inspect documents" "pierglassd: verdict"; do
+	p=$(child_pid "$w")
+	is "$(awk '/^(Seccomp|NoNewPrivs):/ { printf "%s ", $2 }' "/proc/$p/status")" "1 2 " "$w: no_new_privs and a filter"
+	caps=0000000000000000
+	[ "$w" != "pierglassd: verdict" ] || caps=0000000000001000 # CAP_NET_ADMIN
+	is "$(awk '/^CapEff:/ { print $2 }' "/proc/$p/status")" "$caps" "$w: capabilities"
+	[ "$(awk '/^Uid:/ { print $2 }' "/proc/$p/status")" != 0 ]
+	ok $? "$w: not root"
+	case $w in *inspect*) is "$(find "/proc/$p/root/" | wc -l)" 1 "$w: its root is empty" ;; esac
+done
+is "$(awk '/^Seccomp:/ { print $2 }' "/proc/$KPID/status")" 2 "keeper: a filter"
+
+(exec nsenter --target "$EPID" --net --mount nsenter --net="$(sandbox_file kill000001)" ping -q -i 0.01 10.77.0.1) >"$T/ping.log" 2>&1 &
+ping_pid=$!
+LAB_PIDS=$ping_pid
+sleep 0.5
+idx=$(if_index vkill000001)
+seen() { stats | awk -v i="$idx" '$2 == i { print $4 }'; }
+running() { [ -n "$(child_pid "$1")" ]; }
+replaced() { local now; now=$(child_pid "$1") && [ -n "$now" ] && [ "$now" != "$2" ]; }
+count_pins() { find "$T/run/bpf" -type f | wc -l; }
+
+for w in "pierglass-core core" "pierglass-core broker" "pierglass-inspect packets" "pierglass-inspect documents" "pierglassd: verdict"; do
+	wait_for 10 all_five
+	sleep 0.3
+	fds=$(count_fds) pins=$(count_pins) back=0
+	for ((i = 0; i < KILLS; i++)); do
+		p=$(child_pid "$w")
+		kill -KILL "$p"
+		wait_for 5 replaced "$w" "$p" && back=$((back + 1))
+	done
+	is "$back" "$KILLS" "$w: came back after each of $KILLS kills"
+	wait_for 5 all_five
+	is "$(children)" 5 "$w: five programs, no more"
+	sleep 0.5
+	is "$(count_fds) $(count_pins)" "$fds $pins" "$w: descriptors and pins of the keeper as before"
+done
+
+# The keeper itself: its service manager (here: this script) starts it again. Its programs die with it.
+pins=$(count_pins) gone=0 back=0 steady=0
+before=$(seen)
+note "counted so far: $before"
+for ((i = 0; i < KILLS; i++)); do
+	old_children=$(cat "/proc/$KPID/task/$KPID/children")
+	kill -KILL "$KPID"
+	wait "$KPID" 2>/dev/null
+	dead() { for p in $old_children; do [ ! -d "/proc/$p" ] || return 1; done; }
+	wait_for 5 dead && gone=$((gone + 1))
+	: >"$T/keeper.log"
+	keeper_start && back=$((back + 1))
+	now=$(seen)
+	[ "${now:-0}" -ge "$before" ] && steady=$((steady + 1))
+	before=${now:-0}
+done
+is "$gone" "$KILLS" "keeper: its programs died with it each time"
+is "$back" "$KILLS" "keeper: started again each time"
+is "$steady" "$KILLS" "keeper: counters went on, never back"
+wait_for 10 all_five
+is "$(count_pins)" "$pins" "keeper: as many pins as before"
+grep -q 'adopted .* maps' "$T/keeper.log"
+ok $? "keeper: adopted what was there"
+
+kill -INT "$ping_pid"
+wait "$ping_pid"
+sleep 0.2
+note "$(grep transmitted "$T/ping.log")"
+grep -q ' 0% packet loss' "$T/ping.log"
+ok $? "the traffic never stopped"
+rx=$(if_rx_packets vkill000001)
+[ "$rx" -gt 100 ]
+ok $? "the interface carried traffic ($rx packets)"
+is "$(seen)" "$rx" "every packet of it was counted, with and without a keeper"
+keeper_stop
+is $? 0 "orderly stop"
+plan_done
