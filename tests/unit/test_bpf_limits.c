@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Limits, refusals, samples: nothing is lost silently. */
+#include "tests/unit/bpf_fixture.h"
+
+#include <linux/tcp.h>
+#include <sys/epoll.h>
+
+#define FLOWS_MAX 1024
+#define HALF_OPEN_MAX 512
+
+#define SKIP_UNLESS(f) \
+	if (!(f))      \
+	skip()
+
+static struct fixture *fx;
+
+static int setup(void **state)
+{
+	fx = fixture_new();
+	if (!fx)
+		return 0;
+	return fixture_net(fx) || fixture_loader_with(fx, FLOWS_MAX, HALF_OPEN_MAX, false) || fixture_attach(fx);
+}
+
+static int teardown(void **state)
+{
+	fixture_free(fx);
+	return 0;
+}
+
+static struct pg_flow_gauge gauge(void)
+{
+	struct pg_flow_gauge g = {};
+	uint32_t zero = 0;
+
+	assert_int_equal(bpf_map_lookup_elem(bpf_loader_map_fd(fx->loader, "flow_gauge"), &zero, &g), 0);
+	return g;
+}
+
+/* Removes all flows and keeps the gauge's books as core does. */
+static void reap_all(void)
+{
+	struct pg_flow_gauge g = gauge();
+	uint32_t zero = 0;
+
+	flows_clear(fx);
+	g.reaped = g.opened;
+	g.reaped_half = g.opened - g.promoted;
+	assert_int_equal(bpf_map_update_elem(bpf_loader_map_fd(fx->loader, "flow_gauge"), &zero, &g, BPF_ANY), 0);
+}
+
+static void quiet(void)
+{
+	usleep(50000);
+}
+
+/* One-way datagrams to ever new ports: 512 flows, the rest refused, to the packet and byte. */
+static void test_half_open_refused(void **state)
+{
+	uint64_t refused, bytes, flows;
+	struct pg_flow_gauge g;
+	int a;
+
+	SKIP_UNLESS(fx);
+	assert_int_equal(run_in(fx->container[0], "ping -q -c1 10.77.0.3 >/dev/null"), 0); /* ARP done */
+	quiet();
+	reap_all();
+	refused = counter(fx, PG_CTR_REFUSED_HALF);
+	bytes = counter(fx, PG_CTR_REFUSED_HALF_BYTES);
+	a = bound_socket(fx, fx->container[0], SOCK_DGRAM, (struct end){ "10.77.0.2", 4000 });
+	/* to an address that nobody has would need ARP; port unreachable answers would make ICMP flows */
+	assert_int_equal(run_in(fx->container[1], "echo 0 > /proc/sys/net/ipv4/icmp_ratelimit; ip route add blackhole 10.77.0.2/32"), 0);
+	for (int i = 0; i < 2000; i++)
+		send_to(a, (struct end){ "10.77.0.3", (uint16_t)(10000 + i) }, "0123456789", 10);
+	flows = flows_count(fx, NULL);
+	g = gauge();
+	assert_int_equal(flows, HALF_OPEN_MAX);
+	assert_int_equal(g.opened - g.promoted - g.reaped_half, HALF_OPEN_MAX);
+	assert_int_equal(counter(fx, PG_CTR_REFUSED_HALF) - refused, 2000 - HALF_OPEN_MAX);
+	assert_int_equal(counter(fx, PG_CTR_REFUSED_HALF_BYTES) - bytes, (2000 - HALF_OPEN_MAX) * (14 + 28 + 10));
+	assert_balance(fx);
+	assert_int_equal(run_in(fx->container[1], "ip route del blackhole 10.77.0.2/32"), 0);
+	close(a);
+}
+
+/* Two-way flows do not use the half-open budget; the table itself has an end. */
+static void test_full_refused(void **state)
+{
+	uint64_t refused, bytes, half;
+	char buf[16];
+	int a, b;
+
+	SKIP_UNLESS(fx);
+	quiet();
+	reap_all();
+	refused = counter(fx, PG_CTR_REFUSED_FULL);
+	bytes = counter(fx, PG_CTR_REFUSED_FULL_BYTES);
+	half = counter(fx, PG_CTR_REFUSED_HALF);
+	a = bound_socket(fx, fx->container[0], SOCK_DGRAM, (struct end){ "10.77.0.2", 4000 });
+	for (int i = 0; i < FLOWS_MAX + 200; i++) {
+		struct end to = { "10.77.0.3", (uint16_t)(10000 + i) };
+
+		b = bound_socket(fx, fx->container[1], SOCK_DGRAM, to);
+		assert_int_equal(send_to(a, to, "x", 1), 0);
+		assert_int_equal(send_to(b, (struct end){ "10.77.0.2", 4000 }, "y", 1), 0);
+		assert_true(readable(a, 1000));
+		assert_int_equal(recv(a, buf, sizeof(buf), 0), 1);
+		close(b);
+	}
+	assert_int_equal(flows_count(fx, NULL), FLOWS_MAX);
+	assert_int_equal(counter(fx, PG_CTR_REFUSED_HALF), half);
+	assert_int_equal(counter(fx, PG_CTR_REFUSED_FULL) - refused, 2 * 200);
+	assert_int_equal(counter(fx, PG_CTR_REFUSED_FULL_BYTES) - bytes, 2 * 200 * (14 + 28 + 1));
+	assert_int_equal(gauge().opened - gauge().reaped, FLOWS_MAX);
+	assert_balance(fx);
+	close(a);
+	reap_all();
+}
+
+/* ---- samples ---------------------------------------------------------------------------------------- */
+struct got {
+	unsigned count, bytes[2], last, cut;
+	uint16_t port; /* only flows with this port, network byte order */
+	char text[2][4096];
+	uint8_t flags[2];
+	struct pg_sample head;
+};
+
+static int on_sample(void *arg, void *data, size_t len)
+{
+	struct got *g = arg;
+	struct pg_sample s;
+
+	memcpy(&s, data, sizeof(s));
+	assert_int_equal(s.version, PG_ABI_VERSION);
+	assert_true(len >= sizeof(s) + s.cap_len);
+	assert_in_range(s.cap_len, 1, PG_SAMPLE_MAX);
+	if (s.key.port[0] != g->port && s.key.port[1] != g->port)
+		return 0;
+	g->count++;
+	g->head = s;
+	g->flags[s.dir] = s.flags;
+	g->last += !!(s.flags & PG_SAMPLE_LAST);
+	g->cut += !!(s.flags & PG_SAMPLE_CUT);
+	if (g->bytes[s.dir] + s.cap_len < sizeof(g->text[0]))
+		memcpy(g->text[s.dir] + g->bytes[s.dir], (char *)data + sizeof(s), s.cap_len);
+	g->bytes[s.dir] += s.cap_len;
+	return 0;
+}
+
+static void samples_read(struct got *g)
+{
+	struct ring_buffer *r = ring_buffer__new(bpf_loader_map_fd(fx->loader, "samples"), on_sample, g, NULL);
+
+	for (int i = 0; i < 3; i++)
+		ring_buffer__poll(r, 20);
+	ring_buffer__free(r);
+}
+
+static void test_samples_tcp(void **state)
+{
+	struct end to = { "10.77.0.3", 85 };
+	struct got g = { .port = htons(85) };
+	static char buf[8192];
+	int l, c, s;
+
+	SKIP_UNLESS(fx);
+	l = bound_socket(fx, fx->container[1], SOCK_STREAM, to);
+	assert_int_equal(listen(l, 1), 0);
+	c = socket_in(fx, fx->container[0], AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(connect_to(c, to), 0);
+	s = accept(l, NULL, NULL);
+	assert_int_equal(send(c, "GET / HTTP/1.1\r\n", 16, 0), 16);
+	assert_true(readable(s, 1000));
+	memset(buf, 'A', sizeof(buf));
+	assert_int_equal(send(s, buf, 5000, 0), 5000); /* one GSO skb, more than one sample may hold */
+	assert_true(readable(c, 1000));
+	recv(c, buf, sizeof(buf), 0);
+	assert_int_equal(send(c, "more", 4, 0), 4);
+	assert_true(readable(s, 1000));
+	samples_read(&g);
+	assert_int_equal(g.count, 3);
+	/* 10.77.0.2 < 10.77.0.3: the client is end 0 */
+	assert_memory_equal(g.text[0], "GET / HTTP/1.1\r\nmore", 20);
+	assert_int_equal(g.flags[0], PG_SAMPLE_SYN_DIR_KNOWN | PG_SAMPLE_CLIENT_SENT);
+	assert_int_equal(g.bytes[1], PG_SAMPLE_MAX);
+	assert_int_equal(g.flags[1], PG_SAMPLE_SYN_DIR_KNOWN | PG_SAMPLE_CUT);
+	assert_int_equal(g.head.end_if[0], fx->veth[0]);
+	assert_int_equal(g.head.end_if[1], fx->veth[1]);
+	close(c);
+	close(s);
+	close(l);
+}
+
+static void test_samples_budget_and_inspected(void **state)
+{
+	struct end from = { "10.77.0.2", 86 }, to = { "10.77.0.3", 87 };
+	struct got g = { .port = htons(86) };
+	static char buf[700];
+	struct flow_key k;
+	struct pg_flow fl;
+	uint8_t one = 1;
+	int a, dir, fd = bpf_loader_map_fd(fx ? fx->loader : NULL, "inspected");
+
+	SKIP_UNLESS(fx);
+	memset(buf, 'B', sizeof(buf));
+	k = key_of(fx->ns, IPPROTO_UDP, from, to, &dir);
+	a = bound_socket(fx, fx->container[0], SOCK_DGRAM, from);
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(send_to(a, to, buf, sizeof(buf)), 0);
+	samples_read(&g);
+	assert_int_equal(g.bytes[dir], PG_SAMPLE_BUDGET);
+	assert_int_equal(g.count, 3);
+	assert_int_equal(g.last, 1);
+	assert_true(flow_get(fx, &k, &fl));
+	assert_int_equal(fl.sampled[dir], PG_SAMPLE_BUDGET);
+	assert_int_equal(fl.packets[dir], 10);
+	close(a);
+	/* the count, not the bytes */
+	from.port = 88;
+	g = (struct got){ .port = htons(88) };
+	a = bound_socket(fx, fx->container[0], SOCK_DGRAM, from);
+	for (int i = 0; i < PG_SAMPLE_COUNT_MAX + 10; i++)
+		assert_int_equal(send_to(a, to, buf, 1), 0);
+	samples_read(&g);
+	assert_int_equal(g.count, PG_SAMPLE_COUNT_MAX);
+	assert_int_equal(g.last, 1);
+	close(a);
+	/* the inspector has its answer after the second */
+	from.port = 89;
+	g = (struct got){ .port = htons(89) };
+	k = key_of(fx->ns, IPPROTO_UDP, from, to, &dir);
+	a = bound_socket(fx, fx->container[0], SOCK_DGRAM, from);
+	for (int i = 0; i < 10; i++) {
+		assert_int_equal(send_to(a, to, buf, 5), 0);
+		if (i == 1)
+			assert_int_equal(bpf_map_update_elem(fd, &k, &one, BPF_ANY), 0);
+	}
+	samples_read(&g);
+	assert_int_equal(g.count, 2);
+	assert_true(flow_get(fx, &k, &fl));
+	assert_int_equal(fl.flags & PG_FLOW_INSPECTED, PG_FLOW_INSPECTED);
+	assert_int_equal(fl.packets[dir], 10);
+	assert_int_not_equal(bpf_map_lookup_elem(fd, &k, &one), 0); /* taken back */
+	close(a);
+}
+
+/* A reader that blocks is woken by the first record after a pause, and finds the others without one each. */
+static void test_samples_wake(void **state)
+{
+	struct end to = { "10.77.0.3", 91 };
+	int fd, e, a, wakes = 0;
+	struct epoll_event ev = { .events = EPOLLIN | EPOLLET }, out;
+
+	SKIP_UNLESS(fx);
+	fd = bpf_loader_map_fd(fx->loader, "samples");
+	samples_read(&(struct got){ .port = 0 });
+	usleep(30000);
+	e = epoll_create1(EPOLL_CLOEXEC);
+	assert_int_equal(epoll_ctl(e, EPOLL_CTL_ADD, fd, &ev), 0);
+	a = bound_socket(fx, fx->container[0], SOCK_DGRAM, (struct end){ "10.77.0.2", 90 });
+	for (int i = 0; i < 40; i++) {
+		send_to(a, to, "x", 1);
+		wakes += epoll_wait(e, &out, 1, 0);
+	}
+	assert_in_range(wakes, 1, 3);
+	close(a);
+	close(e);
+}
+
+/* A ring that is full loses samples countably, and the flows are counted all the same. */
+static void test_samples_lost(void **state)
+{
+	static char buf[1024];
+	uint64_t lost, got;
+	struct got g = { .port = 0 };
+	int a;
+
+	SKIP_UNLESS(fx);
+	samples_read(&g);
+	quiet();
+	reap_all();
+	lost = counter(fx, PG_CTR_SAMPLE_LOST);
+	got = counter(fx, PG_CTR_SAMPLES);
+	/* 2 samples of 1 KiB a flow, 4 MiB of ring: about 3,900 fit */
+	for (int i = 0; i < 2400; i++) {
+		if (i % 400 == 0) {
+			quiet();
+			reap_all();
+		}
+		a = bound_socket(fx, fx->container[0], SOCK_DGRAM, (struct end){ "10.77.0.2", (uint16_t)(20000 + i) });
+		send_to(a, (struct end){ "10.77.0.3", 92 }, buf, sizeof(buf));
+		send_to(a, (struct end){ "10.77.0.3", 92 }, buf, sizeof(buf));
+		close(a);
+	}
+	assert_true(counter(fx, PG_CTR_SAMPLE_LOST) > lost);
+	assert_in_range(counter(fx, PG_CTR_SAMPLES) - got + counter(fx, PG_CTR_SAMPLE_LOST) - lost, 4800, 4800 + 4000);
+	assert_balance(fx);
+	g = (struct got){ .port = htons(92) };
+	samples_read(&g);
+	assert_in_range(g.count, 3000, 4000);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_half_open_refused), cmocka_unit_test(test_full_refused),
+		cmocka_unit_test(test_samples_tcp),	  cmocka_unit_test(test_samples_budget_and_inspected),
+		cmocka_unit_test(test_samples_wake),	  cmocka_unit_test(test_samples_lost),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
