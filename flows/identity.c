@@ -276,6 +276,7 @@ int ident_put_container(struct identity *id, const struct ident_container *c)
 	if (!rec)
 		return -ENOMEM;
 	rec->seen = true;
+	id->engines |= engine_bit(c->engine);
 	container_compose(now, c, &rec->c);
 	if (rec->indexed && memcmp(now, &rec->c, sizeof(*now)) == 0)
 		return 0;
@@ -512,6 +513,7 @@ int ident_put_network(struct identity *id, const struct ident_network *n)
 		}
 	}
 	rec->seen = true;
+	id->engines |= engine_bit(n->engine);
 	if (rec->indexed && !rec->gone && memcmp(&rec->n, &now, sizeof(now)) == 0)
 		return 0;
 	network_leave_index(id, rec);

@@ -108,6 +108,8 @@ struct identity {
 	uint64_t generation;
 	uint64_t net_changes; /* starts at 1: 0 in a record means: not looked for */
 	unsigned sharers;     /* containers with network_mode container:X */
+	uint64_t engines;     /* bit n: engine n has named something; engines beyond 63 have no bit */
+	uint64_t engines_with_node; /* bit n: a node's namespace is engine n's. Those without live in another one's */
 	struct container_rec *containers, *by_cgroup;
 	struct network_rec *networks;
 	struct ns_rec *namespaces, *by_cookie;
@@ -166,6 +168,11 @@ static inline bool addr_is_multicast(const uint8_t a[16])
 	if (!addr_is_v4(a))
 		return a[0] == 0xff;
 	return (a[12] & 0xf0) == 0xe0 || (a[12] == 255 && a[13] == 255 && a[14] == 255 && a[15] == 255);
+}
+
+static inline uint64_t engine_bit(unsigned engine)
+{
+	return engine < 64 ? 1ULL << engine : 0;
 }
 
 /* ---- shared between the files ------------------------------------------------------------------------- */

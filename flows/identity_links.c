@@ -39,7 +39,7 @@ static struct ns_rec *ns_make(struct identity *id, uint16_t ns)
 static bool addr_is_worth_indexing(const uint8_t addr[16])
 {
 	/* every namespace has these; they say nothing about who it is */
-	return !addr_is_loopback(addr) && !addr_is_link_local6(addr) && !addr_is_any(addr);
+	return !addr_is_loopback(addr) && !addr_is_any(addr);
 }
 
 static void ns_index(struct identity *id, struct ns_rec *rec, bool add)
@@ -104,6 +104,8 @@ int ident_put_ns(struct identity *id, const struct ident_ns *ns)
 	rec->known = true;
 	rec->gone_ns = 0;
 	rec->net_changes = 0;
+	if (ns->kind == IDENT_NS_NODE)
+		id->engines_with_node |= engine_bit(ns->engine);
 	cookie_set(id, rec, ns->cookie);
 	ns_index(id, rec, true);
 	containers_join_ns(id);

@@ -78,6 +78,25 @@ struct container_rec *ns_owner(struct identity *id, struct ns_rec *ns)
 	return ns->last;
 }
 
+/* The engines that live in this node's namespace: its own, and those that have none of their own (two engines side by
+ * side). */
+static uint64_t node_engines(const struct identity *id, const struct ns_rec *ns)
+{
+	uint64_t own = engine_bit(ns->ns.engine);
+
+	return ns->ns.kind == IDENT_NS_NODE ? own | (id->engines & ~id->engines_with_node) : own;
+}
+
+/* Takes the next engine out of the set, the first one named first; returns false when the set is empty. */
+static bool engine_take(uint64_t *set, unsigned first, unsigned *ret)
+{
+	if (!*set)
+		return false;
+	*ret = *set & engine_bit(first) ? first : (unsigned)__builtin_ctzll(*set);
+	*set &= ~engine_bit(*ret);
+	return true;
+}
+
 /* ---- networks ---------------------------------------------------------------------------------------------- */
 /* Overlay sandboxes are named "1-" and the network id's first ten digits (libnetwork). */
 static const char *overlay_prefix(const struct ns_rec *ns)
@@ -102,8 +121,10 @@ static const struct network_rec *network_of_overlay(struct identity *id, struct 
 	return ns->net;
 }
 
+/* l: the bridge, or a port of it. */
 static const struct network_rec *network_of_bridge(struct identity *id, struct ns_rec *ns, struct link_rec *l)
 {
+	uint64_t engines = node_engines(id, ns);
 	const struct network_rec *n;
 	struct link_rec *bridge;
 
@@ -111,9 +132,9 @@ static const struct network_rec *network_of_bridge(struct identity *id, struct n
 		return l->net;
 	l->net = NULL;
 	l->net_changes = id->net_changes;
-	bridge = l->l.master ? link_find(id, l->l.ns, l->l.master) : NULL;
+	bridge = l->l.kind == IDENT_LINK_BRIDGE ? l : l->l.master ? link_find(id, l->l.ns, l->l.master) : NULL;
 	for (n = id->networks; bridge && n; n = n->hh.next)
-		if (n->n.engine == ns->ns.engine && n->n.bridge_name[0] && !strcmp(n->n.bridge_name, bridge->l.name) &&
+		if ((engine_bit(n->n.engine) & engines) && n->n.bridge_name[0] && !strcmp(n->n.bridge_name, bridge->l.name) &&
 		    (!l->net || l->net->gone))
 			l->net = n;
 	return l->net;
@@ -161,10 +182,13 @@ static bool ns_has_addr(struct identity *id, const struct ns_rec *ns, const uint
 	return false;
 }
 
-static bool knows_an_address(const struct ident_container *c)
+static bool knows_an_address(const struct ns_rec *ns, const struct ident_container *c)
 {
 	unsigned i;
 
+	for (i = 0; i < ns->addr_count; i++)
+		if (!addr_is_link_local6(ns->addrs[i].addr))
+			return true;
 	for (i = 0; i < c->endpoint_count; i++)
 		if (!addr_is_any(c->endpoints[i].addr4) || !addr_is_any(c->endpoints[i].addr6))
 			return true;
@@ -181,7 +205,7 @@ static bool is_forged(struct identity *id, const struct ns_rec *ns, const struct
 		return false;
 	if (ns->routers)
 		return false;
-	return ns->addr_count || knows_an_address(c);
+	return knows_an_address(ns, c);
 }
 
 /* ---- with an interface ---------------------------------------------------------------------------------------- */
@@ -247,11 +271,12 @@ static bool resolve_interface(struct identity *id, struct ns_rec *ns, struct lin
 static void resolve_on_network(struct identity *id, struct ns_rec *ns, const uint8_t addr[16], struct ident_end *ret)
 {
 	const char *prefix = ret->network ? ret->network->id : overlay_prefix(ns);
+	unsigned engine = ret->network ? ret->network->engine : ns->ns.engine;
 	struct container_rec *rec;
 
 	if (!prefix)
 		return;
-	rec = best_endpoint(id, ns->ns.engine, addr, prefix, strlen(prefix));
+	rec = best_endpoint(id, engine, addr, prefix, strlen(prefix));
 	if (rec)
 		set_container(id, ret, rec, IDENT_HOW_ADDRESS, addr);
 }
@@ -267,16 +292,29 @@ static const struct ident_network *network_at(struct identity *id, enum index_ki
 	return ref ? &((const struct network_rec *)ref->rec)->n : NULL;
 }
 
-static bool is_node_addr(struct identity *id, unsigned engine, const uint8_t addr[16])
+/* Is it an address of the node itself? If of a bridge of one of the engines' networks: *ret_net is that network, whose
+ * gateway it is, whatever the engine's records say about gateways. */
+static bool is_node_addr(struct identity *id, struct ns_rec *ns, const uint8_t addr[16], const struct ident_network **ret_net)
 {
+	const struct network_rec *net;
 	const struct index_ref *ref;
 	struct index_key key;
-	size_t len = index_key_addr(&key, INDEX_NS_ADDR, engine, addr);
+	struct link_rec *l;
+	struct ns_rec *node;
+	bool found = false;
+	size_t len = index_key_addr(&key, INDEX_NS_ADDR, ns->ns.engine, addr);
 
-	for (ref = index_find(id, &key, len); ref; ref = ref->next)
-		if (((const struct ns_rec *)ref->rec)->ns.kind == IDENT_NS_NODE)
-			return true;
-	return false;
+	for (ref = index_find(id, &key, len); ref; ref = ref->next) {
+		node = ref->rec;
+		if (node->ns.kind != IDENT_NS_NODE)
+			continue;
+		found = true;
+		l = link_find(id, node->ns.ns, ref->n);
+		net = l && l->l.kind == IDENT_LINK_BRIDGE ? network_of_bridge(id, node, l) : NULL;
+		if (net && !*ret_net)
+			*ret_net = &net->n;
+	}
+	return found;
 }
 
 static bool resolve_published(struct identity *id, unsigned engine, const uint8_t addr[16], uint8_t proto, uint16_t port,
@@ -306,12 +344,22 @@ static bool resolve_published(struct identity *id, unsigned engine, const uint8_
 	return true;
 }
 
+static const struct ident_network *network_with(struct identity *id, unsigned engine, const uint8_t addr[16])
+{
+	const struct network_rec *n;
+
+	for (n = id->networks; n; n = n->hh.next)
+		if (n->n.engine == engine && !n->gone && network_contains(&n->n, addr))
+			return &n->n;
+	return NULL;
+}
+
 /* Addresses that only the keeper knows (docker_gwbridge's legs are in no container's record). A container may give itself
- * any address: it counts only on one of the engine's own networks. */
+ * any address: it counts only on one of the engine's own networks, or link-local. */
 static struct container_rec *container_by_own_addr(struct identity *id, unsigned engine, const uint8_t addr[16],
 						   const struct ident_network **ret_net)
 {
-	const struct network_rec *n;
+	const struct ident_network *net;
 	const struct index_ref *ref;
 	struct container_rec *rec, *best = NULL;
 	struct index_key key;
@@ -320,17 +368,15 @@ static struct container_rec *container_by_own_addr(struct identity *id, unsigned
 	ref = index_find(id, &key, len);
 	if (!ref)
 		return NULL;
-	for (n = id->networks; n; n = n->hh.next)
-		if (n->n.engine == engine && !n->gone && network_contains(&n->n, addr))
-			break;
-	if (!n)
+	net = network_with(id, engine, addr);
+	if (!net && !addr_is_link_local6(addr))
 		return NULL;
 	for (; ref; ref = ref->next) {
 		rec = ns_owner(id, ref->rec);
 		if (rec && (!best || is_better(&rec->c, &best->c)))
 			best = rec;
 	}
-	*ret_net = &n->n;
+	*ret_net = net;
 	return best;
 }
 
@@ -360,36 +406,44 @@ static void resolve_overlay_addr(struct identity *id, struct ns_rec *ns, const u
 			return;
 		}
 	resolve_on_network(id, ns, addr, ret);
-	if (ret->kind == IDENT_EXTERNAL)
+	if (ret->kind == IDENT_EXTERNAL && net && !network_contains(&net->n, addr))
 		ret->network = NULL;
 }
 
 static void resolve_node_addr(struct identity *id, struct ns_rec *ns, const uint8_t addr[16], uint8_t proto, uint16_t port,
 			      struct ident_end *ret)
 {
-	unsigned engine = ns->ns.engine;
-	const struct ident_network *gateway = network_at(id, INDEX_GATEWAY, engine, addr);
-	bool own = (ns->ns.kind == IDENT_NS_NODE && addr_is_loopback(addr)) || is_node_addr(id, engine, addr);
+	const struct ident_network *gateway = NULL;
+	const uint64_t engines = node_engines(id, ns);
 	struct container_rec *rec;
+	uint64_t left;
+	unsigned e;
+	bool own;
 
-	if ((own || gateway) && resolve_published(id, engine, addr, proto, port, ret))
-		return;
-	if (gateway) {
-		ret->kind = IDENT_GATEWAY;
+	own = is_node_addr(id, ns, addr, &gateway) || (ns->ns.kind == IDENT_NS_NODE && addr_is_loopback(addr));
+	for (left = engines; !gateway && engine_take(&left, ns->ns.engine, &e);)
+		gateway = network_at(id, INDEX_GATEWAY, e, addr);
+	for (left = engines; (own || gateway) && engine_take(&left, ns->ns.engine, &e);)
+		if (resolve_published(id, e, addr, proto, port, ret))
+			return;
+	if (own || gateway) {
+		ret->kind = gateway ? IDENT_GATEWAY : IDENT_HOST;
 		ret->how = IDENT_HOW_ADDRESS;
 		ret->network = gateway;
 		return;
 	}
-	if (own) {
-		ret->kind = IDENT_HOST;
-		ret->how = IDENT_HOW_ADDRESS;
-		return;
+	for (left = engines; engine_take(&left, ns->ns.engine, &e);) {
+		rec = best_endpoint(id, e, addr, NULL, 0);
+		if (!rec)
+			rec = container_by_own_addr(id, e, addr, &ret->network);
+		if (rec) {
+			set_container(id, ret, rec, IDENT_HOW_ADDRESS, addr);
+			return;
+		}
 	}
-	rec = best_endpoint(id, engine, addr, NULL, 0);
-	if (!rec)
-		rec = container_by_own_addr(id, engine, addr, &ret->network);
-	if (rec)
-		set_container(id, ret, rec, IDENT_HOW_ADDRESS, addr);
+	/* on one of the engines' networks, but whose it is nobody has said (yet) */
+	for (left = engines; !ret->network && engine_take(&left, ns->ns.engine, &e);)
+		ret->network = network_with(id, e, addr);
 }
 
 void ident_resolve(struct identity *id, uint16_t ns_number, uint32_t end_if, const uint8_t addr[16], uint8_t proto,
@@ -397,6 +451,8 @@ void ident_resolve(struct identity *id, uint16_t ns_number, uint32_t end_if, con
 {
 	struct ns_rec *ns = ns_find(id, ns_number);
 	struct link_rec *l;
+	uint64_t left;
+	unsigned e;
 
 	*ret = (struct ident_end){ .kind = IDENT_EXTERNAL };
 	if (end_if >= HOSTNET_IF_FIRST && resolve_hostnet(id, end_if, addr, ret))
@@ -409,7 +465,8 @@ void ident_resolve(struct identity *id, uint16_t ns_number, uint32_t end_if, con
 	if (!ns || !ns->known)
 		return;
 	ret->engine = ns->ns.engine;
-	ret->network = network_at(id, INDEX_BROADCAST, ns->ns.engine, addr);
+	for (left = node_engines(id, ns); !ret->network && engine_take(&left, ns->ns.engine, &e);)
+		ret->network = network_at(id, INDEX_BROADCAST, e, addr);
 	if (ret->network) {
 		ret->kind = IDENT_MULTICAST;
 		return;

@@ -141,6 +141,7 @@ static const struct row {
 	{ PACKET_LINK_RAW, "45000018abcd2000 40060000 0a000001 0a000002 9c400050", "6 10.0.0.1:0 > 10.0.0.2:0 payload 0/0 frag first" },
 	{ PACKET_LINK_RAW, V6("0013", "2c") "1100000100000001" UDP_DATA, "17 2001:db8::1:40000 > 2001:db8::2:53 payload 0/0 frag first" },
 	{ PACKET_LINK_RAW, V6("0013", "2c") "1100001000000001" UDP_DATA, "17 2001:db8::1:0 > 2001:db8::2:0 payload 0/0 frag later" },
+	{ PACKET_LINK_RAW, V6("0013", "2c") "3c00001000000001 ffffffffffffffffffffff", "60 2001:db8::1:0 > 2001:db8::2:0 payload 0/0 frag later" }, /* what follows is data */
 	{ PACKET_LINK_RAW, V6("0013", "2c") "1100000000000001" UDP_DATA, "17 2001:db8::1:40000 > 2001:db8::2:53 payload 3/3" }, /* atomic, RFC 6946 */
 	/* lies */
 	{ PACKET_LINK_RAW, "4400001fabcd4000 40110000 0a000001 0a000002" UDP_DATA, "malformed" },

@@ -139,6 +139,9 @@ static struct identity *world(void)
 	put_link(id, NS_DIND, 9, IDENT_LINK_BRIDGE, "docker0", 0, 0);
 
 	ident_put_addr(id, NS_NODE, IF_BR, A("172.20.0.1"));
+	put_link(id, NS_NODE, 1, IDENT_LINK_LO, "lo", 0, 0);
+	ident_put_addr(id, NS_NODE, IF_BR, A("fe80::b"));
+	ident_put_addr(id, NS_DB, 3, A("fe80::d"));
 	ident_put_addr(id, NS_NODE, 2, A("192.0.2.10"));
 	ident_put_addr(id, NS_NODE, 2, A("2001:db8::10"));
 	ident_put_addr(id, NS_NODE_B, IF_BR, A("172.20.0.1"));
@@ -285,7 +288,14 @@ static void test_by_address_on_node(void **state)
 		{ NS_NODE, 0, "255.255.255.255", U, 67, IDENT_MULTICAST, IDENT_HOW_NONE, NULL, 0, false, NULL },
 		{ NS_NODE, 0, "172.20.255.255", U, 137, IDENT_MULTICAST, IDENT_HOW_NONE, NULL, 0, false, "shop_default" },
 		{ NS_NODE, 0, "172.20.254.255", U, 137, IDENT_EXTERNAL, IDENT_HOW_NONE, NULL, 0, false, NULL },
-		{ NS_NODE, 0, "8.8.8.8", U, 53, IDENT_EXTERNAL, IDENT_HOW_NONE, NULL, 0, false, NULL },
+		{ NS_NODE, 0, "8.8.8.8", U, 53, IDENT_EXTERNAL, IDENT_HOW_NONE, NULL, 0, false, "-" },
+		{ NS_NODE, 1, "127.0.0.1", T, 22, IDENT_HOST, BY_ADDR, NULL, 0, false, NULL }, /* by lo */
+		/* on a network, but not known whose: the network is said */
+		{ NS_NODE, 0, "172.20.7.7", T, 80, IDENT_EXTERNAL, IDENT_HOW_NONE, NULL, 0, false, "shop_default" },
+		/* link-local: of a bridge and of a container's interface */
+		{ NS_NODE, 0, "fe80::b", 58, 0, IDENT_GATEWAY, BY_ADDR, NULL, 0, false, "shop_default" },
+		{ NS_NODE, 0, "fe80::d", 58, 0, W, BY_ADDR, "db", 0, false, "-" },
+		{ NS_NODE, 0, "fe80::e", 58, 0, IDENT_EXTERNAL, IDENT_HOW_NONE, NULL, 0, false, "-" },
 		{ 77, 0, "172.20.0.2", T, 80, IDENT_EXTERNAL, IDENT_HOW_NONE, NULL, 0, false, NULL },
 	};
 
@@ -361,6 +371,7 @@ static void test_not_spoofed_before_addresses(void **state)
 	put_ns(id, NS_NEW, IDENT_NS_CONTAINER, 0, 1010, "sbnew");
 	put_link(id, NS_NODE, IF_NEW, IDENT_LINK_VETH, "vethnew", IF_BR, NS_NEW);
 	put(id, box(0, "new", "new", "sbnew"));
+	ident_put_addr(id, NS_NEW, 3, A("fe80::99")); /* comes before any other */
 	ask(id, &q, 0);
 	ident_put_addr(id, NS_NEW, 3, A("172.20.0.5"));
 	q.spoofed = true;
@@ -386,6 +397,42 @@ static void test_shared_namespace(void **state)
 	put(id, c);
 	ask(id, &q, 0);
 	assert_string_equal(ident_by_netns(id, 1000)->id, "web");
+	/* only the sharer names the sandbox: it is the owner's all the same */
+	put_ns(id, NS_NEW, IDENT_NS_CONTAINER, 0, 1010, "sbnew");
+	put(id, box(0, "owner", "owner", ""));
+	c = box(0, "sharer", "sharer", "sbnew");
+	snprintf(c->network_mode, sizeof(c->network_mode), "container:owner");
+	put(id, c);
+	assert_string_equal(ident_by_netns(id, 1010)->id, "owner");
+	ident_free(id);
+}
+
+/* Two engines that live in one network namespace: the keeper names it once, as the first one's. */
+static void test_two_engines_in_one_namespace(void **state)
+{
+	struct identity *id = world();
+	struct ident_container *c;
+	static const struct question rows[] = {
+		{ NS_NODE, 90, "172.30.0.2", T, 80, W, BY_IF, "second", 0, false, "second_default" },
+		{ NS_NODE, 91, "172.30.0.2", T, 80, W, BY_ADDR, "second", 0, false, "second_default" }, /* sandbox not known */
+		{ NS_NODE, 0, "172.30.0.2", T, 80, W, BY_ADDR, "second", 0, false, "second_default" },
+		{ NS_NODE, 0, "172.30.0.1", T, 80, IDENT_GATEWAY, BY_ADDR, NULL, 0, false, "second_default" },
+		{ NS_NODE, 0, "172.30.255.255", T, 80, IDENT_MULTICAST, IDENT_HOW_NONE, NULL, 0, false, "second_default" },
+		{ NS_NODE, 0, "192.0.2.10", T, 9999, W, IDENT_HOW_PUBLISHED, "second", 99, false, NULL },
+		{ NS_NODE, 0, "172.20.0.2", T, 80, W, BY_ADDR, "web", 0, false, NULL },
+		{ NS_NODE_B, 0, "172.20.0.2", T, 80, W, BY_ADDR, "webB", 0, false, NULL }, /* has its own: stays apart */
+	};
+
+	put_net(id, 2, "cccccccccccc1", "second_default", "bridge", "", "172.30.0.0", 96 + 16, "172.30.0.1");
+	put_link(id, NS_NODE, 89, IDENT_LINK_BRIDGE, "br-cccccccccccc", 0, 0);
+	put_link(id, NS_NODE, 90, IDENT_LINK_VETH, "veth90", 89, NS_NEW);
+	put_link(id, NS_NODE, 91, IDENT_LINK_VETH, "veth91", 89, 0);
+	put_ns(id, NS_NEW, IDENT_NS_CONTAINER, 2, 1010, "sbsecond");
+	c = box(2, "second", "second", "sbsecond");
+	leg(c, "cccccccccccc1", "172.30.0.2", NULL);
+	publish(c, T, 9999, 99, "0.0.0.0");
+	put(id, c);
+	ASK(id, rows);
 	ident_free(id);
 }
 
@@ -513,7 +560,7 @@ static void test_resync(void **state)
 	assert_int_equal(n, 2); /* web, webB */
 	n = 0;
 	ident_each_link(id, count_link, &n);
-	assert_int_equal(n, 9);
+	assert_int_equal(n, 10);
 	ident_free(id);
 }
 
@@ -708,6 +755,7 @@ int main(void)
 		cmocka_unit_test(test_late_news),
 		cmocka_unit_test(test_not_spoofed_before_addresses),
 		cmocka_unit_test(test_shared_namespace),
+		cmocka_unit_test(test_two_engines_in_one_namespace),
 		cmocka_unit_test(test_address_reuse),
 		cmocka_unit_test(test_last_flows_of_a_stopped_container),
 		cmocka_unit_test(test_restart_keeps_old_sandbox_known),
