@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Identity registry, feeding: containers, networks and remote endpoints as the engines say. (Namespaces and links:
- * identity_links.c; answers: identity_resolve.c; names: workload_name.c.) */
+/* Identity registry, feeding: containers and remote endpoints as the engines say. (Namespaces and links:
+ * identity_links.c; networks: identity_networks.c; answers: identity_resolve.c; names: workload_name.c.) */
 #include "flows/identity_internal.h"
 
 #include <errno.h>
@@ -19,25 +19,21 @@ struct identity *ident_new(const char *node_name)
 	return id;
 }
 
-static void network_forget(struct identity *id, struct network_rec *rec);
-
 void ident_free(struct identity *id)
 {
 	struct container_rec *c, *ctmp;
-	struct network_rec *n, *ntmp;
 
 	if (!id)
 		return;
 	HASH_ITER(hh, id->containers, c, ctmp)
 		container_forget(id, c);
-	HASH_ITER(hh, id->networks, n, ntmp)
-		network_forget(id, n);
+	networks_free(id);
 	links_free(id);
 	index_free(id);
 	free(id);
 }
 
-static void object_key(struct object_key *ret, unsigned engine, const char *oid)
+void object_key(struct object_key *ret, unsigned engine, const char *oid)
 {
 	memset(ret, 0, sizeof(*ret));
 	ret->engine = engine;
@@ -70,14 +66,6 @@ struct container_rec *container_find_any(const struct identity *id, unsigned eng
 const char *container_shares(const struct ident_container *c)
 {
 	return strncmp(c->network_mode, "container:", 10) == 0 ? c->network_mode + 10 : NULL;
-}
-
-typedef int (*index_change)(struct identity *id, const struct index_key *key, size_t len, void *rec, uint32_t n);
-
-static int change_del(struct identity *id, const struct index_key *key, size_t len, void *rec, uint32_t n)
-{
-	index_del(id, key, len, rec, n);
-	return 0;
 }
 
 static int container_index(struct identity *id, struct container_rec *rec, index_change change)
@@ -121,7 +109,7 @@ static void container_leave_index(struct identity *id, struct container_rec *rec
 {
 	if (!rec->indexed)
 		return;
-	container_index(id, rec, change_del);
+	container_index(id, rec, index_del);
 	rec->indexed = false;
 }
 
@@ -292,7 +280,7 @@ int ident_put_container(struct identity *id, const struct ident_container *c)
 	r = container_join_index(id, rec);
 	if (swarm)
 		rename_remotes(id, rec->c.engine);
-	containers_join_ns(id);
+	container_join_ns(id, rec);
 	id->generation++;
 	return r;
 }
@@ -377,7 +365,6 @@ int ident_put_remote(struct identity *id, unsigned engine, const char *network_i
 	struct container_rec *rec;
 	struct ident_container *c;
 	const struct network_rec *net;
-	struct object_key nkey;
 	unsigned i;
 
 	if (addr_is_any(addr) || endpoint_is_local(id, engine, network_id, addr))
@@ -408,140 +395,11 @@ int ident_put_remote(struct identity *id, unsigned engine, const char *network_i
 	name_remote(id, c);
 	c->endpoint_count = 1;
 	snprintf(c->endpoints[0].network_id, sizeof(c->endpoints[0].network_id), "%s", network_id);
-	object_key(&nkey, engine, network_id);
-	HASH_FIND(hh, id->networks, &nkey, sizeof(nkey), net);
+	net = network_find(id, engine, network_id);
 	snprintf(c->endpoints[0].network_name, sizeof(c->endpoints[0].network_name), "%s", net ? net->n.name : "");
 	memcpy(addr_is_v4(addr) ? c->endpoints[0].addr4 : c->endpoints[0].addr6, addr, 16);
 	id->generation++;
 	return container_join_index(id, rec);
-}
-
-/* ---- networks --------------------------------------------------------------------------------------- */
-static bool subnet_broadcast(const uint8_t addr[16], unsigned prefix_len, uint8_t ret[16])
-{
-	unsigned i;
-
-	if (!addr_is_v4(addr) || prefix_len < 96 || prefix_len > 126) /* RFC 3021: a /31 has none */
-		return false;
-	memcpy(ret, addr, 16);
-	for (i = prefix_len; i < 128; i++)
-		ret[i / 8] |= (uint8_t)(0x80 >> (i % 8));
-	return true;
-}
-
-static int network_index(struct identity *id, struct network_rec *rec, index_change change)
-{
-	struct index_key key;
-	uint8_t bcast[16];
-	unsigned i;
-	size_t len;
-	int r = 0;
-
-	for (i = 0; i < rec->n.subnet_count; i++) {
-		if (!addr_is_any(rec->n.subnets[i].gateway)) {
-			len = index_key_addr(&key, INDEX_GATEWAY, rec->n.engine, rec->n.subnets[i].gateway);
-			r |= change(id, &key, len, rec, 0);
-		}
-		if (subnet_broadcast(rec->n.subnets[i].addr, rec->n.subnets[i].prefix_len, bcast)) {
-			len = index_key_addr(&key, INDEX_BROADCAST, rec->n.engine, bcast);
-			r |= change(id, &key, len, rec, 0);
-		}
-	}
-	return r ? -ENOMEM : 0;
-}
-
-static void network_leave_index(struct identity *id, struct network_rec *rec)
-{
-	if (rec->indexed)
-		network_index(id, rec, change_del);
-	rec->indexed = false;
-}
-
-static void network_forget(struct identity *id, struct network_rec *rec)
-{
-	network_leave_index(id, rec);
-	HASH_DELETE(hh, id->networks, rec);
-	free(rec);
-	id->net_changes++;
-	id->generation++;
-}
-
-static struct network_rec *network_find(const struct identity *id, unsigned engine, const char *nid)
-{
-	struct network_rec *rec;
-	struct object_key key;
-
-	object_key(&key, engine, nid);
-	HASH_FIND(hh, id->networks, &key, sizeof(key), rec);
-	return rec;
-}
-
-bool network_contains(const struct ident_network *n, const uint8_t addr[16])
-{
-	unsigned i, bits, bytes;
-
-	for (i = 0; i < n->subnet_count; i++) {
-		bytes = n->subnets[i].prefix_len / 8;
-		bits = n->subnets[i].prefix_len % 8;
-		if (n->subnets[i].prefix_len > 128 || !n->subnets[i].prefix_len || memcmp(n->subnets[i].addr, addr, bytes))
-			continue;
-		if (!bits || !((n->subnets[i].addr[bytes] ^ addr[bytes]) >> (8 - bits)))
-			return true;
-	}
-	return false;
-}
-
-int ident_put_network(struct identity *id, const struct ident_network *n)
-{
-	struct network_rec *rec = network_find(id, n->engine, n->id);
-	struct ident_network now = *n;
-
-	if (now.subnet_count > ARRAY_SIZE(now.subnets))
-		now.subnet_count = ARRAY_SIZE(now.subnets);
-	/* The engine's rule for bridges that were given no name of their own. */
-	if (!now.bridge_name[0] && !strcmp(now.driver, "bridge"))
-		snprintf(now.bridge_name, sizeof(now.bridge_name), "br-%.12s", now.id);
-	if (!rec) {
-		rec = calloc(1, sizeof(*rec));
-		if (!rec)
-			return -ENOMEM;
-		object_key(&rec->key, n->engine, n->id);
-		HASH_ADD_KEYPTR(hh, id->networks, &rec->key, sizeof(rec->key), rec);
-		if (!rec->hh.tbl) {
-			free(rec);
-			return -ENOMEM;
-		}
-	}
-	rec->seen = true;
-	id->engines |= engine_bit(n->engine);
-	if (rec->indexed && !rec->gone && memcmp(&rec->n, &now, sizeof(now)) == 0)
-		return 0;
-	network_leave_index(id, rec);
-	rec->n = now;
-	rec->gone = false;
-	rec->gone_ns = 0;
-	rec->indexed = true;
-	id->net_changes++;
-	id->generation++;
-	return network_index(id, rec, index_add);
-}
-
-static void network_set_gone(struct identity *id, struct network_rec *rec)
-{
-	if (rec->gone)
-		return;
-	rec->gone = true;
-	network_leave_index(id, rec);
-	id->net_changes++;
-	id->generation++;
-}
-
-void ident_network_gone(struct identity *id, unsigned engine, const char *nid)
-{
-	struct network_rec *rec = network_find(id, engine, nid);
-
-	if (rec)
-		network_set_gone(id, rec);
 }
 
 /* ---- resynchronisation and expiry ---------------------------------------------------------------------- */
@@ -599,18 +457,10 @@ static void container_expire(struct identity *id, struct container_rec *rec, uin
 void ident_expire(struct identity *id, uint64_t now_mono_ns)
 {
 	struct container_rec *c, *ctmp;
-	struct network_rec *n, *ntmp;
 
 	HASH_ITER(hh, id->containers, c, ctmp)
 		container_expire(id, c, now_mono_ns);
-	HASH_ITER(hh, id->networks, n, ntmp) {
-		if (!n->gone)
-			continue;
-		if (!n->gone_ns)
-			n->gone_ns = now_mono_ns ? now_mono_ns : 1;
-		else if (now_mono_ns >= n->gone_ns + IDENT_LINGER_NS)
-			network_forget(id, n);
-	}
+	networks_expire(id, now_mono_ns);
 	links_expire(id, now_mono_ns);
 }
 

@@ -96,13 +96,13 @@ int index_add(struct identity *id, const struct index_key *key, size_t len, void
 	return 0;
 }
 
-void index_del(struct identity *id, const struct index_key *key, size_t len, void *rec, uint32_t n)
+int index_del(struct identity *id, const struct index_key *key, size_t len, void *rec, uint32_t n)
 {
 	struct index_rec *r = rec_find(id, key, len);
 	struct index_ref **p, *ref;
 
 	if (!r)
-		return;
+		return 0;
 	for (p = &r->refs; (ref = *p); p = &ref->next)
 		if (ref->rec == rec && ref->n == n) {
 			*p = ref->next;
@@ -111,6 +111,7 @@ void index_del(struct identity *id, const struct index_key *key, size_t len, voi
 		}
 	if (!r->refs)
 		rec_drop(id, r);
+	return 0;
 }
 
 const struct index_ref *index_find(const struct identity *id, const struct index_key *key, size_t len)

@@ -124,7 +124,9 @@ size_t index_key_port(struct index_key *ret, unsigned engine, uint8_t proto, uin
 size_t index_key_hostnet(struct index_key *ret, uint32_t pseudo_ifindex);
 /* 0 or -ENOMEM; the same (rec, n) is kept once. */
 int index_add(struct identity *id, const struct index_key *key, size_t len, void *rec, uint32_t n);
-void index_del(struct identity *id, const struct index_key *key, size_t len, void *rec, uint32_t n);
+/* Always 0. */
+int index_del(struct identity *id, const struct index_key *key, size_t len, void *rec, uint32_t n);
+typedef int (*index_change)(struct identity *id, const struct index_key *key, size_t len, void *rec, uint32_t n);
 const struct index_ref *index_find(const struct identity *id, const struct index_key *key, size_t len);
 void index_free(struct identity *id);
 
@@ -188,14 +190,19 @@ struct container_rec *container_find(const struct identity *id, unsigned engine,
 struct container_rec *container_find_any(const struct identity *id, unsigned engine, const char *ref);
 /* Drops a record from everywhere and frees it. */
 void container_forget(struct identity *id, struct container_rec *rec);
-/* Sets c.ns of all containers that have, or share, this sandbox. */
-void containers_join_ns(struct identity *id);
+/* Sets c.ns of the container, and of all that share namespaces with others. */
+void container_join_ns(struct identity *id, struct container_rec *rec);
 struct ns_rec *ns_find(const struct identity *id, uint16_t ns);
 struct link_rec *link_find(const struct identity *id, uint16_t ns, uint32_t ifindex);
 void links_expire(struct identity *id, uint64_t now_mono_ns);
 void links_free(struct identity *id);
 /* The container that owns the namespace's sandbox, NULL. */
 struct container_rec *ns_owner(struct identity *id, struct ns_rec *ns);
+void object_key(struct object_key *ret, unsigned engine, const char *oid);
+struct network_rec *network_find(const struct identity *id, unsigned engine, const char *nid);
+void network_set_gone(struct identity *id, struct network_rec *rec);
+void networks_expire(struct identity *id, uint64_t now_mono_ns);
+void networks_free(struct identity *id);
 bool network_contains(const struct ident_network *n, const uint8_t addr[16]);
 
 /* workload_name.c: the workload's name of a task or container of which only the name is known. */

@@ -88,6 +88,50 @@ static void cookie_set(struct identity *id, struct ns_rec *rec, uint64_t cookie)
 		rec->ns.cookie = 0;
 }
 
+static void sharers_join_ns(struct identity *id)
+{
+	struct container_rec *rec, *owner;
+
+	if (!id->sharers)
+		return;
+	for (rec = id->containers; rec; rec = rec->hh.next) {
+		if (!container_shares(&rec->c) || rec->c.sandbox_name[0])
+			continue;
+		owner = container_find_any(id, rec->c.engine, container_shares(&rec->c));
+		if (owner)
+			rec->c.ns = owner->c.ns;
+	}
+}
+
+void container_join_ns(struct identity *id, struct container_rec *rec)
+{
+	const struct index_ref *ref;
+	struct index_key key;
+	size_t len;
+
+	if (rec->indexed && rec->c.sandbox_name[0]) {
+		len = index_key_name(&key, INDEX_NS_NAME, rec->c.engine, rec->c.sandbox_name);
+		ref = index_find(id, &key, len);
+		if (ref)
+			rec->c.ns = ((struct ns_rec *)ref->rec)->ns.ns;
+	}
+	sharers_join_ns(id);
+}
+
+static void ns_join_containers(struct identity *id, const struct ns_rec *ns)
+{
+	const struct index_ref *ref;
+	struct index_key key;
+	size_t len;
+
+	if (!ns->ns.name[0])
+		return;
+	len = index_key_name(&key, INDEX_SANDBOX, ns->ns.engine, ns->ns.name);
+	for (ref = index_find(id, &key, len); ref; ref = ref->next)
+		((struct container_rec *)ref->rec)->c.ns = ns->ns.ns;
+	sharers_join_ns(id);
+}
+
 int ident_put_ns(struct identity *id, const struct ident_ns *ns)
 {
 	struct ns_rec *rec = ns_make(id, ns->ns);
@@ -108,7 +152,7 @@ int ident_put_ns(struct identity *id, const struct ident_ns *ns)
 		id->engines_with_node |= engine_bit(ns->engine);
 	cookie_set(id, rec, ns->cookie);
 	ns_index(id, rec, true);
-	containers_join_ns(id);
+	ns_join_containers(id, rec);
 	id->generation++;
 	return 0;
 }
@@ -119,34 +163,6 @@ void ident_del_ns(struct identity *id, uint16_t ns, uint64_t now_mono_ns)
 
 	if (rec && !rec->gone_ns)
 		rec->gone_ns = now_mono_ns ? now_mono_ns : 1;
-}
-
-/* Containers are few hundred and namespaces come one by one: joining all of them again is simpler than being clever, and
- * costs some microseconds. */
-void containers_join_ns(struct identity *id)
-{
-	struct container_rec *rec, *owner;
-	const struct index_ref *ref;
-	struct index_key key;
-	size_t len;
-
-	for (rec = id->containers; rec; rec = rec->hh.next) {
-		if (!rec->indexed || !rec->c.sandbox_name[0])
-			continue;
-		len = index_key_name(&key, INDEX_NS_NAME, rec->c.engine, rec->c.sandbox_name);
-		ref = index_find(id, &key, len);
-		if (ref)
-			rec->c.ns = ((struct ns_rec *)ref->rec)->ns.ns;
-	}
-	if (!id->sharers)
-		return;
-	for (rec = id->containers; rec; rec = rec->hh.next) {
-		if (!container_shares(&rec->c) || rec->c.sandbox_name[0])
-			continue;
-		owner = container_find_any(id, rec->c.engine, container_shares(&rec->c));
-		if (owner)
-			rec->c.ns = owner->c.ns;
-	}
 }
 
 /* ---- links --------------------------------------------------------------------------------------------- */

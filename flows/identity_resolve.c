@@ -144,16 +144,12 @@ static const struct ident_network *network_of_endpoint(struct identity *id, cons
 							const uint8_t addr[16])
 {
 	const struct network_rec *n;
-	struct object_key key;
 	unsigned i;
 
 	for (i = 0; i < c->endpoint_count; i++) {
 		if (memcmp(c->endpoints[i].addr4, addr, 16) && memcmp(c->endpoints[i].addr6, addr, 16))
 			continue;
-		memset(&key, 0, sizeof(key));
-		key.engine = c->engine;
-		memcpy(key.id, c->endpoints[i].network_id, strnlen(c->endpoints[i].network_id, IDENT_ID_LEN - 1));
-		HASH_FIND(hh, id->networks, &key, sizeof(key), n);
+		n = network_find(id, c->engine, c->endpoints[i].network_id);
 		return n ? &n->n : NULL;
 	}
 	return NULL;
