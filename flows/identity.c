@@ -26,14 +26,14 @@ void ident_free(struct identity *id)
 	if (!id)
 		return;
 	HASH_ITER(hh, id->containers, c, ctmp)
-		container_forget(id, c);
-	networks_free(id);
-	links_free(id);
-	index_free(id);
+		ident_container_forget(id, c);
+	ident_networks_free(id);
+	ident_links_free(id);
+	ident_index_free(id);
 	free(id);
 }
 
-void object_key(struct object_key *ret, unsigned engine, const char *oid)
+void ident_object_key(struct object_key *ret, unsigned engine, const char *oid)
 {
 	memset(ret, 0, sizeof(*ret));
 	ret->engine = engine;
@@ -41,19 +41,19 @@ void object_key(struct object_key *ret, unsigned engine, const char *oid)
 }
 
 /* ---- containers --------------------------------------------------------------------------------- */
-struct container_rec *container_find(const struct identity *id, unsigned engine, const char *cid)
+struct container_rec *ident_container_find(const struct identity *id, unsigned engine, const char *cid)
 {
 	struct container_rec *rec;
 	struct object_key key;
 
-	object_key(&key, engine, cid);
+	ident_object_key(&key, engine, cid);
 	HASH_FIND(hh, id->containers, &key, sizeof(key), rec);
 	return rec;
 }
 
-struct container_rec *container_find_any(const struct identity *id, unsigned engine, const char *ref)
+struct container_rec *ident_container_find_any(const struct identity *id, unsigned engine, const char *ref)
 {
-	struct container_rec *rec = container_find(id, engine, ref);
+	struct container_rec *rec = ident_container_find(id, engine, ref);
 
 	if (rec)
 		return rec;
@@ -63,7 +63,7 @@ struct container_rec *container_find_any(const struct identity *id, unsigned eng
 	return NULL;
 }
 
-const char *container_shares(const struct ident_container *c)
+const char *ident_container_shares(const struct ident_container *c)
 {
 	return strncmp(c->network_mode, "container:", 10) == 0 ? c->network_mode + 10 : NULL;
 }
@@ -78,22 +78,22 @@ static int container_index(struct identity *id, struct container_rec *rec, index
 
 	for (i = 0; i < c->endpoint_count; i++) {
 		if (!addr_is_any(c->endpoints[i].addr4)) {
-			len = index_key_addr(&key, INDEX_ENDPOINT, c->engine, c->endpoints[i].addr4);
+			len = ident_index_key_addr(&key, INDEX_ENDPOINT, c->engine, c->endpoints[i].addr4);
 			r |= change(id, &key, len, rec, i);
 		}
 		if (!addr_is_any(c->endpoints[i].addr6)) {
-			len = index_key_addr(&key, INDEX_ENDPOINT, c->engine, c->endpoints[i].addr6);
+			len = ident_index_key_addr(&key, INDEX_ENDPOINT, c->engine, c->endpoints[i].addr6);
 			r |= change(id, &key, len, rec, i);
 		}
 	}
 	for (i = 0; i < c->port_count; i++) {
 		if (!c->ports[i].host_port)
 			continue;
-		len = index_key_port(&key, c->engine, c->ports[i].proto, c->ports[i].host_port);
+		len = ident_index_key_port(&key, c->engine, c->ports[i].proto, c->ports[i].host_port);
 		r |= change(id, &key, len, rec, i);
 	}
 	if (c->sandbox_name[0]) {
-		len = index_key_name(&key, INDEX_SANDBOX, c->engine, c->sandbox_name);
+		len = ident_index_key_name(&key, INDEX_SANDBOX, c->engine, c->sandbox_name);
 		r |= change(id, &key, len, rec, 0);
 	}
 	return r ? -ENOMEM : 0;
@@ -102,14 +102,14 @@ static int container_index(struct identity *id, struct container_rec *rec, index
 static int container_join_index(struct identity *id, struct container_rec *rec)
 {
 	rec->indexed = true;
-	return container_index(id, rec, index_add);
+	return container_index(id, rec, ident_index_add);
 }
 
 static void container_leave_index(struct identity *id, struct container_rec *rec)
 {
 	if (!rec->indexed)
 		return;
-	container_index(id, rec, index_del);
+	container_index(id, rec, ident_index_del);
 	rec->indexed = false;
 }
 
@@ -120,8 +120,8 @@ static void hostnet_clear(struct identity *id, struct container_rec *rec)
 
 	if (!rec->hostnet_if)
 		return;
-	len = index_key_hostnet(&key, rec->hostnet_if);
-	index_del(id, &key, len, rec, 0);
+	len = ident_index_key_hostnet(&key, rec->hostnet_if);
+	ident_index_del(id, &key, len, rec, 0);
 	rec->hostnet_if = 0;
 }
 
@@ -133,14 +133,14 @@ static void cgroup_clear(struct identity *id, struct container_rec *rec)
 	rec->c.cgroup = 0;
 }
 
-void container_forget(struct identity *id, struct container_rec *rec)
+void ident_container_forget(struct identity *id, struct container_rec *rec)
 {
 	struct ns_rec *ns;
 
 	container_leave_index(id, rec);
 	hostnet_clear(id, rec);
 	cgroup_clear(id, rec);
-	if (container_shares(&rec->c))
+	if (ident_container_shares(&rec->c))
 		id->sharers--;
 	for (ns = id->namespaces; ns; ns = ns->hh.next)
 		if (ns->last == rec)
@@ -155,7 +155,7 @@ static struct container_rec *container_make(struct identity *id, unsigned engine
 
 	if (!rec)
 		return NULL;
-	object_key(&rec->key, engine, cid);
+	ident_object_key(&rec->key, engine, cid);
 	HASH_ADD_KEYPTR(hh, id->containers, &rec->key, sizeof(rec->key), rec);
 	if (!rec->hh.tbl) {
 		free(rec);
@@ -199,7 +199,7 @@ static void name_remote(const struct identity *id, struct ident_container *remot
 	const struct ident_container *c;
 	size_t n;
 
-	workload_name_remote(remote->name, base, sizeof(base));
+	ident_workload_name_remote(remote->name, base, sizeof(base));
 	memcpy(remote->workload, base, sizeof(base));
 	for (rec = id->containers; rec; rec = rec->hh.next) {
 		c = &rec->c;
@@ -252,7 +252,7 @@ static void container_compose(struct ident_container *ret, const struct ident_co
 
 int ident_put_container(struct identity *id, const struct ident_container *c)
 {
-	struct container_rec *rec = container_find(id, c->engine, c->id);
+	struct container_rec *rec = ident_container_find(id, c->engine, c->id);
 	_cleanup_free_ struct ident_container *now = malloc(sizeof(*now));
 	bool swarm;
 	int r;
@@ -270,9 +270,9 @@ int ident_put_container(struct identity *id, const struct ident_container *c)
 		return 0;
 	swarm = strcmp(now->workload, rec->c.workload) != 0 && now->swarm_service[0];
 	container_leave_index(id, rec);
-	if (container_shares(&rec->c))
+	if (ident_container_shares(&rec->c))
 		id->sharers--;
-	if (container_shares(now))
+	if (ident_container_shares(now))
 		id->sharers++;
 	rec->c = *now;
 	if (container_is_alive(&rec->c))
@@ -280,7 +280,7 @@ int ident_put_container(struct identity *id, const struct ident_container *c)
 	r = container_join_index(id, rec);
 	if (swarm)
 		rename_remotes(id, rec->c.engine);
-	container_join_ns(id, rec);
+	ident_container_join_ns(id, rec);
 	id->generation++;
 	return r;
 }
@@ -297,7 +297,7 @@ static void container_set_gone(struct identity *id, struct container_rec *rec, u
 
 void ident_container_gone(struct identity *id, unsigned engine, const char *cid, uint64_t now_mono_ns)
 {
-	struct container_rec *rec = container_find(id, engine, cid);
+	struct container_rec *rec = ident_container_find(id, engine, cid);
 
 	if (rec)
 		container_set_gone(id, rec, now_mono_ns);
@@ -305,7 +305,7 @@ void ident_container_gone(struct identity *id, unsigned engine, const char *cid,
 
 void ident_set_cgroup(struct identity *id, unsigned engine, const char *cid, uint64_t cgroup)
 {
-	struct container_rec *rec = container_find(id, engine, cid), *other;
+	struct container_rec *rec = ident_container_find(id, engine, cid), *other;
 
 	if (!rec || rec->c.cgroup == cgroup)
 		return;
@@ -324,7 +324,7 @@ void ident_set_cgroup(struct identity *id, unsigned engine, const char *cid, uin
 
 void ident_set_hostnet(struct identity *id, unsigned engine, const char *cid, uint32_t pseudo_ifindex)
 {
-	struct container_rec *rec = container_find(id, engine, cid);
+	struct container_rec *rec = ident_container_find(id, engine, cid);
 	const struct index_ref *ref;
 	struct index_key key;
 	size_t len;
@@ -333,10 +333,10 @@ void ident_set_hostnet(struct identity *id, unsigned engine, const char *cid, ui
 		return;
 	hostnet_clear(id, rec);
 	if (pseudo_ifindex) {
-		len = index_key_hostnet(&key, pseudo_ifindex);
-		while ((ref = index_find(id, &key, len))) /* one container per number */
+		len = ident_index_key_hostnet(&key, pseudo_ifindex);
+		while ((ref = ident_index_find(id, &key, len))) /* one container per number */
 			hostnet_clear(id, ref->rec);
-		if (index_add(id, &key, len, rec, 0) == 0)
+		if (ident_index_add(id, &key, len, rec, 0) == 0)
 			rec->hostnet_if = pseudo_ifindex;
 	}
 	id->generation++;
@@ -348,9 +348,9 @@ static bool endpoint_is_local(const struct identity *id, unsigned engine, const 
 	const struct container_rec *rec;
 	const struct index_ref *ref;
 	struct index_key key;
-	size_t len = index_key_addr(&key, INDEX_ENDPOINT, engine, addr);
+	size_t len = ident_index_key_addr(&key, INDEX_ENDPOINT, engine, addr);
 
-	for (ref = index_find(id, &key, len); ref; ref = ref->next) {
+	for (ref = ident_index_find(id, &key, len); ref; ref = ref->next) {
 		rec = ref->rec;
 		if (!rec->c.remote && container_is_alive(&rec->c) && !strcmp(rec->c.endpoints[ref->n].network_id, network_id))
 			return true;
@@ -369,12 +369,12 @@ int ident_put_remote(struct identity *id, unsigned engine, const char *network_i
 
 	if (addr_is_any(addr) || endpoint_is_local(id, engine, network_id, addr))
 		return 0;
-	if (!node[0] && container_find_any(id, engine, name)) /* ours: its own record will say the address */
+	if (!node[0] && ident_container_find_any(id, engine, name)) /* ours: its own record will say the address */
 		return 0;
 	for (i = 0; i < 16; i++)
 		snprintf(hex + 2 * i, 3, "%02x", addr[i]);
 	snprintf(rid, sizeof(rid), "remote-%.24s-%s", network_id, hex);
-	rec = container_find(id, engine, rid);
+	rec = ident_container_find(id, engine, rid);
 	if (rec && !rec->c.gone_mono_ns && !strcmp(rec->c.name, name) && !strcmp(rec->c.node, node)) {
 		rec->seen = true;
 		return 0;
@@ -395,7 +395,7 @@ int ident_put_remote(struct identity *id, unsigned engine, const char *network_i
 	name_remote(id, c);
 	c->endpoint_count = 1;
 	snprintf(c->endpoints[0].network_id, sizeof(c->endpoints[0].network_id), "%s", network_id);
-	net = network_find(id, engine, network_id);
+	net = ident_network_find(id, engine, network_id);
 	snprintf(c->endpoints[0].network_name, sizeof(c->endpoints[0].network_name), "%s", net ? net->n.name : "");
 	memcpy(addr_is_v4(addr) ? c->endpoints[0].addr4 : c->endpoints[0].addr6, addr, 16);
 	id->generation++;
@@ -426,7 +426,7 @@ void ident_resync_end(struct identity *id, unsigned engine, uint64_t now_mono_ns
 			container_set_gone(id, c, now_mono_ns);
 	for (n = id->networks; n; n = n->hh.next)
 		if (n->n.engine == engine && !n->seen)
-			network_set_gone(id, n);
+			ident_network_set_gone(id, n);
 }
 
 /* A stopped container gives up its addresses after the linger time, but its record stays until it is gone. */
@@ -449,7 +449,7 @@ static void container_expire(struct identity *id, struct container_rec *rec, uin
 		id->generation++;
 	}
 	if (rec->c.gone_mono_ns && !rec->refs) {
-		container_forget(id, rec);
+		ident_container_forget(id, rec);
 		id->generation++;
 	}
 }
@@ -460,8 +460,8 @@ void ident_expire(struct identity *id, uint64_t now_mono_ns)
 
 	HASH_ITER(hh, id->containers, c, ctmp)
 		container_expire(id, c, now_mono_ns);
-	networks_expire(id, now_mono_ns);
-	links_expire(id, now_mono_ns);
+	ident_networks_expire(id, now_mono_ns);
+	ident_links_expire(id, now_mono_ns);
 }
 
 void ident_ref(struct identity *id, const struct ident_container *c)

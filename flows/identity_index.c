@@ -15,21 +15,21 @@ static void key_start(struct index_key *ret, enum index_kind kind, unsigned engi
 	ret->engine = engine;
 }
 
-size_t index_key_addr(struct index_key *ret, enum index_kind kind, unsigned engine, const uint8_t addr[16])
+size_t ident_index_key_addr(struct index_key *ret, enum index_kind kind, unsigned engine, const uint8_t addr[16])
 {
 	key_start(ret, kind, engine);
 	memcpy(ret->b, addr, 16);
 	return KEY_HEAD + 16;
 }
 
-size_t index_key_name(struct index_key *ret, enum index_kind kind, unsigned engine, const char *name)
+size_t ident_index_key_name(struct index_key *ret, enum index_kind kind, unsigned engine, const char *name)
 {
 	key_start(ret, kind, engine);
 	memcpy(ret->b, name, strnlen(name, sizeof(ret->b) - 1));
 	return sizeof(*ret);
 }
 
-size_t index_key_port(struct index_key *ret, unsigned engine, uint8_t proto, uint16_t host_port)
+size_t ident_index_key_port(struct index_key *ret, unsigned engine, uint8_t proto, uint16_t host_port)
 {
 	key_start(ret, INDEX_PUBLISHED, engine);
 	ret->b[0] = proto;
@@ -38,7 +38,7 @@ size_t index_key_port(struct index_key *ret, unsigned engine, uint8_t proto, uin
 	return KEY_HEAD + 4;
 }
 
-size_t index_key_hostnet(struct index_key *ret, uint32_t pseudo_ifindex)
+size_t ident_index_key_hostnet(struct index_key *ret, uint32_t pseudo_ifindex)
 {
 	key_start(ret, INDEX_HOSTNET, 0);
 	memcpy(ret->b, &pseudo_ifindex, 4);
@@ -74,7 +74,7 @@ static void rec_drop(struct identity *id, struct index_rec *r)
 	free(r);
 }
 
-int index_add(struct identity *id, const struct index_key *key, size_t len, void *rec, uint32_t n)
+int ident_index_add(struct identity *id, const struct index_key *key, size_t len, void *rec, uint32_t n)
 {
 	struct index_rec *r = rec_find(id, key, len);
 	struct index_ref *ref;
@@ -96,7 +96,7 @@ int index_add(struct identity *id, const struct index_key *key, size_t len, void
 	return 0;
 }
 
-int index_del(struct identity *id, const struct index_key *key, size_t len, void *rec, uint32_t n)
+int ident_index_del(struct identity *id, const struct index_key *key, size_t len, void *rec, uint32_t n)
 {
 	struct index_rec *r = rec_find(id, key, len);
 	struct index_ref **p, *ref;
@@ -114,14 +114,14 @@ int index_del(struct identity *id, const struct index_key *key, size_t len, void
 	return 0;
 }
 
-const struct index_ref *index_find(const struct identity *id, const struct index_key *key, size_t len)
+const struct index_ref *ident_index_find(const struct identity *id, const struct index_key *key, size_t len)
 {
 	const struct index_rec *r = rec_find(id, key, len);
 
 	return r ? r->refs : NULL;
 }
 
-void index_free(struct identity *id)
+void ident_index_free(struct identity *id)
 {
 	struct index_rec *r, *tmp;
 	struct index_ref *ref, *next;

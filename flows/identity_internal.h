@@ -118,17 +118,17 @@ struct identity {
 };
 
 /* ---- identity_index.c ---------------------------------------------------------------------------- */
-size_t index_key_addr(struct index_key *ret, enum index_kind kind, unsigned engine, const uint8_t addr[16]);
-size_t index_key_name(struct index_key *ret, enum index_kind kind, unsigned engine, const char *name);
-size_t index_key_port(struct index_key *ret, unsigned engine, uint8_t proto, uint16_t host_port);
-size_t index_key_hostnet(struct index_key *ret, uint32_t pseudo_ifindex);
+size_t ident_index_key_addr(struct index_key *ret, enum index_kind kind, unsigned engine, const uint8_t addr[16]);
+size_t ident_index_key_name(struct index_key *ret, enum index_kind kind, unsigned engine, const char *name);
+size_t ident_index_key_port(struct index_key *ret, unsigned engine, uint8_t proto, uint16_t host_port);
+size_t ident_index_key_hostnet(struct index_key *ret, uint32_t pseudo_ifindex);
 /* 0 or -ENOMEM; the same (rec, n) is kept once. */
-int index_add(struct identity *id, const struct index_key *key, size_t len, void *rec, uint32_t n);
+int ident_index_add(struct identity *id, const struct index_key *key, size_t len, void *rec, uint32_t n);
 /* Always 0. */
-int index_del(struct identity *id, const struct index_key *key, size_t len, void *rec, uint32_t n);
+int ident_index_del(struct identity *id, const struct index_key *key, size_t len, void *rec, uint32_t n);
 typedef int (*index_change)(struct identity *id, const struct index_key *key, size_t len, void *rec, uint32_t n);
-const struct index_ref *index_find(const struct identity *id, const struct index_key *key, size_t len);
-void index_free(struct identity *id);
+const struct index_ref *ident_index_find(const struct identity *id, const struct index_key *key, size_t len);
+void ident_index_free(struct identity *id);
 
 /* ---- address helpers -------------------------------------------------------------------------------- */
 static inline bool addr_is_zero(const uint8_t a[16])
@@ -184,28 +184,28 @@ static inline bool container_is_alive(const struct ident_container *c)
 }
 
 /* For network_mode container:X: X, as written; else NULL. */
-const char *container_shares(const struct ident_container *c);
-struct container_rec *container_find(const struct identity *id, unsigned engine, const char *cid);
+const char *ident_container_shares(const struct ident_container *c);
+struct container_rec *ident_container_find(const struct identity *id, unsigned engine, const char *cid);
 /* By id, else by name. */
-struct container_rec *container_find_any(const struct identity *id, unsigned engine, const char *ref);
+struct container_rec *ident_container_find_any(const struct identity *id, unsigned engine, const char *ref);
 /* Drops a record from everywhere and frees it. */
-void container_forget(struct identity *id, struct container_rec *rec);
+void ident_container_forget(struct identity *id, struct container_rec *rec);
 /* Sets c.ns of the container, and of all that share namespaces with others. */
-void container_join_ns(struct identity *id, struct container_rec *rec);
-struct ns_rec *ns_find(const struct identity *id, uint16_t ns);
-struct link_rec *link_find(const struct identity *id, uint16_t ns, uint32_t ifindex);
-void links_expire(struct identity *id, uint64_t now_mono_ns);
-void links_free(struct identity *id);
+void ident_container_join_ns(struct identity *id, struct container_rec *rec);
+struct ns_rec *ident_ns_find(const struct identity *id, uint16_t ns);
+struct link_rec *ident_link_find(const struct identity *id, uint16_t ns, uint32_t ifindex);
+void ident_links_expire(struct identity *id, uint64_t now_mono_ns);
+void ident_links_free(struct identity *id);
 /* The container that owns the namespace's sandbox, NULL. */
-struct container_rec *ns_owner(struct identity *id, struct ns_rec *ns);
-void object_key(struct object_key *ret, unsigned engine, const char *oid);
-struct network_rec *network_find(const struct identity *id, unsigned engine, const char *nid);
-void network_set_gone(struct identity *id, struct network_rec *rec);
-void networks_expire(struct identity *id, uint64_t now_mono_ns);
-void networks_free(struct identity *id);
-bool network_contains(const struct ident_network *n, const uint8_t addr[16]);
+struct container_rec *ident_ns_owner(struct identity *id, struct ns_rec *ns);
+void ident_object_key(struct object_key *ret, unsigned engine, const char *oid);
+struct network_rec *ident_network_find(const struct identity *id, unsigned engine, const char *nid);
+void ident_network_set_gone(struct identity *id, struct network_rec *rec);
+void ident_networks_expire(struct identity *id, uint64_t now_mono_ns);
+void ident_networks_free(struct identity *id);
+bool ident_network_contains(const struct ident_network *n, const uint8_t addr[16]);
 
 /* workload_name.c: the workload's name of a task or container of which only the name is known. */
-void workload_name_remote(const char *name, char *ret, size_t len);
+void ident_workload_name_remote(const char *name, char *ret, size_t len);
 
 #endif

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct ns_rec *ns_find(const struct identity *id, uint16_t ns)
+struct ns_rec *ident_ns_find(const struct identity *id, uint16_t ns)
 {
 	struct ns_rec *rec;
 	uint32_t key = ns;
@@ -19,7 +19,7 @@ struct ns_rec *ns_find(const struct identity *id, uint16_t ns)
 /* Links and addresses may be named before their namespace is. */
 static struct ns_rec *ns_make(struct identity *id, uint16_t ns)
 {
-	struct ns_rec *rec = ns_find(id, ns);
+	struct ns_rec *rec = ident_ns_find(id, ns);
 
 	if (rec)
 		return rec;
@@ -51,18 +51,18 @@ static void ns_index(struct identity *id, struct ns_rec *rec, bool add)
 	if (!rec->known)
 		return;
 	if (rec->ns.name[0]) {
-		len = index_key_name(&key, INDEX_NS_NAME, rec->ns.engine, rec->ns.name);
+		len = ident_index_key_name(&key, INDEX_NS_NAME, rec->ns.engine, rec->ns.name);
 		if (add)
-			index_add(id, &key, len, rec, 0);
+			ident_index_add(id, &key, len, rec, 0);
 		else
-			index_del(id, &key, len, rec, 0);
+			ident_index_del(id, &key, len, rec, 0);
 	}
 	for (i = 0; i < rec->addr_count; i++) {
-		len = index_key_addr(&key, INDEX_NS_ADDR, rec->ns.engine, rec->addrs[i].addr);
+		len = ident_index_key_addr(&key, INDEX_NS_ADDR, rec->ns.engine, rec->addrs[i].addr);
 		if (add)
-			index_add(id, &key, len, rec, rec->addrs[i].ifindex);
+			ident_index_add(id, &key, len, rec, rec->addrs[i].ifindex);
 		else
-			index_del(id, &key, len, rec, rec->addrs[i].ifindex);
+			ident_index_del(id, &key, len, rec, rec->addrs[i].ifindex);
 	}
 }
 
@@ -95,23 +95,23 @@ static void sharers_join_ns(struct identity *id)
 	if (!id->sharers)
 		return;
 	for (rec = id->containers; rec; rec = rec->hh.next) {
-		if (!container_shares(&rec->c) || rec->c.sandbox_name[0])
+		if (!ident_container_shares(&rec->c) || rec->c.sandbox_name[0])
 			continue;
-		owner = container_find_any(id, rec->c.engine, container_shares(&rec->c));
+		owner = ident_container_find_any(id, rec->c.engine, ident_container_shares(&rec->c));
 		if (owner)
 			rec->c.ns = owner->c.ns;
 	}
 }
 
-void container_join_ns(struct identity *id, struct container_rec *rec)
+void ident_container_join_ns(struct identity *id, struct container_rec *rec)
 {
 	const struct index_ref *ref;
 	struct index_key key;
 	size_t len;
 
 	if (rec->indexed && rec->c.sandbox_name[0]) {
-		len = index_key_name(&key, INDEX_NS_NAME, rec->c.engine, rec->c.sandbox_name);
-		ref = index_find(id, &key, len);
+		len = ident_index_key_name(&key, INDEX_NS_NAME, rec->c.engine, rec->c.sandbox_name);
+		ref = ident_index_find(id, &key, len);
 		if (ref)
 			rec->c.ns = ((struct ns_rec *)ref->rec)->ns.ns;
 	}
@@ -126,8 +126,8 @@ static void ns_join_containers(struct identity *id, const struct ns_rec *ns)
 
 	if (!ns->ns.name[0])
 		return;
-	len = index_key_name(&key, INDEX_SANDBOX, ns->ns.engine, ns->ns.name);
-	for (ref = index_find(id, &key, len); ref; ref = ref->next)
+	len = ident_index_key_name(&key, INDEX_SANDBOX, ns->ns.engine, ns->ns.name);
+	for (ref = ident_index_find(id, &key, len); ref; ref = ref->next)
 		((struct container_rec *)ref->rec)->c.ns = ns->ns.ns;
 	sharers_join_ns(id);
 }
@@ -159,14 +159,14 @@ int ident_put_ns(struct identity *id, const struct ident_ns *ns)
 
 void ident_del_ns(struct identity *id, uint16_t ns, uint64_t now_mono_ns)
 {
-	struct ns_rec *rec = ns_find(id, ns);
+	struct ns_rec *rec = ident_ns_find(id, ns);
 
 	if (rec && !rec->gone_ns)
 		rec->gone_ns = now_mono_ns ? now_mono_ns : 1;
 }
 
 /* ---- links --------------------------------------------------------------------------------------------- */
-struct link_rec *link_find(const struct identity *id, uint16_t ns, uint32_t ifindex)
+struct link_rec *ident_link_find(const struct identity *id, uint16_t ns, uint32_t ifindex)
 {
 	struct link_key key = { ns, ifindex };
 	struct link_rec *rec;
@@ -186,7 +186,7 @@ static bool link_routes(const struct ident_link *l)
 
 static void link_forget(struct identity *id, struct link_rec *rec)
 {
-	struct ns_rec *ns = ns_find(id, rec->l.ns);
+	struct ns_rec *ns = ident_ns_find(id, rec->l.ns);
 
 	if (ns && link_routes(&rec->l) && ns->routers)
 		ns->routers--;
@@ -196,7 +196,7 @@ static void link_forget(struct identity *id, struct link_rec *rec)
 
 int ident_put_link(struct identity *id, const struct ident_link *l)
 {
-	struct link_rec *rec = link_find(id, l->ns, l->ifindex);
+	struct link_rec *rec = ident_link_find(id, l->ns, l->ifindex);
 	struct ns_rec *ns = ns_make(id, l->ns);
 
 	if (!ns)
@@ -231,7 +231,7 @@ int ident_put_link(struct identity *id, const struct ident_link *l)
 
 void ident_del_link(struct identity *id, uint16_t ns, uint32_t ifindex, uint64_t now_mono_ns)
 {
-	struct link_rec *rec = link_find(id, ns, ifindex);
+	struct link_rec *rec = ident_link_find(id, ns, ifindex);
 
 	if (rec && !rec->gone_ns)
 		rec->gone_ns = now_mono_ns ? now_mono_ns : 1;
@@ -268,8 +268,8 @@ int ident_put_addr(struct identity *id, uint16_t ns, uint32_t ifindex, const uin
 	id->generation++;
 	if (!rec->known)
 		return 0;
-	len = index_key_addr(&key, INDEX_NS_ADDR, rec->ns.engine, addr);
-	return index_add(id, &key, len, rec, ifindex);
+	len = ident_index_key_addr(&key, INDEX_NS_ADDR, rec->ns.engine, addr);
+	return ident_index_add(id, &key, len, rec, ifindex);
 }
 
 static void addr_drop(struct identity *id, struct ns_rec *rec, unsigned i)
@@ -278,8 +278,8 @@ static void addr_drop(struct identity *id, struct ns_rec *rec, unsigned i)
 	size_t len;
 
 	if (rec->known) {
-		len = index_key_addr(&key, INDEX_NS_ADDR, rec->ns.engine, rec->addrs[i].addr);
-		index_del(id, &key, len, rec, rec->addrs[i].ifindex);
+		len = ident_index_key_addr(&key, INDEX_NS_ADDR, rec->ns.engine, rec->addrs[i].addr);
+		ident_index_del(id, &key, len, rec, rec->addrs[i].ifindex);
 	}
 	rec->addrs[i] = rec->addrs[--rec->addr_count];
 	id->generation++;
@@ -288,7 +288,7 @@ static void addr_drop(struct identity *id, struct ns_rec *rec, unsigned i)
 /* The address lingers, too: a container's addresses go before the counters of its last flows are read. */
 void ident_del_addr(struct identity *id, uint16_t ns, uint32_t ifindex, const uint8_t addr[16])
 {
-	struct ns_rec *rec = ns_find(id, ns);
+	struct ns_rec *rec = ident_ns_find(id, ns);
 	unsigned i;
 
 	for (i = 0; rec && i < rec->addr_count; i++)
@@ -314,7 +314,7 @@ static void addrs_expire(struct identity *id, struct ns_rec *rec, uint64_t now_m
 
 static void addrs_drop_of_link(struct identity *id, uint16_t ns, uint32_t ifindex)
 {
-	struct ns_rec *rec = ns_find(id, ns);
+	struct ns_rec *rec = ident_ns_find(id, ns);
 	unsigned i;
 
 	for (i = rec ? rec->addr_count : 0; i > 0; i--)
@@ -337,13 +337,13 @@ static void ns_forget(struct identity *id, struct ns_rec *rec)
 	free(rec);
 }
 
-void links_expire(struct identity *id, uint64_t now_mono_ns)
+void ident_links_expire(struct identity *id, uint64_t now_mono_ns)
 {
 	struct link_rec *l, *ltmp;
 	struct ns_rec *ns, *ntmp;
 
 	HASH_ITER(hh, id->links, l, ltmp) {
-		ns = ns_find(id, l->l.ns);
+		ns = ident_ns_find(id, l->l.ns);
 		/* the links of a namespace go with it */
 		if (ns && ns->gone_ns && !l->gone_ns)
 			l->gone_ns = ns->gone_ns;
@@ -362,7 +362,7 @@ void links_expire(struct identity *id, uint64_t now_mono_ns)
 	}
 }
 
-void links_free(struct identity *id)
+void ident_links_free(struct identity *id)
 {
 	struct link_rec *l, *ltmp;
 	struct ns_rec *ns, *ntmp;

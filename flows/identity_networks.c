@@ -29,11 +29,11 @@ static int network_index(struct identity *id, struct network_rec *rec, index_cha
 
 	for (i = 0; i < rec->n.subnet_count; i++) {
 		if (!addr_is_any(rec->n.subnets[i].gateway)) {
-			len = index_key_addr(&key, INDEX_GATEWAY, rec->n.engine, rec->n.subnets[i].gateway);
+			len = ident_index_key_addr(&key, INDEX_GATEWAY, rec->n.engine, rec->n.subnets[i].gateway);
 			r |= change(id, &key, len, rec, 0);
 		}
 		if (subnet_broadcast(rec->n.subnets[i].addr, rec->n.subnets[i].prefix_len, bcast)) {
-			len = index_key_addr(&key, INDEX_BROADCAST, rec->n.engine, bcast);
+			len = ident_index_key_addr(&key, INDEX_BROADCAST, rec->n.engine, bcast);
 			r |= change(id, &key, len, rec, 0);
 		}
 	}
@@ -43,7 +43,7 @@ static int network_index(struct identity *id, struct network_rec *rec, index_cha
 static void network_leave_index(struct identity *id, struct network_rec *rec)
 {
 	if (rec->indexed)
-		network_index(id, rec, index_del);
+		network_index(id, rec, ident_index_del);
 	rec->indexed = false;
 }
 
@@ -56,17 +56,17 @@ static void network_forget(struct identity *id, struct network_rec *rec)
 	id->generation++;
 }
 
-struct network_rec *network_find(const struct identity *id, unsigned engine, const char *nid)
+struct network_rec *ident_network_find(const struct identity *id, unsigned engine, const char *nid)
 {
 	struct network_rec *rec;
 	struct object_key key;
 
-	object_key(&key, engine, nid);
+	ident_object_key(&key, engine, nid);
 	HASH_FIND(hh, id->networks, &key, sizeof(key), rec);
 	return rec;
 }
 
-bool network_contains(const struct ident_network *n, const uint8_t addr[16])
+bool ident_network_contains(const struct ident_network *n, const uint8_t addr[16])
 {
 	unsigned i, bits, bytes;
 
@@ -83,7 +83,7 @@ bool network_contains(const struct ident_network *n, const uint8_t addr[16])
 
 int ident_put_network(struct identity *id, const struct ident_network *n)
 {
-	struct network_rec *rec = network_find(id, n->engine, n->id);
+	struct network_rec *rec = ident_network_find(id, n->engine, n->id);
 	struct ident_network now = *n;
 
 	if (now.subnet_count > ARRAY_SIZE(now.subnets))
@@ -95,7 +95,7 @@ int ident_put_network(struct identity *id, const struct ident_network *n)
 		rec = calloc(1, sizeof(*rec));
 		if (!rec)
 			return -ENOMEM;
-		object_key(&rec->key, n->engine, n->id);
+		ident_object_key(&rec->key, n->engine, n->id);
 		HASH_ADD_KEYPTR(hh, id->networks, &rec->key, sizeof(rec->key), rec);
 		if (!rec->hh.tbl) {
 			free(rec);
@@ -113,10 +113,10 @@ int ident_put_network(struct identity *id, const struct ident_network *n)
 	rec->indexed = true;
 	id->net_changes++;
 	id->generation++;
-	return network_index(id, rec, index_add);
+	return network_index(id, rec, ident_index_add);
 }
 
-void network_set_gone(struct identity *id, struct network_rec *rec)
+void ident_network_set_gone(struct identity *id, struct network_rec *rec)
 {
 	if (rec->gone)
 		return;
@@ -128,13 +128,13 @@ void network_set_gone(struct identity *id, struct network_rec *rec)
 
 void ident_network_gone(struct identity *id, unsigned engine, const char *nid)
 {
-	struct network_rec *rec = network_find(id, engine, nid);
+	struct network_rec *rec = ident_network_find(id, engine, nid);
 
 	if (rec)
-		network_set_gone(id, rec);
+		ident_network_set_gone(id, rec);
 }
 
-void networks_expire(struct identity *id, uint64_t now_mono_ns)
+void ident_networks_expire(struct identity *id, uint64_t now_mono_ns)
 {
 	struct network_rec *n, *tmp;
 
@@ -148,7 +148,7 @@ void networks_expire(struct identity *id, uint64_t now_mono_ns)
 	}
 }
 
-void networks_free(struct identity *id)
+void ident_networks_free(struct identity *id)
 {
 	struct network_rec *n, *tmp;
 

@@ -37,9 +37,9 @@ static struct container_rec *best_endpoint(struct identity *id, unsigned engine,
 	struct container_rec *best = NULL, *rec;
 	const struct index_ref *ref;
 	struct index_key key;
-	size_t len = index_key_addr(&key, INDEX_ENDPOINT, engine, addr);
+	size_t len = ident_index_key_addr(&key, INDEX_ENDPOINT, engine, addr);
 
-	for (ref = index_find(id, &key, len); ref; ref = ref->next) {
+	for (ref = ident_index_find(id, &key, len); ref; ref = ref->next) {
 		rec = ref->rec;
 		if (net_len && strncmp(rec->c.endpoints[ref->n].network_id, net, net_len))
 			continue;
@@ -50,7 +50,7 @@ static struct container_rec *best_endpoint(struct identity *id, unsigned engine,
 }
 
 /* The owner of a sandbox is whoever does not merely share it. */
-struct container_rec *ns_owner(struct identity *id, struct ns_rec *ns)
+struct container_rec *ident_ns_owner(struct identity *id, struct ns_rec *ns)
 {
 	struct container_rec *best = NULL, *rec, *owner;
 	const struct index_ref *ref;
@@ -60,16 +60,16 @@ struct container_rec *ns_owner(struct identity *id, struct ns_rec *ns)
 
 	if (!ns->known || ns->ns.kind != IDENT_NS_CONTAINER || !ns->ns.name[0])
 		return NULL;
-	len = index_key_name(&key, INDEX_SANDBOX, ns->ns.engine, ns->ns.name);
-	for (ref = index_find(id, &key, len); ref; ref = ref->next) {
+	len = ident_index_key_name(&key, INDEX_SANDBOX, ns->ns.engine, ns->ns.name);
+	for (ref = ident_index_find(id, &key, len); ref; ref = ref->next) {
 		rec = ref->rec;
-		shares = container_shares(&rec->c) != NULL;
-		if (!best || shares < (container_shares(&best->c) != NULL) ||
-		    (shares == (container_shares(&best->c) != NULL) && is_better(&rec->c, &best->c)))
+		shares = ident_container_shares(&rec->c) != NULL;
+		if (!best || shares < (ident_container_shares(&best->c) != NULL) ||
+		    (shares == (ident_container_shares(&best->c) != NULL) && is_better(&rec->c, &best->c)))
 			best = rec;
 	}
-	if (best && container_shares(&best->c)) {
-		owner = container_find_any(id, best->c.engine, container_shares(&best->c));
+	if (best && ident_container_shares(&best->c)) {
+		owner = ident_container_find_any(id, best->c.engine, ident_container_shares(&best->c));
 		if (owner)
 			best = owner;
 	}
@@ -132,7 +132,7 @@ static const struct network_rec *network_of_bridge(struct identity *id, struct n
 		return l->net;
 	l->net = NULL;
 	l->net_changes = id->net_changes;
-	bridge = l->l.kind == IDENT_LINK_BRIDGE ? l : l->l.master ? link_find(id, l->l.ns, l->l.master) : NULL;
+	bridge = l->l.kind == IDENT_LINK_BRIDGE ? l : l->l.master ? ident_link_find(id, l->l.ns, l->l.master) : NULL;
 	for (n = id->networks; bridge && n; n = n->hh.next)
 		if ((engine_bit(n->n.engine) & engines) && n->n.bridge_name[0] && !strcmp(n->n.bridge_name, bridge->l.name) &&
 		    (!l->net || l->net->gone))
@@ -149,7 +149,7 @@ static const struct ident_network *network_of_endpoint(struct identity *id, cons
 	for (i = 0; i < c->endpoint_count; i++) {
 		if (memcmp(c->endpoints[i].addr4, addr, 16) && memcmp(c->endpoints[i].addr6, addr, 16))
 			continue;
-		n = network_find(id, c->engine, c->endpoints[i].network_id);
+		n = ident_network_find(id, c->engine, c->endpoints[i].network_id);
 		return n ? &n->n : NULL;
 	}
 	return NULL;
@@ -170,9 +170,9 @@ static bool ns_has_addr(struct identity *id, const struct ns_rec *ns, const uint
 {
 	const struct index_ref *ref;
 	struct index_key key;
-	size_t len = index_key_addr(&key, INDEX_NS_ADDR, ns->ns.engine, addr);
+	size_t len = ident_index_key_addr(&key, INDEX_NS_ADDR, ns->ns.engine, addr);
 
-	for (ref = index_find(id, &key, len); ref; ref = ref->next)
+	for (ref = ident_index_find(id, &key, len); ref; ref = ref->next)
 		if (ref->rec == ns)
 			return true;
 	return false;
@@ -226,9 +226,9 @@ static bool resolve_hostnet(struct identity *id, uint32_t end_if, const uint8_t 
 {
 	const struct index_ref *ref;
 	struct index_key key;
-	size_t len = index_key_hostnet(&key, end_if);
+	size_t len = ident_index_key_hostnet(&key, end_if);
 
-	ref = index_find(id, &key, len);
+	ref = ident_index_find(id, &key, len);
 	if (!ref)
 		return false;
 	set_container(id, ret, ref->rec, IDENT_HOW_CGROUP, addr);
@@ -246,10 +246,10 @@ static bool resolve_interface(struct identity *id, struct ns_rec *ns, struct lin
 	net = ns->ns.kind == IDENT_NS_OVERLAY ? network_of_overlay(id, ns) : network_of_bridge(id, ns, l);
 	if (net)
 		ret->network = &net->n;
-	peer = l->l.peer_ns ? ns_find(id, l->l.peer_ns) : NULL;
+	peer = l->l.peer_ns ? ident_ns_find(id, l->l.peer_ns) : NULL;
 	if (!peer || !peer->known)
 		return false;
-	rec = ns_owner(id, peer);
+	rec = ident_ns_owner(id, peer);
 	if (rec) {
 		set_container(id, ret, rec, IDENT_HOW_INTERFACE, addr);
 		ret->spoofed = is_forged(id, peer, &rec->c, addr);
@@ -282,9 +282,9 @@ static const struct ident_network *network_at(struct identity *id, enum index_ki
 {
 	const struct index_ref *ref;
 	struct index_key key;
-	size_t len = index_key_addr(&key, kind, engine, addr);
+	size_t len = ident_index_key_addr(&key, kind, engine, addr);
 
-	ref = index_find(id, &key, len);
+	ref = ident_index_find(id, &key, len);
 	return ref ? &((const struct network_rec *)ref->rec)->n : NULL;
 }
 
@@ -298,14 +298,14 @@ static bool is_node_addr(struct identity *id, struct ns_rec *ns, const uint8_t a
 	struct link_rec *l;
 	struct ns_rec *node;
 	bool found = false;
-	size_t len = index_key_addr(&key, INDEX_NS_ADDR, ns->ns.engine, addr);
+	size_t len = ident_index_key_addr(&key, INDEX_NS_ADDR, ns->ns.engine, addr);
 
-	for (ref = index_find(id, &key, len); ref; ref = ref->next) {
+	for (ref = ident_index_find(id, &key, len); ref; ref = ref->next) {
 		node = ref->rec;
 		if (node->ns.kind != IDENT_NS_NODE)
 			continue;
 		found = true;
-		l = link_find(id, node->ns.ns, ref->n);
+		l = ident_link_find(id, node->ns.ns, ref->n);
 		net = l && l->l.kind == IDENT_LINK_BRIDGE ? network_of_bridge(id, node, l) : NULL;
 		if (net && !*ret_net)
 			*ret_net = &net->n;
@@ -321,9 +321,9 @@ static bool resolve_published(struct identity *id, unsigned engine, const uint8_
 	const struct index_ref *ref;
 	struct index_key key;
 	uint16_t inside = 0;
-	size_t len = index_key_port(&key, engine, proto, port);
+	size_t len = ident_index_key_port(&key, engine, proto, port);
 
-	for (ref = index_find(id, &key, len); ref; ref = ref->next) {
+	for (ref = ident_index_find(id, &key, len); ref; ref = ref->next) {
 		rec = ref->rec;
 		p = &rec->c.ports[ref->n];
 		if (!container_is_alive(&rec->c) || (!addr_is_any(p->host_addr) && memcmp(p->host_addr, addr, 16)))
@@ -345,7 +345,7 @@ static const struct ident_network *network_with(struct identity *id, unsigned en
 	const struct network_rec *n;
 
 	for (n = id->networks; n; n = n->hh.next)
-		if (n->n.engine == engine && !n->gone && network_contains(&n->n, addr))
+		if (n->n.engine == engine && !n->gone && ident_network_contains(&n->n, addr))
 			return &n->n;
 	return NULL;
 }
@@ -359,16 +359,16 @@ static struct container_rec *container_by_own_addr(struct identity *id, unsigned
 	const struct index_ref *ref;
 	struct container_rec *rec, *best = NULL;
 	struct index_key key;
-	size_t len = index_key_addr(&key, INDEX_NS_ADDR, engine, addr);
+	size_t len = ident_index_key_addr(&key, INDEX_NS_ADDR, engine, addr);
 
-	ref = index_find(id, &key, len);
+	ref = ident_index_find(id, &key, len);
 	if (!ref)
 		return NULL;
 	net = network_with(id, engine, addr);
 	if (!net && !addr_is_link_local6(addr))
 		return NULL;
 	for (; ref; ref = ref->next) {
-		rec = ns_owner(id, ref->rec);
+		rec = ident_ns_owner(id, ref->rec);
 		if (rec && (!best || is_better(&rec->c, &best->c)))
 			best = rec;
 	}
@@ -379,7 +379,7 @@ static struct container_rec *container_by_own_addr(struct identity *id, unsigned
 /* In a container's own namespace (its lo): its own addresses are itself. */
 static bool resolve_inside(struct identity *id, struct ns_rec *ns, const uint8_t addr[16], struct ident_end *ret)
 {
-	struct container_rec *rec = ns_owner(id, ns);
+	struct container_rec *rec = ident_ns_owner(id, ns);
 
 	if (!rec || !(addr_is_loopback(addr) || addr_is_link_local6(addr) || has_endpoint(&rec->c, addr) ||
 		      ns_has_addr(id, ns, addr)))
@@ -402,7 +402,7 @@ static void resolve_overlay_addr(struct identity *id, struct ns_rec *ns, const u
 			return;
 		}
 	resolve_on_network(id, ns, addr, ret);
-	if (ret->kind == IDENT_EXTERNAL && net && !network_contains(&net->n, addr))
+	if (ret->kind == IDENT_EXTERNAL && net && !ident_network_contains(&net->n, addr))
 		ret->network = NULL;
 }
 
@@ -445,7 +445,7 @@ static void resolve_node_addr(struct identity *id, struct ns_rec *ns, const uint
 void ident_resolve(struct identity *id, uint16_t ns_number, uint32_t end_if, const uint8_t addr[16], uint8_t proto,
 		   uint16_t port, struct ident_end *ret)
 {
-	struct ns_rec *ns = ns_find(id, ns_number);
+	struct ns_rec *ns = ident_ns_find(id, ns_number);
 	struct link_rec *l;
 	uint64_t left;
 	unsigned e;
@@ -467,7 +467,7 @@ void ident_resolve(struct identity *id, uint16_t ns_number, uint32_t end_if, con
 		ret->kind = IDENT_MULTICAST;
 		return;
 	}
-	l = end_if && end_if < HOSTNET_IF_FIRST ? link_find(id, ns_number, end_if) : NULL;
+	l = end_if && end_if < HOSTNET_IF_FIRST ? ident_link_find(id, ns_number, end_if) : NULL;
 	if (l && l->l.kind != IDENT_LINK_LO && ns->ns.kind != IDENT_NS_CONTAINER) {
 		if (!resolve_interface(id, ns, l, addr, ret))
 			resolve_on_network(id, ns, addr, ret);
@@ -495,7 +495,7 @@ const struct ident_container *ident_by_cgroup(struct identity *id, uint64_t cgro
 
 const struct ident_container *ident_by_id(struct identity *id, unsigned engine, const char *cid)
 {
-	struct container_rec *rec = container_find(id, engine, cid);
+	struct container_rec *rec = ident_container_find(id, engine, cid);
 
 	return rec ? &rec->c : NULL;
 }
@@ -506,20 +506,20 @@ const struct ident_container *ident_by_netns(struct identity *id, uint64_t cooki
 	struct ns_rec *ns;
 
 	HASH_FIND(hh_cookie, id->by_cookie, &cookie, sizeof(cookie), ns);
-	rec = ns ? ns_owner(id, ns) : NULL;
+	rec = ns ? ident_ns_owner(id, ns) : NULL;
 	return rec ? &rec->c : NULL;
 }
 
 const struct ident_ns *ident_ns_get(struct identity *id, uint16_t ns)
 {
-	struct ns_rec *rec = ns_find(id, ns);
+	struct ns_rec *rec = ident_ns_find(id, ns);
 
 	return rec && rec->known ? &rec->ns : NULL;
 }
 
 const struct ident_link *ident_link_get(struct identity *id, uint16_t ns, uint32_t ifindex)
 {
-	struct link_rec *rec = link_find(id, ns, ifindex);
+	struct link_rec *rec = ident_link_find(id, ns, ifindex);
 
 	return rec ? &rec->l : NULL;
 }

@@ -189,7 +189,7 @@ void ident_workload_name(const struct ident_container *c, char *ret, size_t len)
 
 /* "service.3.<task id>" and "service.<node id>.<task id>" (global services) -> "service"; other names: without their
  * random parts. */
-void workload_name_remote(const char *name, char *ret, size_t len)
+void ident_workload_name_remote(const char *name, char *ret, size_t len)
 {
 	const char *dot1 = NULL, *dot2 = NULL, *p;
 	size_t n;
