@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/utf8.h"
 #include "sensor/msg.h"
 
 #define CONFIG_BYTES_MAX (1U << 20)
@@ -398,9 +399,7 @@ static int parse(struct reader *r, const struct fy_parse_cfg *cfg, const char *t
 		goto out;
 	rc = 0;
 	doc = fy_parse_load_document(p);
-	if (r->diag[0]) /* bad UTF-8 ends a value without failing the document */
-		rc = refuse_syntax(r);
-	else if (doc)
+	if (doc)
 		rc = read_document(r, doc);
 	fy_parse_document_destroy(p, doc);
 	if (rc)
@@ -418,6 +417,23 @@ out:
 	return rc;
 }
 
+/* libfyaml takes a byte that is no UTF-8 for the end of the file, and is silent about it. */
+static int check_text(struct reader *r, const char *text, size_t len)
+{
+	int line = 1;
+	uint32_t c;
+
+	for (size_t i = 0, l; i < len; i += l) {
+		l = utf8_decode((const unsigned char *)text + i, len - i, &c);
+		if (!l || !c) {
+			snprintf(r->err, r->err_len, "%s:%d: is no valid YAML: %s", r->name, line, l ? "a NUL byte" : "bytes that are no UTF-8");
+			return -EINVAL;
+		}
+		line += c == '\n';
+	}
+	return 0;
+}
+
 int config_read(struct config *c, int fd, const char *name, char *err, size_t err_len)
 {
 	struct reader r = { .c = *c, .name = name, .err = err, .err_len = err_len };
@@ -430,10 +446,9 @@ int config_read(struct config *c, int fd, const char *name, char *err, size_t er
 	rc = read_all(fd, name, &text, &len, err, err_len);
 	if (rc)
 		return rc;
-	if (memchr(text, '\0', len)) {
-		snprintf(err, err_len, "%s: holds a NUL byte, is no YAML text", name);
-		return -EINVAL;
-	}
+	rc = check_text(&r, text, len);
+	if (rc)
+		return rc;
 	fy_diag_cfg_default(&dcfg);
 	dcfg.fp = NULL;
 	dcfg.output_fn = on_diag;

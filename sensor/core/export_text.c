@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "sensor/core/json_views.h"
 
 static bool text_room(struct text_out *t, size_t n)
@@ -67,27 +68,6 @@ char *text_take(struct text_out *t, size_t *ret_len)
 	return t->buf;
 }
 
-/* Decodes one character (Unicode 15, table 3-7); its length, 0 when it is none. */
-static size_t decode(const unsigned char *p, size_t n, uint32_t *ret)
-{
-	static const uint32_t least[5] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t len = p[0] < 0x80 ? 1 : (p[0] & 0xe0) == 0xc0 ? 2 : (p[0] & 0xf0) == 0xe0 ? 3 : (p[0] & 0xf8) == 0xf0 ? 4 : 0;
-	uint32_t c;
-
-	if (!len || len > n)
-		return 0;
-	c = len == 1 ? p[0] : p[0] & (0xffU >> (len + 1));
-	for (size_t i = 1; i < len; i++) {
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-		c = c << 6 | (p[i] & 0x3f);
-	}
-	if (c < least[len] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
-		return 0;
-	*ret = c;
-	return len;
-}
-
 static bool is_control(uint32_t c)
 {
 	return c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
@@ -119,7 +99,7 @@ void text_name(struct text_out *t, enum text_form form, const char *name)
 		cut = TEXT_NAME_MAX;
 	for (size_t i = 0; i < cut;) {
 		uint32_t c;
-		size_t l = decode(p + i, n - i, &c);
+		size_t l = utf8_decode(p + i, n - i, &c);
 		const char *e;
 
 		if (!l) {

@@ -10,33 +10,14 @@
 #include <unistd.h>
 #include <wchar.h>
 
+#include "base/utf8.h"
+
 static bool utf8_terminal;
 
 void cli_text_init(void)
 {
 	setlocale(LC_CTYPE, "");
 	utf8_terminal = !strcmp(nl_langinfo(CODESET), "UTF-8");
-}
-
-/* One character (Unicode 15, table 3-7): its bytes; 0: none. */
-static size_t decode(const unsigned char *p, uint32_t *ret)
-{
-	static const uint32_t least[5] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t len = p[0] < 0x80 ? 1 : (p[0] & 0xe0) == 0xc0 ? 2 : (p[0] & 0xf0) == 0xe0 ? 3 : (p[0] & 0xf8) == 0xf0 ? 4 : 0;
-	uint32_t c;
-
-	if (!len)
-		return 0;
-	c = len == 1 ? p[0] : p[0] & (0xffU >> (len + 1));
-	for (size_t i = 1; i < len; i++) { /* a NUL ends the loop: it is no continuation byte */
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-		c = c << 6 | (p[i] & 0x3f);
-	}
-	if (c < least[len] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
-		return 0;
-	*ret = c;
-	return len;
 }
 
 /* Columns of a character that may be shown, 0: it may not. */
@@ -54,15 +35,15 @@ static size_t shown_width(uint32_t c)
 
 char *cli_clean(const char *s, size_t max_width, size_t *ret_width)
 {
-	const unsigned char *p = (const unsigned char *)s;
-	char *out = malloc(strlen(s) + 4);
+	const unsigned char *p = (const unsigned char *)s, *end = p + strlen(s);
+	char *out = malloc((size_t)(end - p) + 4);
 	size_t n = 0, width = 0, cut_at = 0, cut_width = 0;
 
 	if (!out)
 		return NULL;
-	while (*p) {
+	while (p < end) {
 		uint32_t c;
-		size_t len = decode(p, &c), w = len ? shown_width(c) : 0;
+		size_t len = utf8_decode(p, (size_t)(end - p), &c), w = len ? shown_width(c) : 0;
 
 		if (max_width && width + (w ? w : 1) > max_width) {
 			memcpy(out + cut_at, utf8_terminal ? "\xe2\x80\xa6" : "~", utf8_terminal ? 4 : 2);
