@@ -109,6 +109,7 @@ $(B)/tests/unit/%: $(B)/tests/unit/%.o $(ALL_LIBS)
 	$(call say,LINK,$@)
 	$(call link,$(TEST_L))
 $(B)/tests/unit/%.o: | $(BPF_SKEL)
+.SECONDARY: $(UNIT_T:=.o)
 unit: $(UNIT_T) ## build the unit tests
 # Programs that tests in containers, namespaces and the bench use: one .c, one program.
 -include tests/helpers/flags.mk

@@ -5,7 +5,9 @@
 Every repetition measures all variants one after the other, in alternating order; a ratio is that of two windows of one
 repetition, so what the machine does besides hits both. Printed are the median ratio and its 95 % interval (bootstrap).
 """
+import calendar
 import json
+import math
 import os
 import random
 import signal
@@ -93,7 +95,7 @@ def seen(reader, client, server, addr):
 def window(variant, client, server, addr):
     variant.start()
     try:
-        cpu = variant.cpu_s() if isinstance(variant, L.Sensor) else 0
+        cpu = variant.cpu_by_program() if isinstance(variant, L.Sensor) else {}
         out = {}
         for m in MEASURES:
             if m == "flows" and isinstance(variant, L.Sensor):
@@ -103,7 +105,7 @@ def window(variant, client, server, addr):
             else:
                 out[m] = measure(m, client, server, addr)
         if isinstance(variant, L.Sensor):
-            out["sensor_cpu_s"] = variant.cpu_s() - cpu
+            out["sensor_cpu_s"] = {k: round(v - cpu.get(k, 0), 3) for k, v in variant.cpu_by_program().items()}
         return out
     finally:
         variant.stop()
@@ -111,6 +113,8 @@ def window(variant, client, server, addr):
 
 def interval(values, seed=1):
     """Median and half width of its 95 % bootstrap interval."""
+    if len(values) < 3:
+        return statistics.median(values), math.inf
     rng = random.Random(seed)
     medians = sorted(statistics.median(rng.choices(values, k=len(values))) for _ in range(2000))
     return statistics.median(values), (medians[1949] - medians[50]) / 2
@@ -196,25 +200,33 @@ def table(title, runs, variants, s):
         print("  goals: " + ", ".join(verdicts))
 
 
+def wall_s(rfc3339):
+    """Seconds since 1970 of a time with nanoseconds, which datetime does not take."""
+    whole, _, fraction = rfc3339.rstrip("Z").partition(".")
+    return calendar.timegm(time.strptime(whole, "%Y-%m-%dT%H:%M:%S")) + float("0." + (fraction or "0"))
+
+
 def named_flow_latency(sensor, client, addr, count):
     """From a connection's first packet to its line, with both names and the protocol, in `pierglass flows -f`."""
     delays, lost = [], 0
-    p = subprocess.Popen([f"{L.BUILD}/pierglass", "--run", sensor.run, "flows", "-f", "--json"], stdout=subprocess.PIPE, text=True)
+    p = subprocess.Popen([f"{L.BUILD}/pierglass", "--run", sensor.run, "flows", "-f", "--json"], stdout=subprocess.PIPE)
     os.set_blocking(p.stdout.fileno(), False)
     time.sleep(0.3)
     try:
-        buffer = ""
+        buffer = b""
         for _ in range(count):
             one = subprocess.Popen(L.inside(client.name, L.LOAD, "one", addr, "0.4"), stdout=subprocess.PIPE, text=True, preexec_fn=client.enter)
             sent = json.loads(one.stdout.readline())
+            sent_wall = time.time() - (time.monotonic_ns() - sent["sent_ns"]) / 1e9
             found, until = False, time.monotonic() + 2
             while not found and time.monotonic() < until:
-                buffer += p.stdout.read() or ""
+                buffer += p.stdout.read() or b""
                 arrived = time.monotonic_ns()
-                *lines, buffer = buffer.split("\n")
+                *lines, buffer = buffer.split(b"\n")
                 for line in lines:
                     f = json.loads(line)
-                    if f.get("sport") == sent["sport"] and f["client"]["container"] and f["server"]["container"] and f["app"] == "HTTP":
+                    # Ports come again: an older flow of the same port is not meant.
+                    if f["sport"] == sent["sport"] and wall_s(f["first_seen"]) > sent_wall - 0.01 and f["client"]["container"] and f["server"]["container"] and f["app"] == "HTTP":
                         delays.append((arrived - sent["sent_ns"]) / 1e6)
                         found = True
                         break
@@ -263,6 +275,34 @@ def idle(sensor, containers, seconds):
         return {"containers": containers, "cpu_share_of_one_core": share, "seconds": seconds, **footprint(sensor, maps_before)}
     finally:
         sensor.stop()
+
+
+def program_cost(sensor, client, server, addr):
+    """Time of each of our programs per run and per packet sent, by the kernel's own clocks around every run."""
+    switch, out = "/proc/sys/kernel/bpf_stats_enabled", {}
+    with open(switch, encoding="ascii") as f:
+        was = f.read()
+    sensor.start()
+    try:
+        ours = sensor.bpf_ids()
+        with open(switch, "w", encoding="ascii") as f:
+            f.write("1")
+        for m in ("udp", "flows", "rr", "conn"):
+            before = L.bpf_times()
+            r = measure(m, client, server, addr)
+            after, row = L.bpf_times(), {}
+            for key, (ns, runs) in after.items():
+                if key[0] not in ours:
+                    continue
+                ns, runs = ns - before.get(key, (0, 0))[0], runs - before.get(key, (0, 0))[1]
+                if runs > 100:
+                    row[key[1]] = {"ns_per_run": ns / runs, "runs_per_op": runs / r["sent"], "ns_per_op": ns / r["sent"]}
+            out[m] = row
+    finally:
+        with open(switch, "w", encoding="ascii") as f:
+            f.write(was)
+        sensor.stop()
+    return out
 
 
 def container_start(result):
@@ -389,6 +429,7 @@ def run():
                 sensor.stop()
             result["sensor_start_s"] = statistics.median(sensor.starts)
             if not QUICK:
+                result["program_cost"] = program_cost(sensor, client, server, server.addr4)
                 result["memory"] = memory(sensor, client, server.addr4, 100000)
         if not QUICK:
             pair = [v for v in variants if v.name in ("none", "sensor")]
@@ -431,6 +472,9 @@ def report(r):
         print("first packet to named flow in `pierglass flows -f`: " + (
             f"not measured: {n['not_measured']}" if "not_measured" in n else
             f"median {n['median_ms']:.0f} ms, p95 {n['p95_ms']:.0f} ms, of {n['count']} ({n['not_seen']} not seen); goal <= 100 ms"))
+    for m, row in r.get("program_cost", {}).items():
+        print(f"eBPF, {m}: " + ", ".join(f"{name} {c['ns_per_run']:.0f} ns x {c['runs_per_op']:.2f}" for name, c in sorted(row.items())) +
+              f" = {sum(c['ns_per_op'] for c in row.values()):.0f} ns per operation")
     if "memory" in r:
         m = r["memory"]
         print(f"100,000 flows: {m['flows_known']} known of {m['flows_made']} made; kernel maps {m['full']['maps_bytes'] / mib:.1f} MiB "
@@ -450,7 +494,7 @@ def report(r):
     for k, v in r["not_measured"].items():
         print(f"not measured: {k}: {v.splitlines()[0]}")
     if r["bpf_programs_left"]:
-        print(f"WARNING: {r['bpf_programs_left']} eBPF programs appeared and are still loaded")
+        print(f"note: {r['bpf_programs_left']} eBPF programs more than at the start are loaded: ours, or of others that began meanwhile")
 
 
 if __name__ == "__main__":

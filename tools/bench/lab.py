@@ -43,7 +43,7 @@ class Lab:
         if self.cgroup:
             self.cgroup = f"{self.cgroup}/{PREFIX}"
             os.mkdir(self.cgroup)
-            self.undo.append(lambda: sh("rmdir", self.cgroup, check=False))
+            self.undo.append(lambda: cgroup_remove(self.cgroup))
         if not os.path.isdir("/run/docker"):
             os.mkdir("/run/docker")
             self.undo.append(lambda: sh("rmdir", "/run/docker", check=False))
@@ -99,7 +99,7 @@ class Container:
         if lab.cgroup:
             self.cgroup = f"{lab.cgroup}/{self.id}"
             os.mkdir(self.cgroup)
-            lab.undo.append(lambda: sh("rmdir", self.cgroup, check=False))
+            lab.undo.append(lambda: cgroup_remove(self.cgroup))
         self.pid = 0
 
     def enter(self):
@@ -149,6 +149,23 @@ def end(p, sig=signal.SIGTERM, seconds=5):
         except subprocess.TimeoutExpired:
             p.kill()
             p.wait()
+
+
+def cgroup_remove(path):
+    """With whatever still runs in it."""
+    for _ in range(40):
+        try:
+            os.rmdir(path)
+            return
+        except OSError:
+            with open(f"{path}/cgroup.procs", encoding="ascii") as f:
+                for pid in f.read().split():
+                    try:
+                        os.kill(int(pid), signal.SIGKILL)
+                    except ProcessLookupError:
+                        pass
+            time.sleep(0.05)
+    raise RuntimeError(f"{path} stays")
 
 
 def engine_start(lab, name, ns, containers, sandboxes=()):
@@ -248,8 +265,22 @@ class Sensor:
     def pids(self):
         return [p["pid"] for p in self.status()["programs"] if p["running"]]
 
+    def bpf_ids(self):
+        """Ids of the eBPF programs that the keeper holds (proc(5): fdinfo of programs and links)."""
+        ids = set()
+        for name in os.listdir(f"/proc/{self.p.pid}/fdinfo"):
+            try:
+                with open(f"/proc/{self.p.pid}/fdinfo/{name}", encoding="ascii") as f:
+                    ids.update(int(i) for i in re.findall(r"^prog_id:\s*(\d+)", f.read(), re.M))
+            except OSError:
+                pass
+        return ids
+
+    def cpu_by_program(self):
+        return {p["name"]: cpu_of(p["pid"]) for p in self.status()["programs"] if p["running"]}
+
     def cpu_s(self):
-        return sum(cpu_of(pid) for pid in self.pids())
+        return sum(self.cpu_by_program().values())
 
     def stop(self):
         if self.p:
@@ -348,6 +379,12 @@ def memory_of(pid):
     except OSError:
         pass
     return rss, pss
+
+
+def bpf_times():
+    """{(id, name): (ns, runs)} of all programs; counted while kernel.bpf_stats_enabled is 1."""
+    return {(p["id"], p.get("name", "?")): (p.get("run_time_ns", 0), p.get("run_cnt", 0))
+            for p in json.loads(sh("/usr/sbin/bpftool", "-j", "prog", "show") or "[]")}
 
 
 def bpf_objects():
