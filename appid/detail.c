@@ -231,9 +231,9 @@ static struct bytes pair_value(struct bytes b, const char *name)
 
 			b.p += n;
 			end = memchr(b.p, 0, bytes_left(&b));
-			return end ? (struct bytes){ b.p, end } : bytes_of(b.p, 0);
+			return end ? (struct bytes){ b.p, end } : (struct bytes){ b.p, b.p };
 		}
-	return bytes_of(b.p, 0);
+	return (struct bytes){ b.p, b.p };
 }
 
 static void postgresql_read(const struct dialogue *d, unsigned server_dir, const bool whole[2], struct detail *t)

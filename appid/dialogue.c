@@ -108,7 +108,7 @@ struct bytes dialogue_start(const struct dialogue *d, unsigned dir)
 	for (unsigned i = 0; i < d->turn_count; i++)
 		if (d->turns[i].dir == dir)
 			return dialogue_turn(d, i);
-	return bytes_of(NULL, 0);
+	return (struct bytes){ 0 };
 }
 
 struct bytes dialogue_turn(const struct dialogue *d, unsigned i)

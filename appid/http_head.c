@@ -160,7 +160,7 @@ enum http_kind http_head_parse(struct bytes b, bool whole, struct http_head *ret
 		rest.p = rest.end;
 	}
 	if (h.kind == HTTP_REQUEST && !split_request(line, &h.method, &h.target, &h.version))
-		h.method = h.target = h.version = bytes_of(NULL, 0);
+		h.method = h.target = h.version = (struct bytes){ 0 };
 	while (text_line(&rest, &line)) {
 		if (!bytes_left(&line)) {
 			h.complete = true;

@@ -13,7 +13,7 @@
 
 #include "appid/inspector.h"
 #include "appid/ndpi_engine.h"
-#include "appid/outbox.h"
+#include "appid/results.h"
 #include "appid/sample_ring.h"
 #include "base/clock.h"
 #include "base/ipc.h"
@@ -37,7 +37,7 @@ struct program {
 	struct sample_ring *ring;
 	struct inspector *insp;
 	struct ndpi_engine *engine;
-	struct outbox labels, answers;
+	struct results labels, answers;
 	struct flow_key enough[ENOUGH_MAX];
 	unsigned enough_count;
 	uint64_t enough_failed, enough_failed_told, stats_ns;
@@ -51,14 +51,14 @@ static void on_label(const struct msg_label *l, void *arg)
 {
 	struct program *p = arg;
 
-	outbox_put(&p->labels, l);
+	results_put(&p->labels, l);
 }
 
 static void on_dns(const struct msg_dns *d, void *arg)
 {
 	struct program *p = arg;
 
-	outbox_put(&p->answers, d);
+	results_put(&p->answers, d);
 }
 
 static void enough_write(struct program *p)
@@ -85,7 +85,7 @@ static void on_record(const void *data, size_t len, void *arg)
 	if (inspector_pending(p->insp) >= 64) {
 		inspector_flush(p->insp);
 		if (p->core >= 0 && p->labels.count >= 64)
-			(void)outbox_send(&p->labels, p->core); /* what does not go now goes at the end of the batch */
+			(void)results_send(&p->labels, p->core); /* what does not go now goes at the end of the batch */
 	}
 }
 
@@ -95,15 +95,15 @@ static void core_lost(struct program *p)
 	close_fd(&p->core);
 }
 
-static void results_send(struct program *p)
+static void core_send(struct program *p)
 {
 	int r;
 
 	if (p->core < 0)
 		return;
-	r = outbox_send(&p->labels, p->core);
+	r = results_send(&p->labels, p->core);
 	if (r == 0)
-		r = outbox_send(&p->answers, p->core);
+		r = results_send(&p->answers, p->core);
 	if (r < 0 && r != -EAGAIN)
 		core_lost(p);
 }
@@ -272,7 +272,7 @@ static void packets_loop(struct program *p)
 		now = clock_mono_ns();
 		inspector_tick(p->insp, now);
 		enough_write(p);
-		results_send(p);
+		core_send(p);
 		stats_send(p, now);
 	}
 }
@@ -294,14 +294,14 @@ static int packets_run(struct program *p)
 		log_error("no memory");
 		return 1;
 	}
-	outbox_init(&p->labels, MSG_LABEL, sizeof(struct msg_label), BACKLOG_LABELS);
-	outbox_init(&p->answers, MSG_DNS, sizeof(struct msg_dns), BACKLOG_DNS);
+	results_init(&p->labels, MSG_LABEL, sizeof(struct msg_label), BACKLOG_LABELS);
+	results_init(&p->answers, MSG_DNS, sizeof(struct msg_dns), BACKLOG_DNS);
 	packets_loop(p);
 	inspector_free(p->insp);
 	ndpi_engine_free(p->engine);
 	sample_ring_close(p->ring);
-	outbox_done(&p->labels);
-	outbox_done(&p->answers);
+	results_done(&p->labels);
+	results_done(&p->answers);
 	return 0;
 }
 

@@ -319,9 +319,9 @@ static void give_up(struct inspector *i, struct inspect_flow *f)
 }
 
 /* ---- DNS ------------------------------------------------------------------------------------------------------ */
-static void dns_report(struct inspector *i, struct inspect_flow *f, unsigned dir, const struct dns_message *m)
+static void dns_report(struct inspector *i, const struct flow_key *key, const uint32_t end_if[2], unsigned dir, const struct dns_message *m)
 {
-	struct msg_dns d = { .key = f->key, .end_if = { f->end_if[0], f->end_if[1] }, .client_end = (uint8_t)!dir };
+	struct msg_dns d = { .key = *key, .end_if = { end_if[0], end_if[1] }, .client_end = (uint8_t)!dir };
 
 	if (!m->response || !m->name[0])
 		return;
@@ -335,12 +335,13 @@ static void dns_report(struct inspector *i, struct inspect_flow *f, unsigned dir
 		i->sink.dns(&d, i->sink.arg);
 }
 
-static void dns_datagram(struct inspector *i, struct inspect_flow *f, unsigned dir, struct bytes b, bool cut)
+static void dns_datagram(struct inspector *i, const struct flow_key *key, const uint32_t end_if[2], unsigned dir, struct bytes b,
+			 bool cut)
 {
 	struct dns_message m;
 
 	if (dns_message_parse(b, cut, &m) != DNS_NO)
-		dns_report(i, f, dir, &m);
+		dns_report(i, key, end_if, dir, &m);
 }
 
 /* The messages of a TCP stream that are complete by now. */
@@ -354,7 +355,7 @@ static void dns_stream(struct inspector *i, struct inspect_flow *f)
 			continue;
 		while (bytes_be16(&b, &len) && bytes_take(&b, len, &msg)) {
 			f->work->dns_read[dir] = (uint16_t)(f->work->dns_read[dir] + 2 + len);
-			dns_datagram(i, f, dir, msg, false);
+			dns_datagram(i, &f->key, f->end_if, dir, msg, false);
 		}
 	}
 }
@@ -424,7 +425,7 @@ static void step(struct inspector *i, struct inspect_flow *f, const struct pg_sa
 		step_stream(i, f, bytes_left(&b));
 	}
 	if (is_dns(f) && w->talk.datagrams)
-		dns_datagram(i, f, s->dir, b, s->flags & PG_SAMPLE_CUT);
+		dns_datagram(i, &f->key, f->end_if, s->dir, b, s->flags & PG_SAMPLE_CUT);
 	else if (is_dns(f))
 		dns_stream(i, f);
 	if (f->whole[0] && f->whole[1] && !w->label.final) {
@@ -503,6 +504,11 @@ void inspector_sample(struct inspector *i, const struct pg_sample *s, const uint
 	}
 	i->stats.samples++;
 	i->stats.bytes += s->cap_len;
+	if (s->flags & PG_SAMPLE_LOOPBACK) { /* answers of the engine's resolver: no flow of ours, only names */
+		if (s->key.proto == IPPROTO_UDP)
+			dns_datagram(i, &s->key, s->end_if, s->dir, bytes_of(payload, s->cap_len), s->flags & PG_SAMPLE_CUT);
+		return;
+	}
 	f = flow_of(i, s);
 	if (!f) {
 		i->stats.evicted++;
@@ -517,7 +523,7 @@ void inspector_sample(struct inspector *i, const struct pg_sample *s, const uint
 		f->client_dir = s->flags & PG_SAMPLE_CLIENT_SENT ? s->dir : !s->dir;
 	if (!f->work) {
 		if (is_dns(f) && s->key.proto == IPPROTO_UDP)
-			dns_datagram(i, f, s->dir, bytes_of(payload, s->cap_len), s->flags & PG_SAMPLE_CUT);
+			dns_datagram(i, &f->key, f->end_if, s->dir, bytes_of(payload, s->cap_len), s->flags & PG_SAMPLE_CUT);
 		return;
 	}
 	f->whole[s->dir] |= !!(s->flags & PG_SAMPLE_LAST);

@@ -184,9 +184,9 @@ struct bytes stream_head_piece(const struct stream_head *h, unsigned from, unsig
 		if (h->ranges[i].from <= from && from < h->ranges[i].to) {
 			unsigned stop = h->ranges[i].to < to ? h->ranges[i].to : to;
 
-			return stop > from ? bytes_of(h->buf + from, stop - from) : bytes_of(NULL, 0);
+			return stop > from ? bytes_of(h->buf + from, stop - from) : (struct bytes){ 0 };
 		}
-	return bytes_of(NULL, 0);
+	return (struct bytes){ 0 };
 }
 
 size_t stream_head_memory(const struct stream_head *h)

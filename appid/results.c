@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "appid/outbox.h"
+#include "appid/results.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 
 #define DATAGRAM_MAX 32000 /* bytes: small enough for any socket buffer, large enough to be cheap */
 
-void outbox_init(struct outbox *o, uint16_t type, size_t item_size, unsigned max)
+void results_init(struct results *o, uint16_t type, size_t item_size, unsigned max)
 {
 	memset(o, 0, sizeof(*o));
 	o->type = type;
@@ -17,18 +17,18 @@ void outbox_init(struct outbox *o, uint16_t type, size_t item_size, unsigned max
 	o->max = max;
 }
 
-void outbox_done(struct outbox *o)
+void results_done(struct results *o)
 {
 	free(o->items);
 	memset(o, 0, sizeof(*o));
 }
 
-static uint8_t *item_at(const struct outbox *o, unsigned i)
+static uint8_t *item_at(const struct results *o, unsigned i)
 {
 	return o->items + (size_t)((o->first + i) % o->cap) * o->item_size;
 }
 
-static int grow(struct outbox *o)
+static int grow(struct results *o)
 {
 	unsigned cap = o->cap ? o->cap * 2 : 64;
 	uint8_t *p;
@@ -49,7 +49,7 @@ static int grow(struct outbox *o)
 	return 0;
 }
 
-void outbox_put(struct outbox *o, const void *item)
+void results_put(struct results *o, const void *item)
 {
 	if (o->count == o->cap && grow(o) < 0) {
 		o->dropped++;
@@ -59,7 +59,7 @@ void outbox_put(struct outbox *o, const void *item)
 	o->count++;
 }
 
-int outbox_send(struct outbox *o, int sock)
+int results_send(struct results *o, int sock)
 {
 	while (o->count) {
 		unsigned n = (unsigned)(DATAGRAM_MAX / o->item_size), straight = o->cap - o->first;
