@@ -83,7 +83,8 @@ static bool set_peer(struct link *l, uint16_t peer_ns, uint32_t peer_ifindex)
 	return true;
 }
 
-bool link_find_peer(struct netns *ns, struct link *l)
+/* By what this end says of itself. */
+static bool find_from(struct netns *ns, struct link *l)
 {
 	struct netns *there;
 	struct link *peer;
@@ -93,15 +94,40 @@ bool link_find_peer(struct netns *ns, struct link *l)
 	if (l->info.kind != MSG_LINK_VETH || !l->info.peer_ifindex)
 		return false;
 	number = l->info.peer_nsid < 0 ? ns->number : number_of_nsid(ns, l->info.peer_nsid);
-	changed = set_peer(l, number, number ? l->info.peer_ifindex : 0);
-	if (!number)
-		return changed;
-	/* The other end gets no event of its own when this one moves: correct it, and say so. */
 	there = netns_by_number(ns->w, number);
 	peer = there ? link_find(there, l->info.peer_ifindex) : NULL;
-	if (peer && peer->info.kind == MSG_LINK_VETH && set_peer(peer, ns->number, l->info.ifindex))
+	/* Not where this end says, or not yet: it may have moved without an event here. It names us when it is seen. */
+	if (!peer || peer->info.kind != MSG_LINK_VETH || peer->info.peer_ifindex != l->info.ifindex)
+		return false;
+	changed = set_peer(l, number, peer->info.ifindex);
+	if (set_peer(peer, ns->number, l->info.ifindex))
 		link_tell(there, peer);
 	return changed;
+}
+
+bool link_find_peer(struct netns *ns, struct link *l)
+{
+	bool changed = find_from(ns, l);
+
+	if (l->peer_ns || l->info.kind != MSG_LINK_VETH)
+		return changed;
+	/* The other end may have been seen first, and know better than this one where the two are. */
+	for (struct netns *n = ns->w->all; n; n = n->next)
+		for (struct link *o = n->links; o; o = o->next)
+			if (n != ns && !o->peer_ns && o->info.peer_ifindex == l->info.ifindex && find_from(n, o)) {
+				link_tell(n, o);
+				changed = true;
+			}
+	return changed;
+}
+
+void peers_forget_link(struct netns *ns, const struct link *gone)
+{
+	struct netns *there = netns_by_number(ns->w, gone->peer_ns);
+	struct link *peer = there ? link_find(there, gone->peer_ifindex) : NULL;
+
+	if (peer && peer->peer_ns == ns->number && peer->peer_ifindex == gone->info.ifindex && set_peer(peer, 0, 0))
+		link_tell(there, peer);
 }
 
 void peers_retry(struct link_watch *w)

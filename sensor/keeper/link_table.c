@@ -161,6 +161,7 @@ static void link_forget(struct netns *ns, struct link **at)
 	struct msg_link m;
 
 	*at = l->next;
+	peers_forget_link(ns, l);
 	if (l->role != PG_IF_NONE)
 		ns->w->hooks.forget_link(ns->w->hooks.arg, ns->number, l->info.ifindex);
 	link_message(ns, l, &m);

@@ -84,6 +84,8 @@ void links_detach(struct netns *ns);
 /* link_peers.c */
 /* Looks up where the veth's other end is; true if that changed. Tells the other end's link if this made it known. */
 bool link_find_peer(struct netns *ns, struct link *l);
+/* A link is gone, here at least: its other end has none any more until it is seen again. */
+void peers_forget_link(struct netns *ns, const struct link *gone);
 /* A namespace came: links whose other end was not known may find it there. */
 void peers_retry(struct link_watch *w);
 /* A namespace is going, or the kernel took a number back. */
