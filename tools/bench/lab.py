@@ -266,15 +266,16 @@ class Sensor:
         return [p["pid"] for p in self.status()["programs"] if p["running"]]
 
     def bpf_ids(self):
-        """Ids of the eBPF programs that the keeper holds (proc(5): fdinfo of programs and links)."""
-        ids = set()
+        """Ids of our eBPF programs: those that use a map which the keeper holds (proc(5), fdinfo)."""
+        maps = set()
         for name in os.listdir(f"/proc/{self.p.pid}/fdinfo"):
             try:
                 with open(f"/proc/{self.p.pid}/fdinfo/{name}", encoding="ascii") as f:
-                    ids.update(int(i) for i in re.findall(r"^prog_id:\s*(\d+)", f.read(), re.M))
+                    maps.update(int(i) for i in re.findall(r"^map_id:\s*(\d+)", f.read(), re.M))
             except OSError:
                 pass
-        return ids
+        progs = json.loads(sh("/usr/sbin/bpftool", "-j", "prog", "show") or "[]")
+        return {p["id"] for p in progs if maps & set(p.get("map_ids", []))}
 
     def cpu_by_program(self):
         return {p["name"]: cpu_of(p["pid"]) for p in self.status()["programs"] if p["running"]}
