@@ -241,7 +241,7 @@ static void container_compose(struct ident_container *ret, const struct ident_co
 	ret->gone_mono_ns = was->gone_mono_ns;
 	if (ret->state == IDENT_RUNNING || ret->state == IDENT_PAUSED || ret->state == IDENT_RESTARTING)
 		ret->gone_mono_ns = 0;
-	else
+	if (ret->state != IDENT_RUNNING && ret->state != IDENT_PAUSED)
 		keep_last_place(ret, was);
 	if (strcmp(ret->sandbox_name, was->sandbox_name))
 		ret->ns = 0; /* another sandbox; containers_join_ns() finds its number */

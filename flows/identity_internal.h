@@ -178,9 +178,10 @@ static inline uint64_t engine_bit(unsigned engine)
 }
 
 /* ---- shared between the files ------------------------------------------------------------------------- */
+/* One that waits to be restarted holds no address and serves no port. */
 static inline bool container_is_alive(const struct ident_container *c)
 {
-	return !c->gone_mono_ns && (c->state == IDENT_RUNNING || c->state == IDENT_PAUSED || c->state == IDENT_RESTARTING);
+	return !c->gone_mono_ns && (c->state == IDENT_RUNNING || c->state == IDENT_PAUSED);
 }
 
 /* For network_mode container:X: X, as written; else NULL. */

@@ -509,6 +509,24 @@ static void test_last_flows_of_a_stopped_container(void **state)
 	ident_free(id);
 }
 
+/* Between two starts the engine describes a container without its place; somebody else may get its address meanwhile. */
+static void test_restarting(void **state)
+{
+	struct identity *id = world();
+	struct ident_container *c;
+	struct question q = { NS_NODE, 0, "172.20.0.3", T, 80, W, BY_ADDR, "db", 0, false, NULL };
+
+	c = box(0, "db", "db", "");
+	c->state = IDENT_RESTARTING;
+	c->started_wall_ns = 5;
+	put(id, c);
+	ask(id, &q, 0);
+	put(id, at("heir", "sbheir", "172.20.0.3", 4));
+	q.container = "heir";
+	ask(id, &q, 1);
+	ident_free(id);
+}
+
 /* docker restart: same container, new sandbox, while flows of the old one are still counted. */
 static void test_restart_keeps_old_sandbox_known(void **state)
 {
@@ -705,6 +723,128 @@ static void test_workload_names(void **state)
 	free(c);
 }
 
+static uint64_t rnd(uint64_t *s)
+{
+	*s ^= *s << 13;
+	*s ^= *s >> 7;
+	*s ^= *s << 17;
+	return *s;
+}
+
+/* Everything comes and goes in any order: whatever an answer points to is alive in the registry, and at the end nothing
+ * is left over (ASan watches). */
+static void test_random_churn(void **state)
+{
+	enum { OPS = 30000, N = 12 };
+	struct identity *id = ident_new("n");
+	const struct ident_container *pinned[4] = { NULL };
+	uint64_t seed = clock_mono_ns() | 1, s = seed, now = SEC;
+	struct ident_container *c;
+	struct ident_end e;
+	char name[16], other[16], addr[32];
+	unsigned i, k, n = 0;
+	uint16_t ns;
+
+	print_message("# seed %llu\n", (unsigned long long)seed);
+	for (i = 0; i < OPS; i++) {
+		k = (unsigned)(rnd(&s) % N);
+		ns = (uint16_t)(1 + rnd(&s) % N);
+		snprintf(name, sizeof(name), "c%u", k);
+		snprintf(other, sizeof(other), "sb%u", (unsigned)(rnd(&s) % N));
+		snprintf(addr, sizeof(addr), "172.20.0.%u", (unsigned)(rnd(&s) % N));
+		now += rnd(&s) % SEC;
+		switch (rnd(&s) % 18) {
+		case 0:
+			put_ns(id, ns, ns % 3, ns % 2, rnd(&s) % N, ns % 3 == IDENT_NS_OVERLAY ? "1-ov01234567" : other);
+			break;
+		case 1:
+			ident_del_ns(id, ns, now);
+			break;
+		case 2:
+			put_link(id, ns, k, k % 7, k ? "vethx" : "br-aaaaaaaaaaaa", (uint32_t)(rnd(&s) % 3), (uint16_t)(rnd(&s) % N));
+			break;
+		case 3:
+			ident_del_link(id, ns, k, now);
+			break;
+		case 4:
+			ident_put_addr(id, ns, k, A(addr));
+			break;
+		case 5:
+			ident_del_addr(id, ns, k, A(addr));
+			break;
+		case 6 ... 8:
+			c = box(k % 2, name, name, other);
+			c->state = rnd(&s) % 5;
+			if (rnd(&s) % 4 == 0)
+				snprintf(c->network_mode, sizeof(c->network_mode), "container:c%u", (unsigned)(rnd(&s) % N));
+			if (rnd(&s) % 4)
+				leg(c, rnd(&s) % 2 ? NET_BR : NET_OV, addr, NULL);
+			if (rnd(&s) % 2)
+				publish(c, T, (uint16_t)(80 + rnd(&s) % 3), 80, "0.0.0.0");
+			snprintf(c->swarm_service, sizeof(c->swarm_service), "%s", rnd(&s) % 3 ? "" : "st_svc");
+			put(id, c);
+			break;
+		case 9:
+			ident_container_gone(id, k % 2, name, now);
+			break;
+		case 10:
+			put_net(id, k % 2, k % 3 ? NET_BR : NET_OV, "x", k % 3 ? "bridge" : "overlay", "", "172.20.0.0", 96 + 16, addr);
+			break;
+		case 11:
+			ident_network_gone(id, k % 2, k % 3 ? NET_BR : NET_OV);
+			break;
+		case 12:
+			ident_put_remote(id, k % 2, NET_OV, "st_svc.1.abc", A(addr), rnd(&s) % 2 ? "" : "192.0.2.1");
+			break;
+		case 13:
+			ident_set_cgroup(id, k % 2, name, rnd(&s) % 5);
+			ident_set_hostnet(id, k % 2, name, rnd(&s) % 3 ? (uint32_t)(0x80000000u + rnd(&s) % 3) : 0);
+			break;
+		case 14:
+			ident_expire(id, now);
+			break;
+		case 15:
+			n = (unsigned)(rnd(&s) % 4);
+			ident_unref(id, pinned[n]);
+			pinned[n] = ident_by_id(id, k % 2, name);
+			ident_ref(id, pinned[n]);
+			break;
+		case 16:
+			if (rnd(&s) % 50)
+				break;
+			ident_resync_begin(id, k % 2);
+			ident_resync_end(id, k % 2, now);
+			break;
+		default:
+			break;
+		}
+		ident_resolve(id, ns, rnd(&s) % 2 ? k : 0, A(addr), T, 80, &e);
+		if (e.container)
+			assert_ptr_equal(ident_by_id(id, e.container->engine, e.container->id), e.container);
+		if (e.network)
+			assert_true(e.network->id[0] != '\0');
+		assert_int_equal(e.kind == IDENT_WORKLOAD, e.container != NULL);
+		for (n = 0; n < 4; n++)
+			if (pinned[n])
+				assert_int_equal(pinned[n]->name[0], 'c');
+		ident_by_netns(id, rnd(&s) % N);
+		ident_by_cgroup(id, rnd(&s) % 5);
+	}
+	for (n = 0; n < 4; n++)
+		ident_unref(id, pinned[n]);
+	for (k = 0; k < 2; k++) {
+		ident_resync_begin(id, k);
+		ident_resync_end(id, k, now);
+	}
+	ident_expire(id, now);
+	ident_expire(id, now + 2 * IDENT_LINGER_NS);
+	n = 0;
+	ident_each_container(id, count_one, &n);
+	ident_each_network(id, count_net, &n);
+	assert_int_equal(n, 0);
+	ident_free(id);
+}
+
 /* 1,000 containers: look-ups by interface and by address. */
 static void test_scale(void **state)
 {
@@ -758,6 +898,8 @@ int main(void)
 		cmocka_unit_test(test_two_engines_in_one_namespace),
 		cmocka_unit_test(test_address_reuse),
 		cmocka_unit_test(test_last_flows_of_a_stopped_container),
+		cmocka_unit_test(test_restarting),
+		cmocka_unit_test(test_random_churn),
 		cmocka_unit_test(test_restart_keeps_old_sandbox_known),
 		cmocka_unit_test(test_resync),
 		cmocka_unit_test(test_pinned_records_stay),
