@@ -75,7 +75,7 @@ static bool version_fits(struct bytes v, bool ended)
 		return false;
 	if (left < 8)
 		return !ended;
-	return (v.p[7] == '0' || v.p[7] == '1') && (left == 8 || (left == 9 && v.p[8] == '\r' && !ended));
+	return v.p[7] == '0' || v.p[7] == '1'; /* what stands behind it is the server's trouble */
 }
 
 static enum http_kind probe_request(struct bytes b, bool whole)
@@ -89,13 +89,13 @@ static enum http_kind probe_request(struct bytes b, bool whole)
 		return !ended && !whole && method_known(line, true) ? HTTP_MORE : HTTP_NOT;
 	if (!split_request(line, &method, &target, &version) || !method_known(method, false))
 		return HTTP_NOT;
+	if (bytes_left(&target) >= LINE_ENOUGH && *target.p == '/')
+		return HTTP_REQUEST;
 	if (ended)
 		return bytes_left(&target) && bytes_left(&version) && version_fits(version, true) ? HTTP_REQUEST : HTTP_NOT;
 	if (bytes_left(&version) && !version_fits(version, false))
 		return HTTP_NOT;
 	if (bytes_left(&version) >= 8)
-		return HTTP_REQUEST;
-	if (bytes_left(&target) >= LINE_ENOUGH && *target.p == '/')
 		return HTTP_REQUEST;
 	if (!whole)
 		return HTTP_MORE;

@@ -119,11 +119,11 @@ static enum recog mysql_server(const struct recog_in *in, enum app_id *ret_app, 
 	if (b.p[4] == 0xff) { /* ERR instead of a greeting: host not allowed, blocked, too many connections */
 		uint32_t code;
 
-		if (left < 7)
+		len = len - 3 < 24 ? len - 3 : 24; /* of the text this much is judged */
+		if (left < 7 + len)
 			return RECOG_MORE;
 		code = (uint32_t)b.p[5] | (uint32_t)b.p[6] << 8;
-		return code >= 1000 && code < 5000 && text_is_printable(bytes_of(b.p + 7, left - 7 < len - 3 ? left - 7 : len - 3)) ?
-			RECOG_YES : RECOG_NO;
+		return code >= 1000 && code < 5000 && text_is_printable(bytes_of(b.p + 7, len)) ? RECOG_YES : RECOG_NO;
 	}
 	if (b.p[4] != 10 && b.p[4] != 9)
 		return RECOG_NO;
@@ -401,9 +401,9 @@ static enum recog socks(const struct recog_in *in, enum app_id *ret_app, int *re
 	}
 	if (left > 1 && b.p[1] != 1 && b.p[1] != 2)
 		return RECOG_NO;
-	if (left < 9 || bytes_left(&a) < 2)
-		return RECOG_MORE;
-	return a.p[0] == 0 && a.p[1] >= 90 && a.p[1] <= 93 && memchr(b.p + 8, 0, left - 8) ? RECOG_YES : RECOG_NO;
+	if (left < 9 || bytes_left(&a) < 2 || !memchr(b.p + 8, 0, left - 8)) /* the user's name ends with a NUL */
+		return left > 264 ? RECOG_NO : RECOG_MORE;
+	return a.p[0] == 0 && a.p[1] >= 90 && a.p[1] <= 93 ? RECOG_YES : RECOG_NO;
 }
 
 /* ---- Cassandra (CQL native protocol v1-v5). nDPI's own check takes nearly any small binary message for it. -------------------- */
@@ -451,8 +451,13 @@ static enum recog cassandra(const struct recog_in *in, enum app_id *ret_app, int
 		return r < 0 ? RECOG_NO : RECOG_MORE;
 	if (q.opcode != 1 && q.opcode != 5 && q.opcode != 7 && (q.opcode < 9 || q.opcode > 0x0f))
 		return RECOG_NO; /* no request */
-	if (q.opcode == 1 && text_contains_nocase(q.body, "CQL_VERSION"))
-		return RECOG_YES;
+	if (q.opcode == 1) {
+		if (bytes_left(&q.body) > q.len)
+			q.body.end = q.body.p + q.len;
+		if (text_contains_nocase(q.body, "CQL_VERSION"))
+			return RECOG_YES;
+		return bytes_left(&q.body) < q.len && bytes_left(&q.body) < 200 ? RECOG_MORE : RECOG_NO;
+	}
 	if (q.opcode == 5 && q.len)
 		return RECOG_NO;
 	r = cql_read(in->head[1], true, &a);

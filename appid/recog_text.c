@@ -40,12 +40,23 @@ static enum recog one_of(struct bytes b, const char *const *words, size_t count)
 	return more ? RECOG_MORE : RECOG_NO;
 }
 
-/* Has the other side said enough to be judged: a line, or more than one would be? */
-static bool answered(const struct recog_in *in)
-{
-	struct bytes b = in->head[1], line;
+#define LINE_MAX_LEN 400 /* of a banner or an answer; what is longer is judged by its begin */
 
-	return text_line(&b, &line) || bytes_left(&b) > 64 || (in->whole[1] && bytes_left(&b));
+/* The first line of a side with its line end; cut at LINE_MAX_LEN. False: it has not come yet. What a recogniser says about
+ * a line must not depend on how much came after it: a stream that comes in pieces gets the same label. */
+static bool whole_line(struct bytes b, bool whole, struct bytes *ret)
+{
+	struct bytes rest = b, line;
+
+	if (bytes_left(&rest) > LINE_MAX_LEN)
+		rest.end = rest.p + LINE_MAX_LEN;
+	if (text_line(&rest, &line))
+		*ret = (struct bytes){ b.p, rest.p };
+	else if (bytes_left(&b) >= LINE_MAX_LEN || (whole && bytes_left(&b)))
+		*ret = rest;
+	else
+		return false;
+	return true;
 }
 
 /* ---- HTTP/1 -------------------------------------------------------------------------------------- */
@@ -160,7 +171,7 @@ static enum recog redis_client(const struct recog_in *in, enum app_id *ret_app, 
 	return redis_request(in->head[0]);
 }
 
-/* Does b look like the begin of any RESP2/RESP3 answer? */
+/* Is this line, with its end, the begin of any RESP2/RESP3 answer? */
 static bool resp_answer(struct bytes b)
 {
 	uint32_t n;
@@ -168,7 +179,7 @@ static bool resp_answer(struct bytes b)
 	if (!bytes_left(&b) || !memchr("+-:$*%_#", *b.p, 8))
 		return false;
 	if (*b.p == '+' || *b.p == '-')
-		return bytes_left(&b) > 3 && is_alpha(b.p[1]) && memchr(b.p, '\r', bytes_left(&b));
+		return bytes_left(&b) > 3 && is_alpha(b.p[1]) && b.end[-2] == '\r' && b.end[-1] == '\n' && text_is_printable(b);
 	if (*b.p++ == '$' && text_starts(b, "-1\r\n"))
 		return true;
 	return resp_number(&b, &n) > 0;
@@ -178,15 +189,15 @@ static enum recog redis_inline(const struct recog_in *in, enum app_id *ret_app, 
 {
 	static const char *const words[] = { "PING", "INFO", "AUTH", "SELECT", "HELLO", "GET", "SET", "CONFIG", "MONITOR",
 					     "REPLCONF", "PSYNC", "SYNC", "SUBSCRIBE", "KEYS", "DBSIZE", "ECHO", "INCR" };
-	struct bytes rest = in->head[0], line;
+	struct bytes line, answer;
 	enum recog r = one_of(in->head[0], words, ARRAY_SIZE(words));
 
 	*ret_server = RECOG_SERVER_OTHER;
 	if (r != RECOG_YES)
 		return r;
-	if (!text_line(&rest, &line) || !answered(in))
+	if (!whole_line(in->head[0], in->whole[0], &line) || !whole_line(in->head[1], in->whole[1], &answer))
 		return RECOG_MORE;
-	return resp_answer(in->head[1]) ? RECOG_YES : RECOG_NO;
+	return text_is_printable(line) && resp_answer(answer) ? RECOG_YES : RECOG_NO;
 }
 
 /* The server alone: only what no other protocol's server says. */
@@ -195,7 +206,7 @@ static enum recog redis_server(const struct recog_in *in, enum app_id *ret_app, 
 	static const char *const sure[] = { "+PONG\r\n", "-NOAUTH ", "-WRONGPASS ", "-DENIED Redis", "-WRONGTYPE ", "-MISCONF ",
 					    "-READONLY ", "-LOADING Redis", "-ERR unknown command", "+FULLRESYNC ",
 					    "-ERR wrong number of arguments", "-MOVED ", "-NOPERM " };
-	struct bytes b = in->head[0], line;
+	struct bytes b = in->head[0];
 	bool more = false;
 
 	*ret_server = RECOG_SERVER_SELF;
@@ -205,8 +216,13 @@ static enum recog redis_server(const struct recog_in *in, enum app_id *ret_app, 
 		more |= text_may_start(b, sure[i]);
 	}
 	if (*b.p == '$') {
-		if (!text_line(&b, &line))
-			return bytes_left(&b) < 12 ? RECOG_MORE : RECOG_NO;
+		uint32_t n;
+		int r;
+
+		b.p++;
+		r = resp_number(&b, &n);
+		if (r <= 0)
+			return r < 0 ? RECOG_NO : RECOG_MORE;
 		if (text_starts(b, "# Server\r\nredis_version:"))
 			return RECOG_YES;
 		return text_may_start(b, "# Server\r\nredis_version:") ? RECOG_MORE : RECOG_NO;
@@ -250,7 +266,7 @@ static enum recog memcached_client(const struct recog_in *in, enum app_id *ret_a
 	static const char *const storage[] = { "set", "add", "replace", "append", "prepend", "cas" };
 	static const char *const others[] = { "get",   "gets",	  "delete",    "incr",	    "decr", "touch", "gat", "gats",  "mg",  "ms",
 					      "md",    "mn",	  "me",	       "stats",	    "version", "verbosity", "flush_all", "slabs", "lru" };
-	struct bytes rest = in->head[0], line;
+	struct bytes rest = in->head[0], line, answer;
 	enum recog s, o;
 
 	*ret_server = RECOG_SERVER_OTHER;
@@ -262,16 +278,17 @@ static enum recog memcached_client(const struct recog_in *in, enum app_id *ret_a
 		return RECOG_NO;
 	if (s != RECOG_YES && o != RECOG_YES)
 		return RECOG_MORE;
-	if (!text_line(&rest, &line))
-		return bytes_left(&rest) > 600 ? RECOG_NO : RECOG_MORE;
-	if (!text_is_printable(line))
+	if (!whole_line(in->head[0], false, &line))
+		return RECOG_MORE;
+	rest = line;
+	if (!text_line(&rest, &line) || !text_is_printable(line))
 		return RECOG_NO;
 	if (s == RECOG_YES && memcached_storage_line(line))
 		return RECOG_YES;
 	if (s == RECOG_YES)
 		return RECOG_NO;
-	if (answered(in))
-		return memcached_answer(in->head[1]) ? RECOG_YES : RECOG_NO;
+	if (whole_line(in->head[1], in->whole[1], &answer))
+		return memcached_answer(answer) ? RECOG_YES : RECOG_NO;
 	return in->port[1] == 11211 ? RECOG_LIKELY : RECOG_MORE;
 }
 
@@ -293,11 +310,14 @@ static enum recog smtp_or_ftp(const struct recog_in *in, enum app_id *ret_app, i
 {
 	static const char *const smtp[] = { "EHLO", "HELO", "LHLO", "MAIL", "STARTTLS" };
 	static const char *const ftp[] = { "USER", "FEAT", "SYST", "AUTH", "OPTS", "CLNT", "PASS", "ACCT", "PBSZ", "PWD" };
-	struct bytes b = in->head[0];
+	struct bytes b = in->head[0], line;
 
 	*ret_server = RECOG_SERVER_SELF;
 	if (!text_may_start(b, "220 ") && !text_may_start(b, "220-") && !text_may_start(b, "554 ") && !text_may_start(b, "421 "))
 		return RECOG_NO;
+	if (!whole_line(b, in->whole[0], &line))
+		return RECOG_MORE;
+	b = line;
 	if (text_contains_nocase(b, "ftp")) {
 		*ret_app = APP_FTP_CONTROL;
 		return RECOG_YES;
@@ -305,62 +325,64 @@ static enum recog smtp_or_ftp(const struct recog_in *in, enum app_id *ret_app, i
 	if (text_contains_nocase(b, "smtp") || text_contains_nocase(b, "postfix") || text_contains_nocase(b, "exim") ||
 	    text_contains_nocase(b, "sendmail") || text_contains_nocase(b, "lmtp"))
 		return RECOG_YES;
-	if (one_of(in->head[1], smtp, ARRAY_SIZE(smtp)) == RECOG_YES)
+	if (!whole_line(in->head[1], in->whole[1], &line))
+		return RECOG_MORE;
+	if (one_of(line, smtp, ARRAY_SIZE(smtp)) == RECOG_YES)
 		return RECOG_YES;
-	if (one_of(in->head[1], ftp, ARRAY_SIZE(ftp)) == RECOG_YES) {
-		*ret_app = APP_FTP_CONTROL;
-		return RECOG_YES;
-	}
-	return bytes_left(&in->head[1]) > 9 ? RECOG_NO : RECOG_MORE;
+	*ret_app = APP_FTP_CONTROL;
+	return one_of(line, ftp, ARRAY_SIZE(ftp)) == RECOG_YES ? RECOG_YES : RECOG_NO;
 }
 
 static enum recog smtp_client(const struct recog_in *in, enum app_id *ret_app, int *ret_server)
 {
 	static const char *const words[] = { "EHLO", "HELO", "LHLO" };
-	struct bytes rest = in->head[0], line;
-	enum recog r = one_of(rest, words, ARRAY_SIZE(words));
+	struct bytes line;
+	enum recog r = one_of(in->head[0], words, ARRAY_SIZE(words));
 
 	*ret_server = RECOG_SERVER_OTHER;
 	if (r != RECOG_YES)
 		return r;
-	if (!text_line(&rest, &line))
-		return bytes_left(&rest) > 300 ? RECOG_NO : RECOG_MORE;
-	return bytes_left(&line) > 5 && text_is_printable(line) ? RECOG_YES : RECOG_NO;
+	if (!whole_line(in->head[0], in->whole[0], &line))
+		return RECOG_MORE;
+	return bytes_left(&line) > 6 && text_is_printable(line) ? RECOG_YES : RECOG_NO;
 }
 
 static enum recog imap(const struct recog_in *in, enum app_id *ret_app, int *ret_server)
 {
-	struct bytes b = in->head[0], rest = b, line, tag = in->head[1];
+	struct bytes b = in->head[0], line, tag;
 
 	*ret_server = RECOG_SERVER_SELF;
 	if (!text_may_start(b, "* OK ") && !text_may_start(b, "* PREAUTH ") && !text_may_start(b, "* BYE "))
 		return RECOG_NO;
-	if (text_starts(b, "* OK [CAPABILITY") || text_contains_nocase(b, "imap"))
+	if (!whole_line(b, in->whole[0], &line))
+		return RECOG_MORE;
+	if (text_starts(line, "* OK [CAPABILITY") || text_contains_nocase(line, "imap"))
 		return RECOG_YES;
-	if (!text_line(&rest, &line))
-		return bytes_left(&b) > 600 ? RECOG_NO : RECOG_MORE;
 	/* a client's "<tag> COMMAND" decides */
+	if (!whole_line(in->head[1], in->whole[1], &tag))
+		return RECOG_MORE;
 	while (bytes_left(&tag) && *tag.p != ' ')
 		tag.p++;
 	if (text_starts_nocase(tag, " capability") || text_starts_nocase(tag, " login ") || text_starts_nocase(tag, " id "))
 		return RECOG_YES;
-	return RECOG_MORE;
+	return RECOG_NO;
 }
 
 static enum recog pop3(const struct recog_in *in, enum app_id *ret_app, int *ret_server)
 {
 	static const char *const words[] = { "USER", "CAPA", "APOP", "STLS", "QUIT", "AUTH" };
-	struct bytes rest = in->head[0], line;
+	struct bytes rest = in->head[0], line, command;
 
 	*ret_server = RECOG_SERVER_SELF;
 	if (!text_may_start(rest, "+OK") || (bytes_left(&rest) > 3 && rest.p[3] != ' ' && rest.p[3] != '\r'))
 		return RECOG_NO;
-	if (!text_line(&rest, &line))
-		return bytes_left(&rest) > 600 ? RECOG_NO : RECOG_MORE;
-	if (text_contains_nocase(line, "pop") || text_contains_nocase(line, "dovecot") ||
-	    one_of(in->head[1], words, ARRAY_SIZE(words)) == RECOG_YES)
+	if (!whole_line(rest, in->whole[0], &line))
+		return RECOG_MORE;
+	if (text_contains_nocase(line, "pop") || text_contains_nocase(line, "dovecot"))
 		return RECOG_YES;
-	return bytes_left(&in->head[1]) > 5 ? RECOG_NO : RECOG_MORE;
+	if (!whole_line(in->head[1], in->whole[1], &command))
+		return RECOG_MORE;
+	return one_of(command, words, ARRAY_SIZE(words)) == RECOG_YES ? RECOG_YES : RECOG_NO;
 }
 
 /* ---- others ----------------------------------------------------------------------------------------------------- */
@@ -383,18 +405,19 @@ static enum recog nats(const struct recog_in *in, enum app_id *ret_app, int *ret
 static enum recog zookeeper_word(const struct recog_in *in, enum app_id *ret_app, int *ret_server)
 {
 	static const char *const words[] = { "ruok", "stat", "srvr", "mntr", "conf", "cons", "envi", "isro" };
-	struct bytes b = in->head[0];
+	struct bytes b = in->head[0], answer;
 	size_t left = bytes_left(&b);
 
 	*ret_server = RECOG_SERVER_OTHER;
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
 		if (!text_may_start(b, words[i]) || (left > 4 && b.p[4] != '\n' && b.p[4] != '\r'))
 			continue;
-		if (left < 4 || (!answered(in) && !text_starts(in->head[1], "imok")))
+		if (left >= 4 && text_starts(in->head[1], "imok"))
+			return RECOG_YES;
+		if (left < 4 || !whole_line(in->head[1], in->whole[1], &answer))
 			return RECOG_MORE;
-		return text_starts(in->head[1], "imok") || text_contains_nocase(in->head[1], "zookeeper") ||
-				       text_contains_nocase(in->head[1], "whitelist") || text_starts(in->head[1], "zk_") ?
-			RECOG_YES : RECOG_NO;
+		return text_contains_nocase(answer, "zookeeper") || text_contains_nocase(answer, "whitelist") ||
+				       text_starts(answer, "zk_") ? RECOG_YES : RECOG_NO;
 	}
 	return RECOG_NO;
 }

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What is said of a flow: from our recognisers, from nDPI, and when nothing is known. */
+#include <arpa/inet.h>
+#include <stdio.h>
+
+#include "appid/detail.h"
+#include "appid/inspect_private.h"
+#include "appid/ndpi_engine.h"
+#include "appid/text.h"
+
+/* ---- labels -------------------------------------------------------------------------------------------- */
+bool inspect_is_dns(const struct inspect_flow *f)
+{
+	return f->app == APP_DNS || f->app == APP_MDNS || f->app == APP_LLMNR;
+}
+
+void inspect_label_send(struct inspector *i, struct inspect_flow *f)
+{
+	struct msg_label *l = &f->work->label;
+	unsigned server = f->server_dir < 2 ? f->server_dir : f->client_dir < 2 ? !f->client_dir : 2;
+
+	l->key = f->key;
+	l->server_end = server < 2 ? (uint8_t)server : 0xff;
+	if (!f->sent && l->confidence >= LABEL_PARTIAL)
+		i->stats.labelled++;
+	if (f->sent < UINT8_MAX)
+		f->sent++;
+	i->sink.label(l, i->sink.arg);
+}
+
+void inspect_finish(struct inspector *i, struct inspect_flow *f)
+{
+	inspect_out_remove(i, f);
+	inspect_wait_remove(i, f);
+	inspect_ask_remove(i, f);
+	i->head_bytes -= f->work->memory;
+	inspect_table_finish(&i->table, f);
+}
+
+void inspect_label_final(struct inspector *i, struct inspect_flow *f)
+{
+	f->work->label.final = 1;
+	inspect_out_add(i, f);
+}
+
+static void info_conflict(const struct dialogue *d, char *info, size_t size)
+{
+	if (d->head[0].conflict || d->head[1].conflict) {
+		if (info[0])
+			text_append_str(info, size, "; ");
+		text_append_str(info, size, "segments overlap with different bytes");
+	}
+}
+
+/* Protocols whose application nDPI also takes from the server's address. */
+static bool belongs_by_address(enum app_id app)
+{
+	return app == APP_HTTP || app == APP_TLS || app == APP_SMTP;
+}
+
+/* Puts what our recognisers found into the label, and the details. Something new is sent with the next flush. */
+void inspect_own_label(struct inspector *i, struct inspect_flow *f)
+{
+	struct inspect_work *w = f->work;
+	struct msg_label *l = &w->label, old = *l;
+	bool whole[2] = { f->whole[0], f->whole[1] };
+	struct detail t;
+	char site[32];
+	const uint8_t *server;
+
+	detail_read((enum app_id)f->app, &w->talk, f->server_dir, whole, &t);
+	l->confidence = LABEL_OWN;
+	memset(l->app, 0, sizeof(l->app));
+	snprintf(l->app, sizeof(l->app), "%s", app_name(t.app));
+	if (t.app == APP_TLS && f->server_dir < 2 && f->key.port[f->server_dir] == htons(853))
+		snprintf(l->app, sizeof(l->app), "TLS.DoH_DoT"); /* RFC 7858 */
+	else if (t.host[0] && i->engine && ndpi_engine_host_app(i->engine, t.host, site, sizeof(site)) && strcmp(site, l->app))
+		snprintf(l->app, sizeof(l->app), "%s.%s", app_name(t.app), site);
+	server = f->server_dir < 2 && belongs_by_address(t.app) ? f->key.addr[f->server_dir] : NULL;
+	if (!strchr(l->app, '.') && server && i->engine && ndpi_engine_address_app(i->engine, server, site, sizeof(site)))
+		snprintf(l->app, sizeof(l->app), "%s.%s", app_name(t.app), site);
+	memcpy(l->host, t.host, sizeof(l->host));
+	memcpy(l->info, t.info, sizeof(l->info));
+	info_conflict(&w->talk, l->info, sizeof(l->info));
+	/* over TCP further questions may follow in the same stream */
+	if ((t.complete && !(inspect_is_dns(f) && !w->talk.datagrams)) || (whole[0] && whole[1]))
+		l->final = 1;
+	if (old.confidence != l->confidence || strcmp(old.app, l->app) || (t.host[0] && strcmp(old.host, l->host)) || l->final)
+		inspect_out_add(i, f);
+}
+
+void inspect_own_found(struct inspector *i, struct inspect_flow *f, const struct recog_found *found)
+{
+	f->app = (uint8_t)found->app;
+	f->server_dir = found->server_dir;
+	inspect_wait_remove(i, f);
+	inspect_own_label(i, f);
+}
+
+/* ---- nDPI ----------------------------------------------------------------------------------------------- */
+unsigned inspect_talk_bytes(const struct dialogue *d)
+{
+	unsigned n = 0;
+
+	for (unsigned t = 0; t < d->turn_count; t++)
+		n += d->turns[t].to - d->turns[t].from;
+	return n > UINT16_MAX ? UINT16_MAX : n;
+}
+
+bool inspect_ask_ndpi(struct inspector *i, struct inspect_flow *f, bool last)
+{
+	struct inspect_work *w = f->work;
+	struct ndpi_turn turns[DIALOGUE_TURNS];
+	struct ndpi_answer a;
+	unsigned n = w->talk.turn_count;
+
+	if (!i->engine || !n)
+		return false;
+	for (unsigned t = 0; t < n; t++)
+		turns[t] = (struct ndpi_turn){ w->talk.turns[t].dir, dialogue_turn(&w->talk, t), w->talk.turns[t].wire };
+	w->asks++;
+	w->asked_turns = (uint8_t)n;
+	w->asked_bytes = (uint16_t)inspect_talk_bytes(&w->talk);
+	ndpi_engine_ask(i->engine, &f->key, turns, n, last, &a);
+	if (a.sure == NDPI_SURE_NO || (a.sure == NDPI_SURE_PARTIAL && !last))
+		return false;
+	w->label.confidence = a.sure == NDPI_SURE_DPI ? LABEL_DPI : LABEL_PARTIAL;
+	memcpy(w->label.app, a.app, sizeof(w->label.app));
+	memcpy(w->label.host, a.host, sizeof(w->label.host));
+	info_conflict(&w->talk, w->label.info, sizeof(w->label.info));
+	if (a.server_end < 2)
+		f->server_dir = (uint8_t)a.server_end;
+	if (a.settled || last || w->asks >= INSPECT_ASKS_MAX)
+		w->label.final = 1;
+	inspect_wait_remove(i, f);
+	inspect_out_add(i, f);
+	return true;
+}
+
+bool inspect_worth_asking(const struct inspect_work *w)
+{
+	unsigned bytes = inspect_talk_bytes(&w->talk);
+
+	if (w->asks >= INSPECT_ASKS_MAX || bytes == w->asked_bytes)
+		return false;
+	return w->talk.turn_count > w->asked_turns || bytes >= w->asked_bytes + w->asked_bytes / 2u;
+}
+
+/* ---- giving up ---------------------------------------------------------------------------------------------- */
+static void unknown_info(const struct inspect_work *w, char *info, size_t size)
+{
+	info[0] = '\0';
+	for (unsigned d = 0; d < 2; d++) {
+		struct bytes b = dialogue_start(&w->talk, d);
+		char hex[16 * 3 + 1];
+
+		if (!bytes_left(&b))
+			continue;
+		text_hex(hex, sizeof(hex), b.p, bytes_left(&b), 16);
+		if (info[0])
+			text_append_str(info, size, "; ");
+		text_append_str(info, size, d ? "end 1 sent " : "end 0 sent ");
+		text_append_str(info, size, hex);
+	}
+}
+
+void inspect_say_likely(struct inspector *i, struct inspect_flow *f)
+{
+	struct inspect_work *w = f->work;
+	struct msg_label *l = &w->label;
+
+	if (inspect_ask_ndpi(i, f, true) && l->confidence == LABEL_DPI)
+		return;
+	if (w->likely.app != APP_UNKNOWN) {
+		l->confidence = LABEL_PARTIAL;
+		f->server_dir = w->likely.server_dir;
+		snprintf(l->app, sizeof(l->app), "%s", app_name(w->likely.app));
+		return;
+	}
+	if (l->confidence >= LABEL_PARTIAL)
+		return;
+	unknown_info(w, l->info, sizeof(l->info));
+	if (i->engine && ndpi_engine_guess_port(i->engine, &f->key, l->app, sizeof(l->app))) {
+		l->confidence = LABEL_PORT_GUESS;
+		return;
+	}
+	l->confidence = LABEL_UNKNOWN;
+	snprintf(l->app, sizeof(l->app), "%s", app_name(APP_UNKNOWN));
+}
+
+bool inspect_identified(const struct inspect_flow *f)
+{
+	return f->app != APP_UNKNOWN || f->work->label.confidence == LABEL_DPI;
+}
+
+void inspect_give_up(struct inspector *i, struct inspect_flow *f)
+{
+	struct inspect_work *w = f->work;
+
+	if (!inspect_identified(f)) {
+		inspect_say_likely(i, f);
+		if (w->label.confidence <= LABEL_PORT_GUESS)
+			i->stats.gave_up++;
+	}
+	w->label.final = 1;
+	inspect_label_send(i, f);
+	inspect_finish(i, f);
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Shared by the parts of the inspector only (inspector.c: samples and time; inspect_label.c: what is said of a flow;
+ * inspect_dns.c: answers). Their contracts are at inspector.h. */
+#ifndef PG_APPID_INSPECT_PRIVATE_H
+#define PG_APPID_INSPECT_PRIVATE_H
+
+#include "appid/inspect_flow.h"
+#include "appid/inspector.h"
+#include "base/bytes.h"
+
+enum { INSPECT_ASKS_MAX = 12 }; /* questions to nDPI about one flow, the last one not counted */
+
+struct inspector {
+	struct inspect_table table;
+	struct inspector_sink sink;
+	struct ndpi_engine *engine;
+	size_t head_bytes, head_bytes_max;
+	struct inspect_list out, wait, ask; /* wait: in order of wait_since_ns; ask: nDPI, at the end of the batch */
+	unsigned out_count;
+	uint64_t swept_ns;
+	struct msg_inspect_stats stats;
+};
+
+/* ---- lists: a flow is in each at most once ---- */
+static inline void inspect_out_add(struct inspector *i, struct inspect_flow *f)
+{
+	if (f->dirty)
+		return;
+	f->dirty = true;
+	TAILQ_INSERT_TAIL(&i->out, f, out);
+	i->out_count++;
+}
+
+static inline void inspect_out_remove(struct inspector *i, struct inspect_flow *f)
+{
+	if (!f->dirty)
+		return;
+	f->dirty = false;
+	TAILQ_REMOVE(&i->out, f, out);
+	i->out_count--;
+}
+
+static inline void inspect_wait_add(struct inspector *i, struct inspect_flow *f)
+{
+	if (f->waiting)
+		TAILQ_REMOVE(&i->wait, f, wait);
+	f->waiting = true;
+	f->wait_since_ns = f->last_ns;
+	TAILQ_INSERT_TAIL(&i->wait, f, wait);
+}
+
+static inline void inspect_wait_remove(struct inspector *i, struct inspect_flow *f)
+{
+	if (!f->waiting)
+		return;
+	f->waiting = false;
+	TAILQ_REMOVE(&i->wait, f, wait);
+}
+
+static inline void inspect_ask_add(struct inspector *i, struct inspect_flow *f)
+{
+	if (f->asking)
+		return;
+	f->asking = true;
+	TAILQ_INSERT_TAIL(&i->ask, f, ask);
+}
+
+static inline void inspect_ask_remove(struct inspector *i, struct inspect_flow *f)
+{
+	if (!f->asking)
+		return;
+	f->asking = false;
+	TAILQ_REMOVE(&i->ask, f, ask);
+}
+/* ---- inspect_label.c ---- */
+bool inspect_is_dns(const struct inspect_flow *f);
+/* Has the flow a name that is no guess? */
+bool inspect_identified(const struct inspect_flow *f);
+/* Sends the label as it stands. */
+void inspect_label_send(struct inspector *i, struct inspect_flow *f);
+/* The label as it stands is the last one; goes with the next flush. */
+void inspect_label_final(struct inspector *i, struct inspect_flow *f);
+/* Ends the work on a flow. */
+void inspect_finish(struct inspector *i, struct inspect_flow *f);
+/* Our recognisers found it; then again for each sample until the details are complete. */
+void inspect_own_found(struct inspector *i, struct inspect_flow *f, const struct recog_found *found);
+void inspect_own_label(struct inspector *i, struct inspect_flow *f);
+/* Bytes of all turns. */
+unsigned inspect_talk_bytes(const struct dialogue *d);
+/* Is there enough new to ask nDPI again? */
+bool inspect_worth_asking(const struct inspect_work *w);
+/* last: nothing more will come. True when nDPI gave an identification; it is in the label then. */
+bool inspect_ask_ndpi(struct inspector *i, struct inspect_flow *f, bool last);
+/* Fills the label with the best that can be said now without an identification. */
+void inspect_say_likely(struct inspector *i, struct inspect_flow *f);
+/* The last word on a flow, whatever it is, at once. */
+void inspect_give_up(struct inspector *i, struct inspect_flow *f);
+
+/* ---- inspect_dns.c ---- */
+/* Reports the addresses that one DNS message over UDP answers with. */
+void inspect_dns_datagram(struct inspector *i, const struct flow_key *key, const uint32_t end_if[2], unsigned dir, struct bytes b,
+			  bool cut);
+/* The messages of a TCP stream that are complete by now. */
+void inspect_dns_stream(struct inspector *i, struct inspect_flow *f);
+
+#endif
