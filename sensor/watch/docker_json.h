@@ -46,10 +46,11 @@ struct docker_member { /* a container of this engine on the network */
 	char name[256];
 	uint8_t addr4[16], addr6[16], mac[6]; /* all zero: none */
 };
-struct docker_remote { /* an address that the network's records name: a task's, or a service's virtual one (node "") */
+struct docker_remote { /* an address that the network's records name */
 	char name[256];
 	uint8_t addr[16];
-	char node[64];
+	char node[64];         /* where the task runs; "" not said (or the task is this node's own, just starting) */
+	bool vip;              /* a service's virtual address; node is "" */
 };
 struct docker_network {
 	struct ident_network net;

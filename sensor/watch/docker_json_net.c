@@ -147,6 +147,7 @@ static int services_read(json_t *services, struct docker_network *dn)
 			docker_json_copy(name, r->name, sizeof(r->name));
 			json_decref(name);
 			memcpy(r->addr, vip, sizeof(vip));
+			r->vip = true;
 			dn->remote_count++;
 		}
 		json_array_foreach(json_object_get(s, "Tasks"), i, t) {

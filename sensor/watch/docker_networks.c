@@ -69,8 +69,14 @@ static void want_look(struct docker_client *dc, struct dc_network *n, uint64_t n
 
 static void remotes_report(struct docker_client *dc, const struct docker_network *dn)
 {
-	for (size_t i = 0; i < dn->remote_count; i++)
-		dc->ops->put_remote(dc->arg, dc->engine, dn->net.id, dn->remotes[i].name, dn->remotes[i].addr, dn->remotes[i].node);
+	for (size_t i = 0; i < dn->remote_count; i++) {
+		const struct docker_remote *r = &dn->remotes[i];
+
+		/* A task of this node that is not among the members yet: its container is reported as such. */
+		if (!r->vip && (!r->node[0] || !strcmp(r->node, dc->info.swarm_node_addr)))
+			continue;
+		dc->ops->put_remote(dc->arg, dc->engine, dn->net.id, r->name, r->addr, r->node);
+	}
 	for (size_t i = 0; i < dn->member_count; i++) {
 		const struct docker_member *m = &dn->members[i];
 		static const uint8_t none[16];

@@ -758,7 +758,7 @@ static void test_stream_endless_line(void **state)
 
 #define VERBOSE                                                                                                                     \
 	"{\"Id\":\"" OVL "\",\"Name\":\"o\",\"Driver\":\"overlay\",\"Containers\":{},\"Peers\":[{},{}],\"Services\":{\"\":{\"Tasks\":" \
-	"[{\"Name\":\"far\",\"EndpointIP\":\"10.0.9.9\",\"Info\":{\"Host IP\":\"192.168.99.2\"}}]}}}"
+	"[{\"Name\":\"own\",\"EndpointIP\":\"10.0.9.8\",\"Info\":{\"Host IP\":\"\"}},{\"Name\":\"far\",\"EndpointIP\":\"10.0.9.9\",\"Info\":{\"Host IP\":\"192.168.99.2\"}}]}}}"
 
 static void test_overlay_remotes(void **state)
 {

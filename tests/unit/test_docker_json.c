@@ -275,6 +275,7 @@ static void test_network_verbose(void **state)
 	assert_string_equal(n->remotes[0].node, "192.168.99.2");
 	assert_string_equal(n->remotes[1].name, "svc");
 	assert_string_equal(n->remotes[1].node, "");
+	assert_true(n->remotes[1].vip && !n->remotes[0].vip);
 	assert_string_equal(text_of(n->remotes[1].addr), "10.0.9.11");
 	assert_string_equal(n->remotes[2].name, "svc.1.x");
 	docker_network_free(n);
