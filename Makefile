@@ -128,7 +128,7 @@ helpers: $(HELPERS)
 # Fuzz targets: clang's libFuzzer over the sources themselves, always with ASan and UBSan.
 FUZZ_T   := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 FUZZ_SRC := $(sort $(wildcard base/*.c flows/*.c sensor/*.c)) $(filter-out appid/inspect_main.c,$(sort $(wildcard appid/*.c appid/config/*.c))) \
-            $(sort $(wildcard sensor/watch/*.c intel/*.c))
+            $(sort $(wildcard sensor/watch/*.c intel/*.c)) sensor/keeper/link_parse.c
 FUZZ_O   := $(patsubst %.c,$(B)/fuzz/obj/%.o,$(FUZZ_SRC))
 FUZZ_F   := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -g -O1 $(STD) -Wno-unknown-warning-option -DPG_SAN=1
 $(B)/fuzz/obj/%.o: %.c
@@ -138,7 +138,7 @@ $(B)/fuzz/libfuzz.a: $(FUZZ_O)
 	$(Q)rm -f $@ && ar rcs $@ $^
 $(B)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(B)/fuzz/libfuzz.a
 	$(call say,FUZZ,$@)
-	$(Q)$(FUZZCC) $(FUZZ_F) -fsanitize=fuzzer -MMD -MP $< -o $@ $(B)/fuzz/libfuzz.a $(CORE_L) $(INSPECT_L) -lpcap -lm
+	$(Q)$(FUZZCC) $(FUZZ_F) -fsanitize=fuzzer -MMD -MP $< -o $@ $(B)/fuzz/libfuzz.a $(CORE_L) $(INSPECT_L) -lmnl -lpcap -lm
 fuzzers: $(FUZZ_T) ## build the fuzz targets (libFuzzer, ASan, UBSan)
 
 deps: ## install the Debian packages that building and testing need

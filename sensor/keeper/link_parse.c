@@ -13,6 +13,12 @@
 
 #include "base/cleanup.h"
 
+bool link_msg_ok(const struct nlmsghdr *nlh, int left)
+{
+	return left >= MNL_NLMSG_HDRLEN && nlh->nlmsg_len <= (uint32_t)left && MNL_ALIGN(nlh->nlmsg_len) <= (uint32_t)left &&
+	       mnl_nlmsg_ok(nlh, left);
+}
+
 /* Collects the attributes of one level; unknown types are skipped, of doubles the last one counts. */
 struct attrs {
 	const struct nlattr **by_type;

@@ -32,8 +32,12 @@ struct addr_info {
 	uint8_t addr[16];
 };
 
+/* Is there a whole message, with its padding, at nlh with left bytes to go? mnl_nlmsg_ok() takes a length above 2 GiB for
+ * negative and lets it pass, and the attribute walk reads up to the padding's end (both found by fuzzing, libmnl 1.0.4). */
+bool link_msg_ok(const struct nlmsghdr *nlh, int left);
+
 /* 0; -EBADMSG: cut or impossible, *ret untouched; -EAFNOSUPPORT: about something else (a bridge's ports; an address that
- * is neither IPv4 nor IPv6). nlh->nlmsg_len was checked against the buffer (mnl_nlmsg_ok()). */
+ * is neither IPv4 nor IPv6). nlh->nlmsg_len was checked against the buffer (link_msg_ok()). */
 int link_parse(const struct nlmsghdr *nlh, struct link_info *ret);
 int addr_parse(const struct nlmsghdr *nlh, struct addr_info *ret);
 /* Answer to RTM_GETNSID: the number, -1 if it has none (NETNSA_NSID_NOT_ASSIGNED). */

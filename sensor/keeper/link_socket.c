@@ -124,7 +124,7 @@ static int read_into(int fd, char *buf, size_t size, void (*cb)(const struct nlm
 	/* Only the kernel's word counts: anybody in that namespace may send to our port. */
 	if (from.nl_pid != 0)
 		return 1;
-	for (left = (int)n; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left))
+	for (left = (int)n; link_msg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left))
 		cb(nlh, arg);
 	return 1;
 }
