@@ -322,7 +322,16 @@ static void event_line(struct docker_client *dc, const char *line, size_t len)
 	}
 }
 
-/* Whole lines leave the buffer; sending fails and events can end the connection, hence the check of seq. */
+static struct dc_request *request_find(struct docker_client *dc, uint32_t seq)
+{
+	struct dc_request *rq = dc->requests;
+
+	while (rq && rq->seq != seq)
+		rq = rq->next;
+	return rq;
+}
+
+/* Whole lines leave the buffer. What an event leads to can end the connection, and rq with it. */
 static void event_lines(struct docker_client *dc, struct dc_request *rq)
 {
 	uint32_t seq = rq->seq;
@@ -338,11 +347,7 @@ static void event_lines(struct docker_client *dc, struct dc_request *rq)
 			continue;
 		}
 		event_line(dc, rq->buf + at, done - at - 1);
-		if (!dc->requests || dc->state < DOCKER_CLIENT_EVENTS)
-			return;
-		for (rq = dc->requests; rq && rq->seq != seq; rq = rq->next)
-			;
-		if (!rq)
+		if (!request_find(dc, seq))
 			return;
 	}
 	memmove(rq->buf, rq->buf + done, rq->len - done);
@@ -443,11 +448,9 @@ static void events_chunk(struct docker_client *dc, struct dc_request *rq, const 
 void docker_client_chunk(struct docker_client *dc, const struct ipc_hdr *hdr, const struct msg_docker_chunk *c,
 			 const void *data, uint64_t now_ns)
 {
-	struct dc_request *rq;
+	struct dc_request *rq = request_find(dc, hdr->seq);
 
 	dc->now_ns = now_ns;
-	for (rq = dc->requests; rq && rq->seq != hdr->seq; rq = rq->next)
-		;
 	if (!rq)
 		return;
 	if (c->http_status)

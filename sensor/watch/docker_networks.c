@@ -105,7 +105,7 @@ void dc_network_answer(struct docker_client *dc, const struct dc_request *rq, in
 		error = docker_json_network(rq->buf, rq->len, dc->engine, &dn);
 	if (error == 0 && strcmp(dn->net.id, n->net.id) != 0)
 		error = -EBADMSG;
-	if (error < 0) {
+	if (error < 0 || !dn) {
 		docker_network_free(dn);
 		dc_lost(dc, DOCKER_LOST_ANSWER, 1);
 		want_look(dc, n, dc->now_ns + DC_REFRESH_NS);
