@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* From the kernel's flow map to edges: real BPF maps that the test fills as the programs would, the real core around them. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "sensor/core/core_priv.h"
+
+#define NODE_NS 1
+#define CID_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define CID_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+#define CID_C "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc"
+#define NET_ID "dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd"
+#define ADDR_A "172.18.0.2"
+#define ADDR_B "172.18.0.3"
+
+static struct core core;
+static uv_loop_t loop;
+static char dir[64];
+
+static void mapped(const char *text, uint8_t ret[16])
+{
+	memset(ret, 0, 10);
+	ret[10] = ret[11] = 0xff;
+	assert_int_equal(inet_pton(AF_INET, text, ret + 12), 1);
+}
+
+static void put_map(const char *name, int fd)
+{
+	struct core_map *m = &core.priv->maps[core.priv->map_count++];
+
+	assert_true(fd >= 0);
+	snprintf(m->name, sizeof(m->name), "%s", name);
+	m->fd = fd;
+}
+
+static int setup(void **state)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, o, .map_flags = BPF_F_MMAPABLE);
+
+	if (geteuid() != 0)
+		return 0;
+	memset(&core, 0, sizeof(core));
+	snprintf(dir, sizeof(dir), "/tmp/pg-core-flows-XXXXXX");
+	assert_non_null(mkdtemp(dir));
+	snprintf(core.state_dir, sizeof(core.state_dir), "%s", dir);
+	snprintf(core.node, sizeof(core.node), "testnode");
+	uv_loop_init(&loop);
+	assert_int_equal(core_open(&core, &loop), 0);
+	config_defaults(&core.config);
+	core.config.flows_max = 1024;
+	core.priv->configured = true;
+	assert_int_equal(core_open_tables(&core), 0);
+	core.engine_count = 1;
+	snprintf(core.engines[0].name, sizeof(core.engines[0].name), "engine");
+	put_map("flows", bpf_map_create(BPF_MAP_TYPE_HASH, "flows", sizeof(struct flow_key), sizeof(struct pg_flow), 1024, NULL));
+	put_map("flow_gauge", bpf_map_create(BPF_MAP_TYPE_ARRAY, "flow_gauge", 4, sizeof(struct pg_flow_gauge), 1, &o));
+	assert_int_equal(flows_start(&core), 0);
+	core.priv->ready = true;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	char cmd[320];
+
+	if (geteuid() != 0)
+		return 0;
+	core_close(&core);
+	uv_loop_close(&loop);
+	for (unsigned i = 0; i < 4; i++) {
+		static const char *const files[] = { "pierglass.db", "pierglass.db-wal", "pierglass.db-shm", "mark" };
+
+		snprintf(cmd, sizeof(cmd), "%s/%s", dir, files[i]);
+		unlink(cmd);
+	}
+	rmdir(dir);
+	return 0;
+}
+
+/* Host end ifindex 10 + i of the container, its own end 2, namespace 100 + i with that sandbox. */
+static void put_links(unsigned i)
+{
+	struct ident_ns ns = { .ns = (uint16_t)(100 + i), .kind = IDENT_NS_CONTAINER, .cookie = 1000 + i };
+	struct ident_link l = { .ns = NODE_NS, .peer_ns = (uint16_t)(100 + i), .ifindex = 10 + i, .peer_ifindex = 2, .kind = IDENT_LINK_VETH,
+				.master = 5 };
+	struct ident_link in = { .ns = (uint16_t)(100 + i), .peer_ns = NODE_NS, .ifindex = 2, .peer_ifindex = 10 + i, .kind = IDENT_LINK_VETH };
+
+	snprintf(ns.name, sizeof(ns.name), "box%u", i);
+	ident_put_ns(core.ident, &ns);
+	ident_put_link(core.ident, &l);
+	ident_put_link(core.ident, &in);
+}
+
+static void put_container(const char *cid, const char *name, unsigned box, const char *addr)
+{
+	static struct ident_container c;
+
+	memset(&c, 0, sizeof(c));
+	snprintf(c.id, sizeof(c.id), "%s", cid);
+	snprintf(c.name, sizeof(c.name), "%s", name);
+	snprintf(c.image, sizeof(c.image), "img");
+	snprintf(c.network_mode, sizeof(c.network_mode), "app");
+	snprintf(c.sandbox_name, sizeof(c.sandbox_name), "box%u", box);
+	c.state = IDENT_RUNNING;
+	c.pid = 100 + box;
+	c.endpoint_count = 1;
+	snprintf(c.endpoints[0].network_id, IDENT_ID_LEN, "%s", NET_ID);
+	snprintf(c.endpoints[0].network_name, sizeof(c.endpoints[0].network_name), "app");
+	mapped(addr, c.endpoints[0].addr4);
+	assert_int_equal(ident_put_container(core.ident, &c), 0);
+}
+
+static void put_node(void)
+{
+	struct ident_ns ns = { .ns = NODE_NS, .kind = IDENT_NS_NODE, .cookie = 1 };
+	struct ident_link br = { .ns = NODE_NS, .ifindex = 5, .kind = IDENT_LINK_BRIDGE, .name = "br-dddddddddddd" };
+	struct ident_network n = { .subnet_count = 1 };
+
+	ident_put_ns(core.ident, &ns);
+	ident_put_link(core.ident, &br);
+	snprintf(n.id, sizeof(n.id), "%s", NET_ID);
+	snprintf(n.name, sizeof(n.name), "app");
+	snprintf(n.driver, sizeof(n.driver), "bridge");
+	snprintf(n.bridge_name, sizeof(n.bridge_name), "br-dddddddddddd");
+	mapped("172.18.0.0", n.subnets[0].addr);
+	n.subnets[0].prefix_len = 96 + 16;
+	mapped("172.18.0.1", n.subnets[0].gateway);
+	ident_put_network(core.ident, &n);
+}
+
+/* A -> B: A is end 0 because its address is lower. */
+static struct flow_key key_ab(uint16_t client_port)
+{
+	struct flow_key k = { .ns = NODE_NS, .proto = IPPROTO_TCP };
+
+	mapped(ADDR_A, k.addr[0]);
+	mapped(ADDR_B, k.addr[1]);
+	k.port[0] = htons(client_port);
+	k.port[1] = htons(80);
+	return k;
+}
+
+static struct pg_flow flow_ab(uint64_t n)
+{
+	uint64_t now = clock_mono_ns();
+
+	return (struct pg_flow){ .packets = { n, n }, .bytes = { 100 * n, 1000 * n }, .first_ns = now, .last_ns = now, .end_if = { 10, 11 },
+				 .flags = PG_FLOW_TWO_WAY | PG_FLOW_SYN_SEEN, .tcp_flags = { 2, 18 } };
+}
+
+static void kernel_put(const struct flow_key *k, const struct pg_flow *v)
+{
+	int fd = core_map_fd(&core, "flows");
+	struct pg_flow old;
+
+	if (bpf_map_lookup_elem(fd, k, &old) != 0)
+		__atomic_add_fetch(&core.priv->gauge->opened, 1, __ATOMIC_RELAXED);
+	assert_int_equal(bpf_map_update_elem(fd, k, v, BPF_ANY), 0);
+}
+
+static void scan(void)
+{
+	core.priv->last_scan_ns = 0;
+	flows_scan(&core, true);
+}
+
+struct edges {
+	unsigned count;
+	char client[384], server[384], app[40];
+	uint64_t flows, packets_to_server, bytes_to_client;
+};
+
+static void edge_cb(const struct topo_edge *e, void *arg)
+{
+	struct edges *s = arg;
+
+	s->count++;
+	snprintf(s->client, sizeof(s->client), "%s", e->client->id);
+	snprintf(s->server, sizeof(s->server), "%s", e->server->id);
+	snprintf(s->app, sizeof(s->app), "%s", e->app);
+	s->flows = e->flows;
+	s->packets_to_server = e->packets_to_server;
+	s->bytes_to_client = e->bytes_to_client;
+}
+
+static struct edges edges(void)
+{
+	struct edges s = { 0 };
+
+	topo_each_edge(core.topo, edge_cb, &s);
+	return s;
+}
+
+#define ROOT_ONLY()            \
+	do {                   \
+		if (geteuid()) \
+			skip();\
+	} while (0)
+
+static void known_world(void)
+{
+	put_node();
+	put_links(0);
+	put_links(1);
+	put_container(CID_A, "a", 0, ADDR_A);
+	put_container(CID_B, "b", 1, ADDR_B);
+}
+
+static void test_counts_grow_and_end(void **state)
+{
+	struct flow_key k = key_ab(40000);
+	struct pg_flow v = flow_ab(3);
+	struct edges e;
+
+	ROOT_ONLY();
+	known_world();
+	kernel_put(&k, &v);
+	scan();
+	e = edges();
+	assert_int_equal(e.count, 1);
+	assert_string_equal(e.client, "img/a");
+	assert_string_equal(e.server, "img/b");
+	assert_int_equal(e.flows, 1);
+	assert_int_equal(e.packets_to_server, 3);
+	assert_int_equal(e.bytes_to_client, 3000);
+	v.packets[0] = 10;
+	v.bytes[1] = 9999;
+	v.tcp_flags[0] = v.tcp_flags[1] = 1 | 2 | 16;
+	v.last_ns = clock_mono_ns() - 10 * NSEC_PER_SEC; /* closed by both, long ago */
+	kernel_put(&k, &v);
+	scan();
+	e = edges();
+	assert_int_equal(e.flows, 1);
+	assert_int_equal(e.packets_to_server, 10);
+	assert_int_equal(e.bytes_to_client, 9999);
+	assert_int_equal(flow_table_count(core.flows), 0);
+	assert_int_equal(bpf_map_lookup_elem(core_map_fd(&core, "flows"), &k, &v), -ENOENT);
+	assert_int_equal(core.priv->gauge->reaped, 1);
+	assert_int_equal(core.priv->gauge->reaped_half, 0);
+}
+
+static void test_waits_for_the_name(void **state)
+{
+	struct flow_key k = key_ab(40001);
+	struct pg_flow v = flow_ab(1);
+	struct edges e;
+
+	ROOT_ONLY();
+	put_node();
+	kernel_put(&k, &v);
+	scan();
+	assert_int_equal(edges().count, 0); /* its interfaces will get names */
+	put_links(0);
+	put_links(1);
+	put_container(CID_A, "a", 0, ADDR_A);
+	put_container(CID_B, "b", 1, ADDR_B);
+	scan();
+	e = edges();
+	assert_int_equal(e.count, 1);
+	assert_string_equal(e.client, "img/a");
+	assert_string_equal(e.server, "img/b");
+}
+
+static void test_does_not_wait_for_ever(void **state)
+{
+	struct flow_key k = key_ab(40002);
+	struct pg_flow v = flow_ab(1);
+	struct edges e;
+
+	ROOT_ONLY();
+	put_node();
+	v.first_ns -= 3 * NSEC_PER_SEC;
+	kernel_put(&k, &v);
+	scan();
+	e = edges();
+	assert_int_equal(e.count, 1);
+	assert_string_equal(e.client, "ext:" ADDR_A);
+	/* and the late name takes the counts along */
+	put_links(0);
+	put_links(1);
+	put_container(CID_A, "a", 0, ADDR_A);
+	put_container(CID_B, "b", 1, ADDR_B);
+	scan();
+	e = edges();
+	assert_int_equal(e.count, 1);
+	assert_string_equal(e.client, "img/a");
+	assert_int_equal(e.flows, 1);
+	assert_int_equal(e.packets_to_server, 1);
+}
+
+/* The address of a gone container goes to another one: the old flow keeps its name. */
+static void test_address_moves_on(void **state)
+{
+	struct flow_key k = key_ab(40003);
+	struct pg_flow v = flow_ab(1);
+	struct edges e;
+
+	ROOT_ONLY();
+	known_world();
+	kernel_put(&k, &v);
+	scan();
+	ident_del_link(core.ident, NODE_NS, 10, clock_mono_ns());
+	ident_del_ns(core.ident, 100, clock_mono_ns());
+	ident_container_gone(core.ident, 0, CID_A, clock_mono_ns());
+	put_links(2);
+	put_container(CID_C, "c", 2, ADDR_A);
+	v.packets[0] = 2;
+	kernel_put(&k, &v);
+	scan();
+	e = edges();
+	assert_int_equal(e.count, 1);
+	assert_string_equal(e.client, "img/a");
+	assert_int_equal(e.packets_to_server, 2);
+}
+
+static void test_earlier_core_counted(void **state)
+{
+	struct flow_key k = key_ab(40004);
+	struct pg_flow v = flow_ab(5);
+	struct edges e;
+
+	ROOT_ONLY();
+	known_world();
+	core.priv->baseline_ns = clock_mono_ns();
+	v.first_ns = core.priv->baseline_ns - 1;
+	kernel_put(&k, &v);
+	scan();
+	assert_int_equal(edges().count, 0); /* nothing new since */
+	v.packets[0] = 7;
+	kernel_put(&k, &v);
+	scan();
+	e = edges();
+	assert_int_equal(e.count, 1);
+	assert_int_equal(e.packets_to_server, 2);
+	assert_int_equal(e.flows, 0);
+}
+
+static void test_half_open_is_given_back(void **state)
+{
+	struct flow_key k = key_ab(40005);
+	struct pg_flow v = flow_ab(1);
+
+	ROOT_ONLY();
+	known_world();
+	v.packets[1] = v.bytes[1] = 0;
+	v.flags = PG_FLOW_SYN_SEEN;
+	v.first_ns = v.last_ns = clock_mono_ns() - 61 * NSEC_PER_SEC;
+	kernel_put(&k, &v);
+	scan();
+	assert_int_equal(flow_table_count(core.flows), 0);
+	assert_int_equal(core.priv->gauge->reaped_half, 1);
+	assert_int_equal(edges().flows, 1); /* it is on the map all the same */
+}
+
+static void test_label_before_scan(void **state)
+{
+	struct flow_key k = key_ab(40006);
+	struct pg_flow v = flow_ab(1);
+	struct msg_label l = { .confidence = LABEL_DPI, .app = "HTTP", .host = "example.org" };
+	struct ipc_hdr h = { .type = MSG_LABEL, .len = sizeof(l) };
+
+	ROOT_ONLY();
+	known_world();
+	kernel_put(&k, &v);
+	l.key = k;
+	labels_message(&h, &l, -1, &core);
+	assert_int_equal(edges().count, 1);
+	assert_string_equal(edges().app, "HTTP");
+	/* a guess does not replace what was seen */
+	snprintf(l.app, sizeof(l.app), "Guess");
+	l.confidence = LABEL_PORT_GUESS;
+	labels_message(&h, &l, -1, &core);
+	assert_string_equal(edges().app, "HTTP");
+	/* half a message is ignored */
+	h.len = sizeof(l) - 1;
+	labels_message(&h, &l, -1, &core);
+	assert_int_equal(edges().flows, 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_counts_grow_and_end, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_waits_for_the_name, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_does_not_wait_for_ever, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_address_moves_on, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_earlier_core_counted, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_half_open_is_given_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_label_before_scan, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
