@@ -113,7 +113,8 @@ void ident_del_link(struct identity *id, uint16_t ns, uint32_t ifindex, uint64_t
 int ident_put_addr(struct identity *id, uint16_t ns, uint32_t ifindex, const uint8_t addr[16]);
 void ident_del_addr(struct identity *id, uint16_t ns, uint32_t ifindex, const uint8_t addr[16]);
 int ident_put_container(struct identity *id, const struct ident_container *c);
-/* The container is gone or stopped: lingers, then is forgotten by ident_expire(). */
+/* The container is gone or stopped: lingers, then is forgotten by ident_expire(). (Put with a state that is not running,
+ * it keeps the addresses, ports and sandbox it last had; after the linger time it gives them up, but stays known.) */
 void ident_container_gone(struct identity *id, unsigned engine, const char *cid, uint64_t now_mono_ns);
 /* Everything of an engine that is not named again between begin and end is gone (resynchronisation). */
 void ident_resync_begin(struct identity *id, unsigned engine);
@@ -144,7 +145,10 @@ struct ident_end {
 };
 
 /* Who stands at an end of a flow seen in namespace ns: end_if is the interface of that end as in struct pg_flow (0: none),
- * addr/port/proto its address there (port in host byte order). Always fills *ret. */
+ * addr/port/proto its address there (port in host byte order). Always fills *ret.
+ * EXTERNAL with a network: the address is on that network, but nobody has said whose it is (yet).
+ * spoofed is never said before any address of the container is known, of containers that route for others (a bridge or
+ * tunnel inside), and of unspecified, link-local IPv6 and multicast sources. */
 void ident_resolve(struct identity *id, uint16_t ns, uint32_t end_if, const uint8_t addr[16], uint8_t proto, uint16_t port,
 		   struct ident_end *ret);
 /* NULL if unknown. */
