@@ -129,17 +129,29 @@ def resolved(runs):
     return all(interval(ratios(runs, "sensor", m, k))[1] <= RESOLVED for _, m, k, _, goal in COLUMNS if goal)
 
 
-def compare(title, variants, client, server, addr, reps_max=REPS_MAX):
+def compare(title, variants, client, server, addr, failed, reps_max=REPS_MAX):
     """Windows until every goal's ratio is known to +-RESOLVED, at least REPS, at most reps_max repetitions."""
     load(client, "rr", addr, 0.2)
-    runs = []
-    while len(runs) < REPS or (len(runs) < reps_max and "sensor" in runs[0] and not resolved(runs)):
+    runs, begin = [], time.monotonic()
+    while len(runs) < REPS or (len(runs) < reps_max and any("sensor" in r for r in runs) and not resolved(runs)):
         order = variants if len(runs) % 2 == 0 else variants[::-1]
         # After the first REPS only the two that the goals are about: their windows stand side by side.
         if len(runs) >= REPS:
             order = [v for v in order if v.name in ("none", "sensor")]
         note(f"{title}: repetition {len(runs) + 1}: {', '.join(v.name for v in order)}")
-        runs.append({v.name: window(v, client, server, addr) for v in order})
+        run = {}
+        for v in order:
+            try:
+                run[v.name] = window(v, client, server, addr)
+            except (RuntimeError, OSError, subprocess.SubprocessError) as e:
+                if v.name == "none":
+                    raise
+                failed[f"{title}, {v.name}"] = str(e)
+                note(f"not measured: {v.name}: {e}")
+                variants = [x for x in variants if x is not v]
+        runs.append(run)
+        if QUICK and len(runs) > 1 and time.monotonic() - begin > 27:
+            break
     return runs
 
 
@@ -178,7 +190,8 @@ def table(title, runs, variants, s):
             if v.name == "none":
                 row.append(short(cell["median"] * (1e9 if c[0] == "CPU/GB" else 1)) + ("us" if c[2] != "rate" else "/s"))
             else:
-                row.append(f"{cell['ratio']:.2f}\u00b1{cell['half_width']:.2f}" + ("" if cell["resolved"] else "?"))
+                width = f"\u00b1{cell['half_width']:.2f}" if math.isfinite(cell["half_width"]) else ""
+                row.append(f"{cell['ratio']:.2f}{width}" + ("" if cell["resolved"] else "?"))
         share = s[v.name].get("accounted")
         rows.append(row + [f"{share['min'] * 100:.2f} %" if share else "-"])
     if any(v.name == "sensor" for v in variants):
@@ -374,23 +387,10 @@ def prepare(client, server):
 
 
 def variants_of(lab, sockets, hooks, ns):
-    """What can be measured here; what cannot is said, not left out silently."""
-    out, why = [L.Nothing()], {}
-    sensor = L.Sensor(lab, sockets, hooks)
-    only = os.environ.get("BENCH_VARIANTS", "").split(",") if os.environ.get("BENCH_VARIANTS") else None
-    candidates = [sensor] + ([L.Nfqueue(lab, ns), L.NdpiReader(lab, ns)] if ns else [])
-    for v in candidates:
-        if only and v.name not in only:
-            continue
-        try:
-            v.start()
-            out.append(v)
-        except Exception as e:  # any reason is worth printing, none ends the bench
-            why[v.name] = str(e)
-            note(f"not measured: {v.name}: {e}")
-        finally:
-            v.stop()
-    return out, why, sensor
+    """The sensor, and beside nothing attached what people use today (on a bridge in namespace ns, where there is one)."""
+    only = os.environ.get("BENCH_VARIANTS")
+    out = [L.Nothing(), L.Sensor(lab, sockets, hooks)] + ([L.Nfqueue(lab, ns), L.NdpiReader(lab, ns)] if ns else [])
+    return [v for v in out if v.name == "none" or not only or v.name in only.split(",")]
 
 
 def run():
@@ -411,17 +411,17 @@ def run():
     try:
         client, server, _ = bridge_lab(lab)
         socket = L.engine_start(lab, "node1", "e", [client, server])
-        variants, why, sensor = variants_of(lab, [socket], 2, "e")
-        result["not_measured"].update(why)
-        has_sensor = any(v.name == "sensor" for v in variants)
+        variants = variants_of(lab, [socket], 2, "e")
 
         def section(key, title, vs, c, s, addr, **kw):
-            runs = compare(title, vs, c, s, addr, **kw)
+            runs = compare(title, vs, c, s, addr, result["not_measured"], **kw)
+            vs = [v for v in vs if any(v.name in r for r in runs)]
             result["tables"][key] = {"title": title, "summary": summary(runs, vs), "runs": runs}
             table(title, runs, vs, result["tables"][key]["summary"])
             sys.stdout.flush()
-        section("bridge_ipv4", "Bridge, IPv4", variants, client, server, server.addr4)
-        if has_sensor:
+            return next((v for v in vs if v.name == "sensor"), None)
+        sensor = section("bridge_ipv4", "Bridge, IPv4", variants, client, server, server.addr4)
+        if sensor:
             sensor.start()
             try:
                 result["named_flow"] = named_flow_latency(sensor, client, server.addr4, 5 if QUICK else 50)
@@ -438,14 +438,13 @@ def run():
             lab = L.Lab()
             ends, sandboxes = vxlan_lab(lab)
             sockets = [L.engine_start(lab, f"node{i + 1}", f"n{i + 1}", [ends[i]], [sandboxes[i]]) for i in (0, 1)]
-            variants, why, _ = variants_of(lab, sockets, 4, None)
-            result["not_measured"].update({f"vxlan {k}": v for k, v in why.items()})
+            variants = variants_of(lab, sockets, 4, None)
             section("vxlan_ipv4", "VXLAN between two nodes, IPv4", variants, *ends, ends[1].addr4, reps_max=REPS)
             lab.close()
             lab = L.Lab()
             client, server, others = bridge_lab(lab, extra=48)
             socket = L.engine_start(lab, "node1", "e", [client, server, *others])
-            if has_sensor:
+            if sensor:
                 result["idle"] = idle(L.Sensor(lab, [socket], 50), 50, 20)
         if QUICK:
             result["not_measured"]["container start to named flow, memory, idle, IPv6, VXLAN"] = "QUICK=1"

@@ -241,8 +241,11 @@ class Sensor:
         lab.undo.append(self.stop)
 
     def status(self):
-        r = subprocess.run([f"{BUILD}/pierglass", "--run", self.run, "status", "--json"], capture_output=True, text=True, timeout=20,
-                           check=False)
+        try:
+            r = subprocess.run([f"{BUILD}/pierglass", "--run", self.run, "status", "--json"], capture_output=True, text=True,
+                               timeout=5, check=False)
+        except subprocess.TimeoutExpired:
+            return None
         return json.loads(r.stdout) if r.returncode == 0 else None
 
     def start(self):
@@ -288,11 +291,13 @@ class Sensor:
             end(self.p)
             self.p = None
         # What is pinned would keep counting for the next keeper: "nothing attached" must mean it.
-        for root, _, files in os.walk(f"{self.run}", topdown=False):
-            for f in files:
-                os.unlink(os.path.join(root, f))
-            if os.path.ismount(root):
-                sh("umount", root, check=False)
+        with open("/proc/mounts", encoding="utf-8") as f:
+            for mount in [line.split()[1] for line in f if line.split()[1].startswith(self.run + "/")]:
+                for root, _, files in os.walk(mount, topdown=False):
+                    for name in files:
+                        if not name.endswith(".debug"):  # the kernel's own
+                            os.unlink(os.path.join(root, name))
+                sh("umount", mount, check=False)
         shutil.rmtree(self.run, ignore_errors=True)
 
 
