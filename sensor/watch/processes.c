@@ -250,7 +250,7 @@ static int exe_set(struct processes *p, struct rec *r, const struct pg_event *ev
 	r->p.exe_ino = ev->exe_ino;
 	r->p.exe_dev = ev->exe_dev;
 	r->p.flags = ev->flags;
-	r->exe_ts_ns = ev->ts_ns;
+	r->exe_ts_ns = ev->ts_ns ? ev->ts_ns : 1;
 	return 0;
 }
 

@@ -200,6 +200,78 @@ static void test_full_and_reuse_of_indexes(void **state)
 	processes_free(p);
 }
 
+static uint64_t rnd(uint64_t *s)
+{
+	*s ^= *s << 13;
+	*s ^= *s >> 7;
+	*s ^= *s << 17;
+	return *s;
+}
+
+/* Few process ids, used again and again, news in any order: what is found is what was asked for, the youngest is the
+ * youngest, who is referenced stays, and in the end nothing is left. */
+static void test_random_churn(void **state)
+{
+	enum { OPS = 100000, PIDS = 20, REFS = 8 };
+	struct processes *p = processes_new(200);
+	uint32_t refs[REFS] = { 0 }, tgids[REFS] = { 0 }, tgid, i, k, index, n;
+	uint64_t seed = clock_mono_ns() | 1, s = seed, now = 1000, start;
+	const struct process *pr;
+	char exe[16];
+
+	print_message("# seed %llu\n", (unsigned long long)seed);
+	for (i = 0; i < OPS; i++) {
+		tgid = (uint32_t)(1 + rnd(&s) % PIDS);
+		start = 1 + rnd(&s) % 6 + now / (10 * SEC);
+		now += rnd(&s) % (SEC / 2);
+		snprintf(exe, sizeof(exe), "/%u", (unsigned)(rnd(&s) % 50));
+		switch (rnd(&s) % 8) {
+		case 0:
+			tell(p, PG_EV_FORK, tgid, start, (uint32_t)(1 + rnd(&s) % PIDS), rnd(&s) % 2 ? 0 : start, now, NULL);
+			break;
+		case 1:
+			tell(p, PG_EV_EXEC, tgid, start, 1, 0, now, exe);
+			break;
+		case 2:
+			tell(p, PG_EV_PROCESS, tgid, start, 1, 0, now - 500, exe);
+			break;
+		case 3 ... 4:
+			tell(p, PG_EV_EXIT, tgid, rnd(&s) % 2 ? 0 : start, 0, 0, now, NULL);
+			break;
+		case 5:
+			processes_expire(p, now);
+			break;
+		default:
+			k = (uint32_t)(rnd(&s) % REFS);
+			processes_unref(p, refs[k]);
+			refs[k] = processes_find(p, tgid, 0);
+			tgids[k] = tgid;
+			processes_ref(p, refs[k]);
+		}
+		index = processes_find(p, tgid, start);
+		pr = processes_get(p, index);
+		assert_true(!index == !pr);
+		if (pr) {
+			assert_int_equal(pr->tgid, tgid);
+			assert_int_equal(pr->start_boot_ns, start);
+			assert_true(processes_get(p, processes_find(p, tgid, 0))->start_boot_ns >= start);
+			assert_true(!pr->parent || pr->exe != NULL);
+		}
+		for (k = 0; k < REFS; k++)
+			if (refs[k])
+				assert_int_equal(processes_get(p, refs[k])->tgid, tgids[k]);
+	}
+	for (k = 0; k < REFS; k++)
+		processes_unref(p, refs[k]);
+	for (tgid = 1; tgid <= PIDS; tgid++)
+		for (n = 0; n < 200 && (index = processes_find(p, tgid, 0)); n++) {
+			tell(p, PG_EV_EXIT, tgid, 0, 0, 0, now, NULL);
+			processes_expire(p, now + PROC_LINGER_NS);
+		}
+	assert_int_equal(processes_count(p), 0);
+	processes_free(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -209,6 +281,7 @@ int main(void)
 		cmocka_unit_test(test_parent_forgotten),
 		cmocka_unit_test(test_hostile_names),
 		cmocka_unit_test(test_full_and_reuse_of_indexes),
+		cmocka_unit_test(test_random_churn),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
