@@ -5,6 +5,9 @@
  * counted before if it came in by another container's veth, or out of a bridge, or was sent by a host-network container.
  * Else it is from this node or from outside, and is counted here.
  *
+ * A counted packet carries a mark of this namespace in skb->tc_index, so that egress need not look up where it came from.
+ * The mark is a short cut only: without it (another user of tc_index changed it) the interface it came in by decides.
+ *
  * Frames that a bridge floods go out of every port: group frames make no flow at a receiver, and a unicast frame for a MAC
  * that this interface's container has never used is somebody else's. Both are in PG_CTR_ELSEWHERE. */
 #include "sensor/bpf/flow.bpf.h"
@@ -51,6 +54,9 @@ static __noinline int frame_is_flooded(struct __sk_buff *skb)
 	return bpf_map_lookup_elem(&if_macs, &k) ? 1 : 0;
 }
 
+/* Never 0 for a marked packet: 0 is what unmarked ones have. */
+#define COUNTED_MARK (ns ^ 0x5047)
+
 static __always_inline u32 tag_bytes(struct __sk_buff *skb)
 {
 	return skb->vlan_present ? VLAN_TAG_LEN : 0;
@@ -71,6 +77,7 @@ int container_ingress(struct __sk_buff *skb)
 		st->in_packets += p.segs;
 		st->in_bytes += p.bytes;
 	}
+	skb->tc_index = COUNTED_MARK;
 	if (r != PARSE_OK) {
 		if_mac_learn(skb);
 		count_no_flow(&p, r);
@@ -145,7 +152,7 @@ int container_egress(struct __sk_buff *skb)
 	int r = PARSE_OK;
 	bool elsewhere;
 
-	elsewhere = via_if && came_by_counted(via_if);
+	elsewhere = via_if && ((skb->tc_index && skb->tc_index == COUNTED_MARK) || came_by_counted(via_if));
 	if (elsewhere && skb->gso_segs <= 1 && !skb->gso_size) { /* the common case needs no look inside */
 		p.segs = 1;
 		p.bytes = skb->len + tag_bytes(skb);

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The flow programs run on frames of our making (BPF_PROG_TEST_RUN): cut at every byte, bent at random; and what a packet
+ * costs, for information. */
+#include "tests/unit/bpf_fixture.h"
+
+#include <linux/bpf.h>
+
+#define SKIP_UNLESS(f) \
+	if (!(f))      \
+	skip()
+
+static struct fixture *fx;
+static int prog_in = -1, prog_out = -1;
+
+static int program_of(const char *what)
+{
+	struct bpf_link_info info = {};
+	uint32_t len = sizeof(info);
+	char path[160];
+	int link, fd;
+
+	snprintf(path, sizeof(path), "%s/links/%u-%u-%s", fx->pin_dir, fx->ns, fx->veth[0], what);
+	link = bpf_obj_get(path);
+	if (link < 0 || bpf_obj_get_info_by_fd(link, &info, &len))
+		return -1;
+	fd = bpf_prog_get_fd_by_id(info.prog_id);
+	close(link);
+	return fd;
+}
+
+static int setup(void **state)
+{
+	fx = fixture_new();
+	if (!fx)
+		return 0;
+	if (fixture_net(fx) || fixture_loader_with(fx, 65536, 65536, false) || fixture_attach(fx))
+		return -1;
+	prog_in = program_of("in");
+	prog_out = program_of("out");
+	return prog_in < 0 || prog_out < 0;
+}
+
+static int teardown(void **state)
+{
+	close(prog_in);
+	close(prog_out);
+	fixture_free(fx);
+	return 0;
+}
+
+static int run(int prog, const void *frame, uint32_t len, uint32_t via, int repeat, uint32_t *ret_ns)
+{
+	struct __sk_buff ctx = { .ifindex = fx->veth[0], .ingress_ifindex = via };
+	LIBBPF_OPTS(bpf_test_run_opts, o, .data_in = frame, .data_size_in = len, .ctx_in = &ctx, .ctx_size_in = sizeof(ctx),
+		    .repeat = repeat);
+	int r;
+
+	ns_go(fx->node);
+	r = bpf_prog_test_run_opts(prog, &o);
+	ns_go(fx->home);
+	if (ret_ns)
+		*ret_ns = o.duration;
+	return r ? r : (int)o.retval;
+}
+
+#define MACS 0x02, 0, 0, 0, 0, 1, 0x02, 0, 0, 0, 0, 2
+
+static const uint8_t v4_tcp[] = {
+	MACS, 8, 0, 0x46, 0, 0, 62, 0, 1, 0, 0, 64, 6, 0, 0, 10, 77, 0, 2, 10, 77, 0, 3, 1, 1, 1, 1, /* one word of options */
+	0x30, 0x39, 0, 80, 0, 0, 0, 1, 0, 0, 0, 0, 0x60, 0x18, 1, 0, 0, 0, 0, 0, 1, 1, 1, 1,
+	'G', 'E', 'T', ' ', '/', ' ', 'H', 'T', 'T', 'P', '/', '1', '.', '0',
+};
+static const uint8_t v6_udp[] = { /* hop-by-hop, destination options, fragment (first), UDP */
+	MACS, 0x86, 0xdd, 0x60, 0, 0, 0, 0, 36, 0, 64, 0xfd, 0x77, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2,
+	0xfd, 0x77, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3,
+	60, 0, 1, 4, 0, 0, 0, 0, 44, 0, 1, 4, 0, 0, 0, 0, 17, 0, 0, 1, 0, 0, 0, 7,
+	0x10, 0, 0x10, 1, 0, 12, 0, 0, 'd', 'a', 't', 'a',
+};
+static const uint8_t vlan_icmp[] = {
+	MACS, 0x81, 0, 0, 5, 0x81, 0, 0, 6, 8, 0, 0x45, 0, 0, 32, 0, 1, 0, 0, 64, 1, 0, 0, 10, 77, 0, 2, 10, 77, 0, 3,
+	8, 0, 0, 0, 0x12, 0x34, 0, 1, 'p', 'i', 'n', 'g',
+};
+
+static const struct {
+	const uint8_t *frame;
+	uint32_t len;
+} frames[] = { { v4_tcp, sizeof(v4_tcp) }, { v6_udp, sizeof(v6_udp) }, { vlan_icmp, sizeof(vlan_icmp) } };
+
+/* A frame cut anywhere is counted as malformed, or, whole, as its flow. */
+static void test_cut_everywhere(void **state)
+{
+	uint64_t seen, counted, malformed;
+
+	SKIP_UNLESS(fx);
+	for (size_t f = 0; f < ARRAY_SIZE(frames); f++) {
+		unsigned ran = 0;
+
+		seen = counter(fx, PG_CTR_SEEN);
+		counted = counter(fx, PG_CTR_COUNTED);
+		malformed = counter(fx, PG_CTR_MALFORMED);
+		for (uint32_t len = 15; len <= frames[f].len; len++) /* the kernel may refuse to run the shortest */
+			ran += run(prog_in, frames[f].frame, len, 0, 1, NULL) == -1;
+		assert_true(ran > 10 && ran <= frames[f].len - 14);
+		assert_int_equal(counter(fx, PG_CTR_SEEN) - seen, ran);
+		assert_int_equal(counter(fx, PG_CTR_COUNTED) - counted, 1);
+		assert_int_equal(counter(fx, PG_CTR_MALFORMED) - malformed, ran - 1);
+	}
+	assert_balance(fx);
+}
+
+static void test_bent_at_random(void **state)
+{
+	uint8_t frame[128];
+	uint64_t seen, n = 0;
+
+	SKIP_UNLESS(fx);
+	srand(4711);
+	seen = counter(fx, PG_CTR_SEEN);
+	for (int i = 0; i < 20000; i++) {
+		size_t f = (size_t)rand() % ARRAY_SIZE(frames);
+		uint32_t len = frames[f].len - (uint32_t)rand() % 8;
+
+		memcpy(frame, frames[f].frame, frames[f].len);
+		for (int b = rand() % 4; b >= 0; b--)
+			frame[12 + (uint32_t)rand() % (len - 12)] = (uint8_t)rand();
+		assert_int_equal(run(i & 1 ? prog_in : prog_out, frame, len, i & 2 ? fx->veth[1] : 0, 1, NULL), -1);
+		n += (i & 1) || !(i & 2);
+	}
+	/* frames from a counted interface are counted elsewhere; what a bridge would have flooded is not ours either */
+	assert_in_range(counter(fx, PG_CTR_SEEN) - seen, n / 2, n + 1000);
+	assert_balance(fx);
+}
+
+static void test_later_fragment_gets_ports(void **state)
+{
+	uint8_t later[54] = { MACS, 8, 0, 0x45, 0, 0, 40, 0, 9, 0, 10, 64, 17, 0, 0, 10, 77, 0, 2, 10, 77, 0, 3 };
+	uint8_t first[54] = { MACS, 8, 0, 0x45, 0, 0, 40, 0, 9, 0x20, 0, 64, 17, 0, 0, 10, 77, 0, 2, 10, 77, 0, 3, 0x10, 0, 0x10, 1 };
+	struct flow_key k, none;
+	struct pg_flow fl;
+	int dir;
+
+	SKIP_UNLESS(fx);
+	flows_clear(fx);
+	k = key_of(fx->ns, IPPROTO_UDP, (struct end){ "10.77.0.2", 4096 }, (struct end){ "10.77.0.3", 4097 }, &dir);
+	none = key_of(fx->ns, IPPROTO_UDP, (struct end){ "10.77.0.2", 0 }, (struct end){ "10.77.0.3", 0 }, &dir);
+	later[19] = 8; /* of a datagram whose first piece was not seen */
+	run(prog_in, later, sizeof(later), 0, 1, NULL);
+	assert_true(flow_get(fx, &none, &fl));
+	assert_false(flow_get(fx, &k, &fl));
+	later[19] = 9;
+	run(prog_in, first, sizeof(first), 0, 1, NULL);
+	run(prog_in, later, sizeof(later), 0, 1, NULL);
+	assert_true(flow_get(fx, &k, &fl));
+	assert_int_equal(fl.packets[dir], 2);
+	assert_int_equal(fl.flags & PG_FLOW_FRAGMENTS, PG_FLOW_FRAGMENTS);
+}
+
+static void cost(const char *what, int prog, const uint8_t *frame, uint32_t len, uint32_t via)
+{
+	uint32_t ns, best = UINT32_MAX;
+
+	for (int i = 0; i < 5; i++) {
+		assert_int_equal(run(prog, frame, len, via, 100000, &ns), -1);
+		if (ns < best)
+			best = ns;
+	}
+	printf("# %-44s %u ns\n", what, best);
+}
+
+static void test_cost(void **state)
+{
+	uint8_t small[54];
+
+	SKIP_UNLESS(fx);
+	memcpy(small, v4_tcp, 14);
+	memcpy(small + 14, v4_tcp + 14, 20);
+	small[14] = 0x45;
+	small[17] = 40;
+	memcpy(small + 34, v4_tcp + 38, 20);
+	small[46] = 0x50;
+	cost("ingress, TCP without payload, hot flow", prog_in, small, sizeof(small), 0);
+	cost("ingress, TCP with payload, budget used", prog_in, v4_tcp, sizeof(v4_tcp), 0);
+	cost("ingress, IPv6 with extension headers", prog_in, v6_udp, sizeof(v6_udp), 0);
+	cost("egress, counted elsewhere", prog_out, small, sizeof(small), fx->veth[1]);
+	cost("egress, from the node", prog_out, small, sizeof(small), 0);
+	assert_balance(fx);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_cut_everywhere),
+		cmocka_unit_test(test_later_fragment_gets_ports),
+		cmocka_unit_test(test_bent_at_random),
+		cmocka_unit_test(test_cost),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
