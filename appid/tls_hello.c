@@ -145,7 +145,7 @@ static bool read_extensions(struct bytes b, struct tls_hello *h)
 	return whole;
 }
 
-/* The body of a hello, after type and length. */
+/* The body of a hello, after type and length. Returns whether it reaches to the end of the extensions. */
 static bool read_body(struct bytes b, struct tls_hello *h)
 {
 	uint8_t n8;
@@ -159,7 +159,7 @@ static bool read_body(struct bytes b, struct tls_hello *h)
 	} else if (!bytes_be16(&b, &h->cipher) || !bytes_skip(&b, 1)) {
 		return false;
 	}
-	return !bytes_left(&b) || read_extensions(b, h);
+	return bytes_left(&b) && read_extensions(b, h); /* none at all: complete if the message is */
 }
 
 enum tls_kind tls_hello_parse(struct bytes b, struct tls_hello *ret)

@@ -26,8 +26,8 @@ struct talk {
 };
 
 #define TLS_CLIENT                                                                                                     \
-	"\x16\x03\x01\x00\x65\x01\x00\x00\x61\x03\x03"                                                                 \
-	"0123456789abcdef0123456789abcdef\x00\x00\x04\x13\x01\xc0\x2f\x01\x00\x00\x34"                               \
+	"\x16\x03\x01\x00\x61\x01\x00\x00\x5d\x03\x03"                                                                 \
+	"0123456789abcdef0123456789abcdef\x00\x00\x04\x13\x01\xc0\x2f\x01\x00\x00\x30"                               \
 	"\x00\x00\x00\x11\x00\x0f\x00\x00\x0c" "shop.example"                                                          \
 	"\x00\x10\x00\x0e\x00\x0c\x02h2\x08http/1.1"                                                                 \
 	"\x00\x2b\x00\x05\x04\x03\x04\x03\x03"
