@@ -18,21 +18,31 @@
 #define RETIRE_ROWS 2000
 #define RETIRE_BUDGET_NS (20 * NSEC_PER_MSEC)
 
+static int open_or_warn(struct store *s)
+{
+	int rc;
+
+	s->warning[0] = '\0';
+	rc = store_db_open(s);
+	if (!rc)
+		return 0;
+	s->restore_was_partial = true; /* what stands in it was not loaded: it must not be taken for gone */
+	if (rc != -EPROTO) /* that one has its own words */
+		snprintf(s->warning, sizeof(s->warning), "%s cannot be opened: %s, ignoring: map and history are kept in memory only until it can",
+			 s->path, strerror(-rc));
+	return rc;
+}
+
 int store_open(const char *state_dir, const struct config *config, struct store **ret)
 {
 	struct store *s = calloc(1, sizeof(*s));
-	int rc;
 
 	if (!s)
 		return -ENOMEM;
 	snprintf(s->path, sizeof(s->path), "%s/pierglass.db", state_dir);
 	s->history_days = config->history_days;
 	s->max_bytes = config->store_max_bytes;
-	rc = store_db_open(s);
-	if (rc) {
-		free(s);
-		return rc;
-	}
+	open_or_warn(s);
 	*ret = s;
 	return 0;
 }
@@ -307,6 +317,18 @@ static void count_edge(const struct topo_edge *e, void *arg)
 	(*(uint64_t *)arg)++;
 }
 
+static int mark_put(struct store *s)
+{
+	sqlite3_stmt *st = s->stmts[STMT_META_PUT];
+
+	if (!s->mark_len)
+		return 0;
+	sqlite3_bind_text(st, 1, "mark", -1, SQLITE_STATIC);
+	sqlite3_bind_blob(st, 2, s->mark, (int)s->mark_len, SQLITE_TRANSIENT);
+	return store_db_run(s, STMT_META_PUT, "mark");
+}
+
+/* All of them in one transaction, however many: the mark says up to when everything is in. */
 static int put_changed_edges(struct store *s, struct core *c)
 {
 	uint64_t generation = topo_generation(c->topo), in_memory = 0, rows;
@@ -331,6 +353,8 @@ static int put_changed_edges(struct store *s, struct core *c)
 		rows = in_memory;
 	}
 	if (!rc)
+		rc = mark_put(s);
+	if (!rc)
 		rc = store_db_commit(s);
 	if (rc)
 		return rc;
@@ -338,6 +362,31 @@ static int put_changed_edges(struct store *s, struct core *c)
 	s->stats.edges = rows;
 	s->stats.written += l.count;
 	return 0;
+}
+
+void store_set_mark(struct store *s, const void *mark, size_t len)
+{
+	if (!s || len > sizeof(s->mark))
+		return;
+	memcpy(s->mark, mark, len);
+	s->mark_len = len;
+}
+
+bool store_get_mark(struct store *s, void *ret, size_t len)
+{
+	bool found = false;
+	sqlite3_stmt *row;
+
+	if (!s || !s->db)
+		return false;
+	row = s->stmts[STMT_META_GET];
+	sqlite3_bind_text(row, 1, "mark", -1, SQLITE_STATIC);
+	if (sqlite3_step(row) == SQLITE_ROW && (size_t)sqlite3_column_bytes(row, 0) == len) {
+		memcpy(ret, sqlite3_column_blob(row, 0), len);
+		found = true;
+	}
+	sqlite3_reset(row);
+	return found;
 }
 
 /* ---- retention --------------------------------------------------------------------------------------------------- */
@@ -378,7 +427,7 @@ int store_tick(struct store *s, struct core *c)
 	if (!s)
 		return 0;
 	if (!s->db)
-		rc = store_db_open(s);
+		rc = open_or_warn(s);
 	if (!rc)
 		rc = put_changed_edges(s, c);
 	if (!rc)
@@ -390,14 +439,6 @@ int store_tick(struct store *s, struct core *c)
 		s->lost_unsaid = 0;
 	}
 	return rc;
-}
-
-void store_expire_edges(struct store *s, uint64_t before_wall_ns)
-{
-	if (!s || store_db_begin(s))
-		return;
-	sqlite3_bind_int64(s->stmts[STMT_EDGE_EXPIRE], 1, (int64_t)before_wall_ns);
-	store_db_run(s, STMT_EDGE_EXPIRE, "expire edges");
 }
 
 /* ---- out --------------------------------------------------------------------------------------------------------- */

@@ -15,10 +15,9 @@
 
 struct store;
 
-/* Opens or makes the database. Takes history_days, store_max_bytes from the configuration (copied). Returns 0 also when
- * there was a damaged file: it is set aside and store_warning() says so. -errno: nothing can be kept at all (no such
- * directory, read-only, no permission, -ENOMEM, a newer version's file: -EPROTO); *ret is then NULL, which every function
- * here takes (store_flow_ended(NULL, ..) and so on do nothing). */
+/* Opens or makes the database. Takes history_days, store_max_bytes from the configuration (copied). A damaged file is set
+ * aside; one that cannot be opened or written (no directory, read-only, no permission, of a newer version) is tried again at
+ * every store_tick(); store_warning() says either. 0, or -ENOMEM. Every function here takes NULL for a store and does nothing. */
 int store_open(const char *state_dir, const struct config *config, struct store **ret);
 /* One line for the operator about what happened at opening (a file set aside, an upgrade), or NULL. Owned by the store. */
 const char *store_warning(const struct store *s);
@@ -30,10 +29,13 @@ int store_load(struct store *s, struct core *c);
 /* Writes the edges that changed since the last call and the flows that ended, in one transaction; now and then a small step
  * of retention. Call every few seconds. 0 or -errno; failures are counted in c (LOSS_STORE) and are not fatal. */
 int store_tick(struct store *s, struct core *c);
+/* A few bytes (at most 64) that the next store_tick() which writes edges writes in the same transaction: for example up to
+ * when the kernel's counters are in these edges. */
+void store_set_mark(struct store *s, const void *mark, size_t len);
+/* The mark stored last; false: none, or of another length. */
+bool store_get_mark(struct store *s, void *ret, size_t len);
 /* Notes one finished flow; it is durable after the next store_tick(). */
 void store_flow_ended(struct store *s, const struct core_flow_view *v);
-/* Forgets edges not seen since then, as topo_expire() does in memory. */
-void store_expire_edges(struct store *s, uint64_t before_wall_ns);
 
 struct store_stats {
 	bool open;               /* false: writing fails at the moment (error says why), it is tried again */

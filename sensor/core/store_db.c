@@ -38,6 +38,7 @@ static const char *const migrations[] = {
 	" last_seen INTEGER NOT NULL, vni INTEGER NOT NULL, published_port INTEGER NOT NULL, spoofed INTEGER NOT NULL,"
 	" engine TEXT NOT NULL);"
 	"CREATE INDEX flows_last_seen ON flows(last_seen);",
+	"CREATE TABLE meta(key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;",
 };
 #define SCHEMA_VERSION ((int)ARRAY_SIZE(migrations))
 
@@ -47,7 +48,6 @@ static const char *const statements[STMT_MAX] = {
 	[STMT_NODE_PUT] = "INSERT OR REPLACE INTO nodes VALUES(?,?,?,?,?,?,?,?)",
 	[STMT_EDGE_PUT] = "INSERT OR REPLACE INTO edges VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[STMT_EDGE_DEL] = "DELETE FROM edges WHERE client=? AND server=? AND l4=? AND port=?",
-	[STMT_EDGE_EXPIRE] = "DELETE FROM edges WHERE last_seen < ?",
 	[STMT_EDGE_EACH] =
 		"SELECT e.client, e.server, e.l4, e.port, e.app, e.app_confidence, e.bytes_to_server, e.bytes_to_client,"
 		" e.packets_to_server, e.packets_to_client, e.flows, e.first_seen, e.last_seen, e.client_exes, e.server_exes, e.host,"
@@ -55,6 +55,8 @@ static const char *const statements[STMT_MAX] = {
 		" s.kind, s.workload, s.engine, s.node, s.address, s.containers, s.networks"
 		" FROM edges e JOIN nodes c ON c.id = e.client JOIN nodes s ON s.id = e.server",
 	[STMT_NODE_GC] = "DELETE FROM nodes WHERE id NOT IN (SELECT client FROM edges UNION SELECT server FROM edges)",
+	[STMT_META_PUT] = "INSERT OR REPLACE INTO meta VALUES(?,?)",
+	[STMT_META_GET] = "SELECT value FROM meta WHERE key = ?",
 	[STMT_FLOW_PUT] = "INSERT INTO flows(l4, client, client_kind, client_container, client_addr, client_port, client_exe, client_pid,"
 			  " client_attr, client_network, server, server_kind, server_container, server_addr, server_port, server_exe,"
 			  " server_pid, server_attr, server_network, app, app_confidence, host, info, bytes_to_server, bytes_to_client,"

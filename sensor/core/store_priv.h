@@ -13,9 +13,10 @@ enum store_stmt {
 	STMT_NODE_PUT,
 	STMT_EDGE_PUT,
 	STMT_EDGE_DEL,
-	STMT_EDGE_EXPIRE,
 	STMT_EDGE_EACH,
 	STMT_NODE_GC,
+	STMT_META_PUT,
+	STMT_META_GET,
 	STMT_FLOW_PUT,
 	STMT_FLOW_EACH,
 	STMT_FLOW_RETIRE_AGE,
@@ -34,6 +35,8 @@ struct store {
 	uint64_t pending;       /* flow rows in the open transaction */
 	uint64_t lost_unsaid;   /* lost rows that core has not been told of yet */
 	uint64_t saved_generation; /* of the topology */
+	uint8_t mark[64];
+	size_t mark_len;
 	bool in_tx, restore_was_partial;
 	uint64_t retired_at_ns; /* monotonic: last step of retention */
 };

@@ -200,6 +200,48 @@ static void test_edges_that_were_taken_back_do_not_return(void **state)
 	store_close(s);
 }
 
+static void test_the_mark_goes_with_the_edges(void **state)
+{
+	struct world *w = *state;
+	struct store *s = open_store(w);
+	uint64_t mark = 42, got = 0;
+
+	assert_false(store_get_mark(s, &got, sizeof(got)));
+	store_set_mark(s, &mark, sizeof(mark));
+	store_close(s); /* no tick: not written */
+	s = open_store(w);
+	assert_false(store_get_mark(s, &got, sizeof(got)));
+	store_set_mark(s, &mark, sizeof(mark));
+	store_tick(s, w->core);
+	store_close(s);
+	s = open_store(w);
+	assert_true(store_get_mark(s, &got, sizeof(got)));
+	assert_int_equal(got, 42);
+	assert_false(store_get_mark(s, &got, 4));
+	store_close(s);
+}
+
+static void test_an_older_schema_is_upgraded(void **state)
+{
+	struct world *w = *state;
+	struct store *s = open_store(w);
+	sqlite3 *db;
+
+	store_tick(s, w->core);
+	store_close(s);
+	assert_int_equal(sqlite3_open(w->db, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "DROP TABLE meta; PRAGMA user_version=1", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	restart_core(w);
+	s = open_store(w);
+	assert_null(store_warning(s));
+	assert_int_equal(store_load(s, w->core), 6);
+	store_set_mark(s, "x", 1);
+	fake_populate(w->core);
+	assert_int_equal(store_tick(s, w->core), 0);
+	store_close(s);
+}
+
 static void test_hostile_names_come_back_as_they_went_in(void **state)
 {
 	struct world *w = *state;
@@ -296,19 +338,43 @@ static void test_damage_in_the_middle_never_crashes(void **state)
 static void test_a_newer_file_is_left_untouched(void **state)
 {
 	struct world *w = *state;
-	struct store *s = NULL;
+	struct store_stats st;
+	struct store *s;
 	sqlite3 *db;
 
 	assert_int_equal(sqlite3_open(w->db, &db), SQLITE_OK);
 	assert_int_equal(sqlite3_exec(db, "CREATE TABLE future(x); PRAGMA user_version=999", NULL, NULL, NULL), SQLITE_OK);
 	sqlite3_close(db);
-	assert_int_equal(store_open(w->dir, &w->core->config, &s), -EPROTO);
-	assert_null(s);
+	s = open_store(w);
+	assert_non_null(strstr(store_warning(s), "newer version"));
+	store_flow_ended(s, &fake.flows[0]);
+	assert_int_not_equal(store_tick(s, w->core), 0);
+	assert_int_equal(store_load(s, w->core), 0);
+	assert_int_equal(w->core->losses[LOSS_STORE], 1);
+	store_stats_get(s, &st);
+	assert_false(st.open);
+	store_close(s);
 	assert_int_equal(files_in(w->dir, ".corrupt-", false), 0);
-	/* and everything takes NULL */
+	assert_int_equal(sqlite3_open(w->db, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "SELECT * FROM future", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+}
+
+static void test_no_store_at_all(void **state)
+{
+	struct world *w = *state;
+	struct store_query q = { .limit = 1 };
+	struct store_stats st;
+
 	store_flow_ended(NULL, &fake.flows[0]);
 	assert_int_equal(store_tick(NULL, w->core), 0);
 	assert_int_equal(store_load(NULL, w->core), 0);
+	assert_int_equal(store_each_flow(NULL, &q, flow_cb, NULL), 0);
+	assert_null(store_warning(NULL));
+	assert_false(store_get_mark(NULL, &st, 1));
+	store_set_mark(NULL, "", 1);
+	store_stats_get(NULL, &st);
+	assert_false(st.open);
 	store_close(NULL);
 }
 
@@ -327,22 +393,49 @@ static void test_a_strange_database_is_set_aside(void **state)
 	store_close(s);
 }
 
-static void test_no_directory_is_an_error_of_its_own(void **state)
+static void test_what_cannot_be_opened_is_tried_again(void **state)
 {
 	struct world *w = *state;
-	struct store *s = NULL;
+	struct store_stats st;
+	struct store *s;
+	char later[96];
 
-	assert_int_equal(store_open("/nonexistent/pgX", &w->core->config, &s), -ENOENT);
-	assert_null(s);
+	/* what an earlier run left there must not be dropped when it becomes reachable */
+	s = open_store(w);
+	fake_edge(w->core, "shop/old", TOPO_WORKLOAD, "shop/db", TOPO_WORKLOAD, IPPROTO_TCP, 1, "HTTP", LABEL_DPI, 1);
+	store_tick(s, w->core);
+	store_close(s);
+	restart_core(w);
+	fake_populate(w->core);
+	snprintf(later, sizeof(later), "%s-away", w->dir);
+	assert_int_equal(rename(w->dir, later), 0);
+
+	s = open_store(w);
+	assert_non_null(strstr(store_warning(s), "No such file or directory"));
+	assert_int_equal(store_load(s, w->core), 0);
+	store_flow_ended(s, &fake.flows[0]);
+	assert_int_equal(store_tick(s, w->core), -ENOENT);
+	assert_int_equal(w->core->losses[LOSS_STORE], 1);
+	assert_int_equal(rename(later, w->dir), 0);
+	store_flow_ended(s, &fake.flows[0]); /* still closed: the next tick opens */
+	assert_int_equal(store_tick(s, w->core), 0);
+	assert_null(store_warning(s));
+	store_stats_get(s, &st);
+	assert_true(st.open);
+	assert_int_equal(st.edges, 7);
+	store_close(s);
 }
 
 static void test_a_symlink_is_not_followed(void **state)
 {
 	struct world *w = *state;
-	struct store *s = NULL;
+	struct store *s;
 
 	assert_int_equal(symlink("/tmp/pgX-store-target", w->db), 0);
-	assert_int_equal(store_open(w->dir, &w->core->config, &s), -ELOOP);
+	s = open_store(w);
+	assert_non_null(store_warning(s));
+	store_tick(s, w->core);
+	store_close(s);
 	assert_int_equal(access("/tmp/pgX-store-target", F_OK), -1);
 }
 
@@ -513,13 +606,16 @@ int main(void)
 		T(test_map_and_history_survive_a_restart),
 		T(test_an_unchanged_map_writes_nothing),
 		T(test_edges_that_were_taken_back_do_not_return),
+		T(test_the_mark_goes_with_the_edges),
+		T(test_an_older_schema_is_upgraded),
 		T(test_hostile_names_come_back_as_they_went_in),
 		T(test_a_corrupt_file_is_set_aside),
 		T(test_two_corrupt_files_in_one_second_are_both_kept),
 		T(test_damage_in_the_middle_never_crashes),
 		T(test_a_newer_file_is_left_untouched),
 		T(test_a_strange_database_is_set_aside),
-		T(test_no_directory_is_an_error_of_its_own),
+		T(test_no_store_at_all),
+		T(test_what_cannot_be_opened_is_tried_again),
 		T(test_a_symlink_is_not_followed),
 		T(test_a_full_disk_is_counted_and_passes),
 		T(test_history_is_bounded_in_time),

@@ -20,7 +20,7 @@ static void _printf_(2, 3) line(const char *head, const char *fmt, ...)
 	va_start(ap, fmt);
 	n = vasprintf(&s, fmt, ap);
 	va_end(ap);
-	printf("%-11s", head);
+	printf("%-12s", head);
 	if (n >= 0)
 		cli_put(stdout, s);
 	putchar('\n');
@@ -131,7 +131,7 @@ static void not_seen(const json_t *j)
 	size_t i;
 
 	json_array_foreach(list, i, s)
-		line(i ? "" : "Cannot see", " %s", json_string_value(s) ? json_string_value(s) : "");
+		line(i ? "" : "Cannot see", "%s", json_string_value(s) ? json_string_value(s) : "");
 }
 
 int cmd_status(const struct cli_options *o)
