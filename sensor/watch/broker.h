@@ -12,7 +12,7 @@
 
 #include "sensor/msg.h"
 
-#define BROKER_PARALLEL_MAX 8    /* requests at a time and engine, besides EVENTS */
+#define BROKER_PARALLEL_MAX 24   /* requests at a time and engine, besides EVENTS */
 #define BROKER_QUEUE_MAX 256     /* waiting ones; more are refused with -EBUSY */
 #define BROKER_LIST_MAX (64u << 20)
 #define BROKER_BODY_MAX (8u << 20)

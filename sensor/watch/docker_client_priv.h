@@ -7,8 +7,11 @@
 #include "base/clock.h"
 #include "sensor/watch/docker_client.h"
 
-#define DC_IN_FLIGHT_MAX 8        /* as many as the broker runs at a time */
-#define DC_INSPECTS_MAX 6         /* of them inspects of containers: these can hang in dockerd until a start is over */
+#define DC_IN_FLIGHT_MAX 24       /* as many as the broker runs at a time */
+/* Of them inspects of containers. At network connect these wait in dockerd until the start is over: with 12 containers being
+ * started at a time, 6 were too few (2 of 80 short-lived ones were gone before their turn), 20 are enough. */
+#define DC_INSPECTS_MAX 20
+#define DC_BULK_MAX 4             /* a full list is worked off with few at a time: it is not urgent, and the engine has work to do */
 #define DC_CONTAINERS_MAX 20000
 #define DC_NETWORKS_MAX 4096
 #define DC_BUCKETS 1024

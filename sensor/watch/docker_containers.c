@@ -514,7 +514,8 @@ void dc_containers_pump(struct docker_client *dc)
 		enum dc_prio prio;
 
 		for (prio = DC_PRIO_URGENT; prio > DC_PRIO_DELAYED && !c; prio--)
-			c = dc->lines[prio].head;
+			if (prio > DC_PRIO_BULK || dc->inspects_in_flight < DC_BULK_MAX)
+				c = dc->lines[prio].head;
 		if (!c)
 			return;
 		if (dc_send(dc, DOCKER_REQ_CONTAINER, c->rec.id) < 0)

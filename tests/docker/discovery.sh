@@ -65,9 +65,9 @@ for ((i = 1; i <= SHORT; i++)); do lab_docker a run --rm --name "one-$i" pg-bb t
 ok "$SHORT containers that only run true, one after the other" until_true 5 seen_all one bridge
 
 lab_docker a network create net1 >/dev/null
-# four at a time, as a busy node does
-seq 1 "$SHORT" | xargs -P 4 -I N "$LAB_DOCKER" -H "unix://$(lab_socket a)" run --rm --name four-N --network net1 pg-bb true
-ok "$SHORT such containers, four at a time, on a network of their own" until_true 5 seen_all four net1
+# eight at a time, as a busy node does
+seq 1 "$SHORT" | xargs -P 8 -I N "$LAB_DOCKER" -H "unix://$(lab_socket a)" run --rm --name eight-N --network net1 pg-bb true
+ok "$SHORT such containers, eight at a time, on a network of their own" until_true 5 seen_all eight net1
 ok "all of them are reported gone" until_true 5 said_times $((2 * SHORT)) '^[0-9.]+ gone e0'
 
 # ---- changes of a running container
