@@ -257,7 +257,7 @@ int engine_new(struct loop *loop, struct link_watch *watch, uint8_t index, const
 		return -ENOMEM;
 	*e = (struct engine){ .loop = loop, .watch = watch, .tell = tell_cb, .arg = arg, .index = index, .pidfd = -1,
 			      .pid_source = LOOP_SOURCE_NONE };
-	strncpy(e->path, socket_path, sizeof(e->path) - 1);
+	snprintf(e->path, sizeof(e->path), "%s", socket_path);
 	r = sandbox_files_new(loop, watch, index, &e->files);
 	if (r < 0) {
 		free(e);

@@ -15,7 +15,7 @@
 
 bool link_msg_ok(const struct nlmsghdr *nlh, int left)
 {
-	return left >= MNL_NLMSG_HDRLEN && nlh->nlmsg_len <= (uint32_t)left && MNL_ALIGN(nlh->nlmsg_len) <= (uint32_t)left &&
+	return left >= (int)MNL_NLMSG_HDRLEN && nlh->nlmsg_len <= (uint32_t)left && MNL_ALIGN(nlh->nlmsg_len) <= (uint32_t)left &&
 	       mnl_nlmsg_ok(nlh, left);
 }
 

@@ -91,7 +91,7 @@ static void report_unseen(const struct netns *ns, const struct link *l)
 {
 	struct msg_feature f = { .present = 0 };
 
-	strncpy(f.name, l->info.kind == MSG_LINK_MACVLAN ? "macvlan" : "ipvlan", sizeof(f.name) - 1);
+	snprintf(f.name, sizeof(f.name), "%s", l->info.kind == MSG_LINK_MACVLAN ? "macvlan" : "ipvlan");
 	snprintf(f.consequence, sizeof(f.consequence), "traffic of %s in sandbox %s is not seen: it leaves by a %s, not by a veth",
 		 l->info.name, ns->name, f.name);
 	tell(ns->w, MSG_FEATURE, &f, sizeof(f));

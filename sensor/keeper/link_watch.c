@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -241,7 +242,7 @@ int link_watch_get(struct link_watch *w, int netns_fd, enum msg_ns_kind kind, ui
 		return -ENOMEM;
 	*ns = (struct netns){ .w = w, .cookie = cookie, .kind = (uint8_t)kind, .engine = engine, .users = 1, .fd = -1,
 			      .events_fd = -1, .request_fd = -1, .source = LOOP_SOURCE_NONE };
-	strncpy(ns->name, name, sizeof(ns->name) - 1);
+	snprintf(ns->name, sizeof(ns->name), "%s", name);
 	r = ns_open(w, ns, fd);
 	if (r < 0) {
 		ns_free(ns);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
@@ -361,7 +362,7 @@ void program_send_fd(struct program *p, enum msg_fd_kind kind, uint32_t arg, con
 {
 	struct msg_fd m = { .kind = kind, .arg = arg };
 
-	strncpy(m.name, name, sizeof(m.name) - 1);
+	snprintf(m.name, sizeof(m.name), "%s", name);
 	program_send(p, MSG_FD, 0, 0, &m, sizeof(m), fd);
 }
 

@@ -187,7 +187,7 @@ static void file_appeared(struct sandbox_files *f, const char *name)
 		s = calloc(1, sizeof(*s));
 		if (!s)
 			return;
-		strncpy(s->name, name, sizeof(s->name) - 1);
+		snprintf(s->name, sizeof(s->name), "%s", name);
 		s->next = f->files;
 		f->files = s;
 		f->count++;

@@ -155,7 +155,7 @@ static int probe_state(const struct setup *s)
 static int open_state(struct setup *s, const char *path)
 {
 	_cleanup_close_ int fd = -1;
-	struct stat st;
+	struct stat st = { 0 };
 	int r = make_directory(path, 0750);
 
 	if (r == 0 && !realpath(path, s->state))

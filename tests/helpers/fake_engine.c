@@ -21,7 +21,7 @@ int main(int argc, char **argv)
 	if (argc != 2 || strlen(argv[1]) >= sizeof(a.sun_path))
 		return 2;
 	signal(SIGPIPE, SIG_IGN);
-	strcpy(a.sun_path, argv[1]);
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s", argv[1]);
 	unlink(argv[1]);
 	p[0] = (struct pollfd){ .fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), .events = POLLIN };
 	if (p[0].fd < 0 || bind(p[0].fd, (struct sockaddr *)&a, sizeof(a)) < 0 || listen(p[0].fd, 16) < 0) {

@@ -497,7 +497,7 @@ static void test_watch_uplinks(void **state)
 	assert_int_equal(link_by_name(ns, "u1")->role, PG_IF_UPLINK);
 	assert_int_equal(link_by_name(ns, "u2")->role, PG_IF_NONE);
 	assert_int_equal(link_by_name(ns, "lo")->role, PG_IF_NONE);
-	strcpy(c.uplinks[0], "u2");
+	memcpy(c.uplinks[0], "u2", 3);
 	link_watch_configure(bed.watch, &c);
 	assert_int_equal(link_by_name(ns, "u2")->role, PG_IF_UPLINK);
 	bed.links_told = 0;
