@@ -179,12 +179,18 @@ static int migrate(struct store *s)
 	return rc;
 }
 
-/* One attempt; a SQLite code, or -errno for a newer file. */
+/* One attempt; a SQLite code, or -errno. */
 static int open_once(struct store *s)
 {
+	_cleanup_close_ int fd = -1;
 	char sql[96];
 	int rc;
 
+	/* Made here so that its mode does not depend on the umask: history is nobody else's business. */
+	fd = open(s->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0640);
+	if (fd < 0)
+		return -errno;
+	close_fd(&fd); /* before SQLite's own: closing any descriptor of a file drops its locks */
 	rc = sqlite3_open_v2(s->path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW,
 			     NULL);
 	if (rc != SQLITE_OK)
@@ -238,17 +244,9 @@ static int set_aside(struct store *s)
 
 int store_db_open(struct store *s)
 {
-	_cleanup_close_ int fd = -1;
-	int rc;
+	int rc = open_once(s);
 
-	/* Made here so that its mode does not depend on the umask: history is nobody else's business. */
-	fd = open(s->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0640);
-	if (fd < 0) {
-		s->stats.error = -errno;
-		return s->stats.error;
-	}
-	rc = open_once(s);
-	if (is_damage(rc) || (rc > 0 && (rc & 0xff) == SQLITE_ERROR)) { /* ERROR: a database, but not of our tables */
+	if (rc > 0 && (is_damage(rc) || (rc & 0xff) == SQLITE_ERROR)) { /* ERROR: a database, but not of our tables */
 		store_db_close(s);
 		s->stats.error = set_aside(s);
 		if (s->stats.error)

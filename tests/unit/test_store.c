@@ -274,12 +274,15 @@ static void test_a_corrupt_file_is_set_aside(void **state)
 	struct world *w = *state;
 	struct store_stats st;
 	struct store *s;
+	struct stat file;
 
 	put_file(w->db, junk, sizeof(junk));
 	s = open_store(w);
 	assert_non_null(strstr(store_warning(s), "set aside as"));
 	store_stats_get(s, &st);
 	assert_int_equal(access(st.aside, F_OK), 0);
+	assert_int_equal(stat(w->db, &file), 0);
+	assert_int_equal(file.st_mode & 07777, 0640);
 	assert_int_equal(files_in(w->dir, ".corrupt-", false), 1);
 	assert_int_equal(store_tick(s, w->core), 0);
 	store_close(s);
