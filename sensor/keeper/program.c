@@ -166,7 +166,10 @@ static void on_end(void *arg, uint32_t events)
 	close_socket(p);
 	p->last_status = status;
 	p->since_ns = clock_mono_ns();
-	if (!p->stopping && WIFSIGNALED(status))
+	/* Bad usage or configuration at its first start: it has said so itself. */
+	if (p->starts == 1 && WIFEXITED(status) && WEXITSTATUS(status) == 2)
+		log_debug("%s (pid %d) ended with status 2", program_name(p->spec.id), (int)p->pid);
+	else if (!p->stopping && WIFSIGNALED(status))
 		log_warn("%s (pid %d) was ended by signal %d%s", program_name(p->spec.id), (int)p->pid, WTERMSIG(status),
 			 WTERMSIG(status) == SIGSYS ? ": it tried a forbidden system call" : "");
 	else if (!p->stopping)

@@ -58,6 +58,8 @@ engine_start() {
 	EPID=$!
 	wait_for 5 test -S "$T/engine.sock"
 	in_node ip link set lo up
+	[ -z "${NODE_READY:-}" ] || return 0
+	NODE_READY=1
 	in_node ip link show br0 >/dev/null 2>&1 || in_node sh -c 'ip link add br0 type bridge && ip addr add 10.77.0.1/16 dev br0 &&
 		ip link set br0 up && sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1'
 }
