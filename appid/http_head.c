@@ -16,8 +16,12 @@ static const char *const methods[] = {
 
 static bool method_known(struct bytes m, bool may_grow)
 {
+	if (!bytes_left(&m))
+		return may_grow;
 	for (size_t i = 0; i < ARRAY_SIZE(methods); i++)
-		if (may_grow ? text_may_start(m, methods[i]) && bytes_left(&m) <= strlen(methods[i]) :
+		if (*methods[i] != (char)*m.p)
+			continue;
+		else if (may_grow ? text_may_start(m, methods[i]) && bytes_left(&m) <= strlen(methods[i]) :
 			       text_starts(m, methods[i]) && bytes_left(&m) == strlen(methods[i]))
 			return true;
 	return false;
@@ -133,6 +137,8 @@ static void field(struct bytes line, struct http_head *h)
 		{ "upgrade:", offsetof(struct http_head, upgrade) },
 	};
 
+	if (!bytes_left(&line) || !memchr("hHuUsS", *line.p, 6))
+		return;
 	for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
 		if (text_starts_nocase(line, fields[i].name)) {
 			struct bytes *to = (struct bytes *)((char *)h + fields[i].offset);

@@ -21,6 +21,7 @@ struct inspect_work {
 	size_t memory;             /* of the heads, as last added up */
 	/* nDPI: how often it was asked, and about how much */
 	uint8_t asks, asked_turns;
+	uint8_t named;             /* enum app_id that label.app was made for */
 	uint16_t asked_bytes;
 	uint16_t dns_read[2];      /* DNS over TCP: bytes of the head whose messages were reported */
 	struct msg_label label;    /* as it will be sent next */
@@ -36,6 +37,7 @@ struct inspect_flow {
 	uint8_t client_dir;        /* who sent the SYN, 2: not known */
 	bool whole[2];             /* the kernel's budget of that direction is used up */
 	bool dirty, waiting, asking, provisional;
+	bool stale; /* our label's details are to be read again */
 	uint8_t sent;              /* labels sent (saturates) */
 	TAILQ_ENTRY(inspect_flow) age, out, wait, ask;
 	SLIST_ENTRY(inspect_flow) chain;

@@ -58,35 +58,50 @@ static bool belongs_by_address(enum app_id app)
 	return app == APP_HTTP || app == APP_TLS || app == APP_SMTP;
 }
 
-/* Puts what our recognisers found into the label, and the details. Something new is sent with the next flush. */
-void inspect_own_label(struct inspector *i, struct inspect_flow *f)
+/* The name: protocol, and the application that the host or the server's address belongs to. */
+static void own_name(struct inspector *i, const struct inspect_flow *f, const struct detail *t, char *ret, size_t size)
+{
+	const uint8_t *server = f->server_dir < 2 && belongs_by_address(t->app) ? f->key.addr[f->server_dir] : NULL;
+	const char *name = app_name(t->app);
+	char site[32];
+
+	snprintf(ret, size, "%s", name);
+	if (t->app == APP_TLS && f->server_dir < 2 && f->key.port[f->server_dir] == htons(853)) {
+		snprintf(ret, size, "TLS.DoH_DoT"); /* RFC 7858 */
+		return;
+	}
+	if (!i->engine || strchr(name, '.'))
+		return;
+	if ((t->host[0] && ndpi_engine_host_app(i->engine, t->host, site, sizeof(site))) ||
+	    (server && ndpi_engine_address_app(i->engine, server, site, sizeof(site))))
+		if (strcmp(site, name))
+			snprintf(ret, size, "%s.%s", name, site);
+}
+
+bool inspect_own_label(struct inspector *i, struct inspect_flow *f)
 {
 	struct inspect_work *w = f->work;
-	struct msg_label *l = &w->label, old = *l;
-	bool whole[2] = { f->whole[0], f->whole[1] };
+	struct msg_label *l = &w->label;
+	bool whole[2] = { f->whole[0], f->whole[1] }, news;
 	struct detail t;
-	char site[32];
-	const uint8_t *server;
+	char app[sizeof(l->app)] = "";
 
+	f->stale = false;
 	detail_read((enum app_id)f->app, &w->talk, f->server_dir, whole, &t);
+	news = l->confidence != LABEL_OWN || w->named != t.app || (t.host[0] && strcmp(l->host, t.host));
+	if (news) {
+		own_name(i, f, &t, app, sizeof(app));
+		memcpy(l->app, app, sizeof(l->app));
+	}
+	w->named = (uint8_t)t.app;
 	l->confidence = LABEL_OWN;
-	memset(l->app, 0, sizeof(l->app));
-	snprintf(l->app, sizeof(l->app), "%s", app_name(t.app));
-	if (t.app == APP_TLS && f->server_dir < 2 && f->key.port[f->server_dir] == htons(853))
-		snprintf(l->app, sizeof(l->app), "TLS.DoH_DoT"); /* RFC 7858 */
-	else if (t.host[0] && i->engine && ndpi_engine_host_app(i->engine, t.host, site, sizeof(site)) && strcmp(site, l->app))
-		snprintf(l->app, sizeof(l->app), "%s.%s", app_name(t.app), site);
-	server = f->server_dir < 2 && belongs_by_address(t.app) ? f->key.addr[f->server_dir] : NULL;
-	if (!strchr(l->app, '.') && server && i->engine && ndpi_engine_address_app(i->engine, server, site, sizeof(site)))
-		snprintf(l->app, sizeof(l->app), "%s.%s", app_name(t.app), site);
 	memcpy(l->host, t.host, sizeof(l->host));
 	memcpy(l->info, t.info, sizeof(l->info));
 	info_conflict(&w->talk, l->info, sizeof(l->info));
 	/* over TCP further questions may follow in the same stream */
 	if ((t.complete && !(inspect_is_dns(f) && !w->talk.datagrams)) || (whole[0] && whole[1]))
 		l->final = 1;
-	if (old.confidence != l->confidence || strcmp(old.app, l->app) || (t.host[0] && strcmp(old.host, l->host)) || l->final)
-		inspect_out_add(i, f);
+	return news || l->final;
 }
 
 void inspect_own_found(struct inspector *i, struct inspect_flow *f, const struct recog_found *found)
@@ -94,7 +109,13 @@ void inspect_own_found(struct inspector *i, struct inspect_flow *f, const struct
 	f->app = (uint8_t)found->app;
 	f->server_dir = found->server_dir;
 	inspect_wait_remove(i, f);
-	inspect_own_label(i, f);
+	inspect_own_more(i, f);
+}
+
+void inspect_own_more(struct inspector *i, struct inspect_flow *f)
+{
+	f->stale = true;
+	inspect_out_add(i, f);
 }
 
 /* ---- nDPI ----------------------------------------------------------------------------------------------- */
@@ -202,6 +223,8 @@ void inspect_give_up(struct inspector *i, struct inspect_flow *f)
 		if (w->label.confidence <= LABEL_PORT_GUESS)
 			i->stats.gave_up++;
 	}
+	if (f->stale)
+		inspect_own_label(i, f);
 	w->label.final = 1;
 	inspect_label_send(i, f);
 	inspect_finish(i, f);

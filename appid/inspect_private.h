@@ -82,9 +82,12 @@ void inspect_label_send(struct inspector *i, struct inspect_flow *f);
 void inspect_label_final(struct inspector *i, struct inspect_flow *f);
 /* Ends the work on a flow. */
 void inspect_finish(struct inspector *i, struct inspect_flow *f);
-/* Our recognisers found it; then again for each sample until the details are complete. */
+/* Our recognisers found it. */
 void inspect_own_found(struct inspector *i, struct inspect_flow *f, const struct recog_found *found);
-void inspect_own_label(struct inspector *i, struct inspect_flow *f);
+/* A flow they found said more: its details are read again at the next flush. */
+void inspect_own_more(struct inspector *i, struct inspect_flow *f);
+/* Puts what they found into the label, and the details. Returns whether it is worth sending. */
+bool inspect_own_label(struct inspector *i, struct inspect_flow *f);
 /* Bytes of all turns. */
 unsigned inspect_talk_bytes(const struct dialogue *d);
 /* Is there enough new to ask nDPI again? */

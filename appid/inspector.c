@@ -95,7 +95,7 @@ static void step(struct inspector *i, struct inspect_flow *f, const struct pg_sa
 	struct inspect_work *w = f->work;
 
 	if (f->app != APP_UNKNOWN) {
-		inspect_own_label(i, f);
+		inspect_own_more(i, f);
 	} else if (w->label.confidence == LABEL_DPI) {
 		/* nDPI knows the protocol and would like to see more (host names) */
 		if (inspect_worth_asking(w))
@@ -109,7 +109,7 @@ static void step(struct inspector *i, struct inspect_flow *f, const struct pg_sa
 		inspect_dns_datagram(i, &f->key, f->end_if, s->dir, b, s->flags & PG_SAMPLE_CUT);
 	else if (inspect_is_dns(f))
 		inspect_dns_stream(i, f);
-	if (f->whole[0] && f->whole[1] && !w->label.final) {
+	if (f->whole[0] && f->whole[1] && !w->label.final && f->app == APP_UNKNOWN) {
 		if (inspect_identified(f))
 			inspect_label_final(i, f);
 		else
@@ -248,11 +248,11 @@ void inspector_flush(struct inspector *i)
 
 	ask_all(i);
 	while ((f = TAILQ_FIRST(&i->out))) {
-		bool final = f->work->label.final;
-
 		inspect_out_remove(i, f);
+		if (f->stale && !inspect_own_label(i, f))
+			continue;
 		inspect_label_send(i, f);
-		if (!final)
+		if (!f->work->label.final)
 			continue;
 		/* DNS goes on for as long as the kernel gives samples: each answer names addresses. */
 		if (!(f->whole[0] && f->whole[1]) && !inspect_is_dns(f))
