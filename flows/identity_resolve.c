@@ -423,7 +423,7 @@ static void resolve_node_addr(struct identity *id, struct ns_rec *ns, const uint
 		if (resolve_published(id, e, addr, proto, port, ret))
 			return;
 	if (own || gateway) {
-		ret->kind = gateway ? IDENT_GATEWAY : IDENT_HOST;
+		ret->kind = own ? IDENT_HOST : IDENT_GATEWAY; /* a bridge's own address is the node */
 		ret->how = IDENT_HOW_ADDRESS;
 		ret->network = gateway;
 		return;

@@ -268,7 +268,7 @@ static void test_by_address_on_node(void **state)
 		{ NS_NODE, 0, "2001:db8::10", T, 22, IDENT_HOST, BY_ADDR, NULL, 0, false, NULL },
 		{ NS_NODE, 0, "127.0.0.1", T, 22, IDENT_HOST, BY_ADDR, NULL, 0, false, NULL },
 		{ NS_NODE, 0, "::1", T, 22, IDENT_HOST, BY_ADDR, NULL, 0, false, NULL },
-		{ NS_NODE, 0, "172.20.0.1", T, 22, IDENT_GATEWAY, BY_ADDR, NULL, 0, false, "shop_default" },
+		{ NS_NODE, 0, "172.20.0.1", T, 22, IDENT_HOST, BY_ADDR, NULL, 0, false, "shop_default" },
 		/* published ports: protocol, port and address must fit */
 		{ NS_NODE, 0, "192.0.2.10", T, 8080, W, IDENT_HOW_PUBLISHED, "web", 80, false, NULL },
 		{ NS_NODE, 0, "2001:db8::10", T, 8080, W, IDENT_HOW_PUBLISHED, "web", 80, false, NULL },
@@ -279,7 +279,7 @@ static void test_by_address_on_node(void **state)
 		{ NS_NODE, 0, "192.0.2.10", T, 8443, W, IDENT_HOW_PUBLISHED, "web", 443, false, NULL },
 		{ NS_NODE, 0, "127.0.0.1", T, 8443, IDENT_HOST, BY_ADDR, NULL, 0, false, NULL },
 		{ NS_NODE, 0, "203.0.113.5", T, 8080, IDENT_EXTERNAL, IDENT_HOW_NONE, NULL, 0, false, NULL },
-		{ NS_NODE_B, 0, "172.20.0.1", T, 8080, IDENT_GATEWAY, BY_ADDR, NULL, 0, false, NULL },
+		{ NS_NODE_B, 0, "172.20.0.1", T, 8080, IDENT_HOST, BY_ADDR, NULL, 0, false, NULL },
 		/* only the keeper knows the leg; a container cannot become an outside address by taking it */
 		{ NS_NODE, 0, "172.18.0.3", T, 80, W, BY_ADDR, "web", 0, false, "docker_gwbridge" },
 		{ NS_NODE, 0, "198.51.100.99", T, 80, IDENT_EXTERNAL, IDENT_HOW_NONE, NULL, 0, false, NULL },
