@@ -42,7 +42,8 @@ int docker_json_containers(const char *buf, size_t len, unsigned engine,
 
 /* ---- networks ------------------------------------------------------------------------------------------- */
 struct docker_member { /* a container of this engine on the network */
-	char id[IDENT_ID_LEN];  /* "" for the engine's own ends ("lb-…", "ingress-sbox") */
+	char id[IDENT_ID_LEN];  /* "": not a container, or not said yet ("ep-…" while it is being connected) */
+	bool own;               /* the engine's own end: load balancer ("lb-…"), ingress sandbox ("ingress-sbox") */
 	char name[256];
 	uint8_t addr4[16], addr6[16], mac[6]; /* all zero: none */
 };

@@ -89,6 +89,8 @@ static int members_read(json_t *containers, struct docker_network *dn)
 			continue;
 		if (docker_json_id_ok(key))
 			snprintf(e->id, sizeof(e->id), "%s", key);
+		else
+			e->own = !strncmp(key, "lb-", 3) || (strlen(key) > 5 && !strcmp(key + strlen(key) - 5, "-sbox"));
 		docker_json_get(m, "Name", e->name, sizeof(e->name));
 		docker_json_get_addr(m, "IPv4Address", e->addr4, NULL);
 		docker_json_get_addr(m, "IPv6Address", e->addr6, NULL);

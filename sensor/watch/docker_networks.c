@@ -81,8 +81,7 @@ static void remotes_report(struct docker_client *dc, const struct docker_network
 		const struct docker_member *m = &dn->members[i];
 		static const uint8_t none[16];
 
-		/* The engine's own ends: load balancer of a service network, ingress sandbox. */
-		if (!m->id[0] && m->name[0] && memcmp(m->addr4, none, 16))
+		if (m->own && m->name[0] && memcmp(m->addr4, none, 16))
 			dc->ops->put_remote(dc->arg, dc->engine, dn->net.id, m->name, m->addr4, "");
 	}
 }

@@ -246,7 +246,7 @@ static void test_network_verbose(void **state)
 		"{\"Name\":\"ovl1\",\"Id\":\"" NET "\",\"Scope\":\"swarm\",\"Driver\":\"overlay\",\"Attachable\":true,"
 		"\"IPAM\":{\"Config\":[{\"Subnet\":\"10.0.9.0/24\",\"Gateway\":\"10.0.9.1\"},{\"Subnet\":\"bad\"},{\"Subnet\":\"fd00:28::/64\"}]},"
 		"\"Containers\":{\"" ID "\":{\"Name\":\"web\",\"MacAddress\":\"02:42:0a:00:09:02\",\"IPv4Address\":\"10.0.9.2/24\",\"IPv6Address\":\"\"},"
-		"\"lb-ovl1\":{\"Name\":\"ovl1-endpoint\",\"IPv4Address\":\"10.0.9.3/24\"}},"
+		"\"ep-0123456789abcdef\":{\"Name\":\"soon\",\"IPv4Address\":\"10.0.9.8/24\"},\"lb-ovl1\":{\"Name\":\"ovl1-endpoint\",\"IPv4Address\":\"10.0.9.3/24\"}},"
 		"\"Options\":{\"com.docker.network.driver.overlay.vxlanid_list\":\"4097,4099\",\"encrypted\":\"\"},"
 		"\"Peers\":[{\"Name\":\"a\",\"IP\":\"192.168.99.1\"},{\"Name\":\"b\",\"IP\":\"192.168.99.2\"}],"
 		"\"Services\":{\"\":{\"VIP\":\"<nil>\",\"Tasks\":[{\"Name\":\"web\",\"EndpointIP\":\"10.0.9.2\",\"Info\":{\"Host IP\":\"192.168.99.1\"}},"
@@ -266,10 +266,11 @@ static void test_network_verbose(void **state)
 	assert_int_equal(n->net.subnets[1].prefix_len, 64);
 	assert_string_equal(text_of(n->net.subnets[0].gateway), "10.0.9.1");
 	assert_int_equal(n->peer_count, 2);
-	assert_int_equal(n->member_count, 2);
+	assert_int_equal(n->member_count, 3);
 	assert_string_equal(n->members[0].id, ID);
 	assert_string_equal(text_of(n->members[0].addr4), "10.0.9.2");
 	assert_string_equal(n->members[1].id, "");
+	assert_true(!n->members[1].own && n->members[2].own && !n->members[0].own);
 	assert_int_equal(n->remote_count, 3);
 	assert_string_equal(n->remotes[0].name, "client");
 	assert_string_equal(n->remotes[0].node, "192.168.99.2");
