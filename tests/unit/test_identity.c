@@ -293,7 +293,7 @@ static void test_by_address_on_node(void **state)
 		/* on a network, but not known whose: the network is said */
 		{ NS_NODE, 0, "172.20.7.7", T, 80, IDENT_EXTERNAL, IDENT_HOW_NONE, NULL, 0, false, "shop_default" },
 		/* link-local: of a bridge and of a container's interface */
-		{ NS_NODE, 0, "fe80::b", 58, 0, IDENT_GATEWAY, BY_ADDR, NULL, 0, false, "shop_default" },
+		{ NS_NODE, 0, "fe80::b", 58, 0, IDENT_HOST, BY_ADDR, NULL, 0, false, "shop_default" },
 		{ NS_NODE, 0, "fe80::d", 58, 0, W, BY_ADDR, "db", 0, false, "-" },
 		{ NS_NODE, 0, "fe80::e", 58, 0, IDENT_EXTERNAL, IDENT_HOW_NONE, NULL, 0, false, "-" },
 		{ 77, 0, "172.20.0.2", T, 80, IDENT_EXTERNAL, IDENT_HOW_NONE, NULL, 0, false, NULL },
