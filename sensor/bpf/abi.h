@@ -12,11 +12,13 @@
 /* Names of the maps, as pinned below the bpffs directory and as handed to core ("maps are plural nouns"):
  *   flows       HASH       struct flow_key -> struct pg_flow
  *   samples     RINGBUF    struct pg_sample + payload           (read by the packet inspector)
- *   inspected   HASH       struct flow_key -> u8                (written by the inspector: wants no more of this flow)
+ *   inspected   LRU_HASH   struct flow_key -> u8                (written by the inspector: wants no more of this flow)
  *   events      RINGBUF    struct pg_event + text               (read by core)
  *   counters    PERCPU_ARRAY[PG_CTR_MAX] u64
  *   interfaces  HASH       struct pg_if_key -> struct pg_if     (written by the keeper)
  *   if_stats    PERCPU_HASH struct pg_if_key -> struct pg_if_stats (key inserted by the keeper at attach)
+ *   if_slots    PERCPU_ARRAY[] struct pg_if_slot: an interface's statistics are if_stats' plus those of the slot that has
+ *                          its key, if there is one (a slot costs the programs a third of a hash lookup)
  *   sockets     HASH       u64 cookie -> struct pg_owner
  *   hostnet     HASH       u64 cgroup id -> u32 pseudo ifindex  (containers on the host network; written by the keeper)
  *   vteps       HASH       struct pg_vtep_key -> struct pg_vtep
@@ -85,7 +87,7 @@ struct pg_sample {
 	pg_u32 tcp_seq;     /* host byte order; first payload byte. 0 for others */
 	pg_u64 ts_ns;
 	pg_u32 payload_len; /* of the whole skb on the wire */
-	pg_u16 cap_len;     /* bytes that follow this header */
+	pg_u16 cap_len;     /* bytes of payload that follow this header; the ring record may be longer: not payload */
 	pg_u16 pad;
 	pg_u32 end_if[2];   /* as in pg_flow at that moment */
 	struct flow_key key;
@@ -118,6 +120,12 @@ struct pg_if_stats {
 	pg_u64 in_skbs, in_raw_bytes, in_packets, in_bytes;
 	pg_u64 out_skbs, out_raw_bytes, out_packets, out_bytes;
 };
+
+struct pg_if_slot {
+	struct pg_if_key key; /* ifindex 0: free */
+	struct pg_if_stats stats;
+};
+_Static_assert(sizeof(struct pg_if_slot) == 72, "pg_if_slot");
 
 /* ---- counters (the kernel's part of the loss ledger) ----------------------------------------- */
 enum pg_counter {

@@ -77,6 +77,13 @@ struct {
 } if_stats SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, PG_IF_SLOTS);
+	__type(key, u32);
+	__type(value, struct pg_if_slot);
+} if_slots SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, 1);
@@ -128,6 +135,18 @@ static __always_inline void count_add(u32 counter, u64 n)
 
 	if (v)
 		*v += n;
+}
+
+/* The statistics of a known interface: its slot, or where another interface has that, its entry in the hash. */
+static __always_inline struct pg_if_stats *if_stats_find(u32 ifindex, u16 in_ns)
+{
+	struct pg_if_key key = { .ifindex = ifindex, .ns = in_ns };
+	u32 i = if_slot_of(ifindex, in_ns);
+	struct pg_if_slot *slot = bpf_map_lookup_elem(&if_slots, &i);
+
+	if (slot && slot->key.ifindex == ifindex && slot->key.ns == in_ns)
+		return &slot->stats;
+	return bpf_map_lookup_elem(&if_stats, &key);
 }
 
 static __always_inline struct ring_wakeups *ring_wakeups_get(void)

@@ -65,8 +65,7 @@ static __always_inline u32 tag_bytes(struct __sk_buff *skb)
 SEC("tc")
 int container_ingress(struct __sk_buff *skb)
 {
-	struct pg_if_key ik = { .ifindex = skb->ifindex, .ns = ns };
-	struct pg_if_stats *st = bpf_map_lookup_elem(&if_stats, &ik);
+	struct pg_if_stats *st = if_stats_find(skb->ifindex, ns);
 	struct packet p;
 	int r;
 
@@ -144,8 +143,7 @@ static __always_inline bool received_is_ours(struct __sk_buff *skb, struct packe
 SEC("tc")
 int container_egress(struct __sk_buff *skb)
 {
-	struct pg_if_key ik = { .ifindex = skb->ifindex, .ns = ns };
-	struct pg_if_stats *st = bpf_map_lookup_elem(&if_stats, &ik);
+	struct pg_if_stats *st = if_stats_find(skb->ifindex, ns);
 	u32 via_if = skb->ingress_ifindex;
 	struct pg_flow *f = NULL;
 	struct packet p;

@@ -16,8 +16,7 @@ enum { RECEIVED, SENT };
 
 static __always_inline void stats_add(struct __sk_buff *skb, u32 dir, u64 packets, u64 bytes)
 {
-	struct pg_if_key k = { .ifindex = skb->ifindex, .ns = ns };
-	struct pg_if_stats *st = bpf_map_lookup_elem(&if_stats, &k);
+	struct pg_if_stats *st = if_stats_find(skb->ifindex, ns);
 
 	if (!st)
 		return;

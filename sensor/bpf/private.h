@@ -37,6 +37,13 @@ struct if_mac_key {
 	pg_u32 pad;
 };
 
+#define PG_IF_SLOTS 1024u
+
+static inline __attribute__((always_inline)) pg_u32 if_slot_of(pg_u32 ifindex, pg_u16 ns)
+{
+	return (ifindex ^ ns * 0x9e5u) & (PG_IF_SLOTS - 1);
+}
+
 /* Internal bits of pg_owner.flags, above those of abi.h. */
 enum {
 	OWNER_JOINED = 1 << 16,    /* some flow has taken this owner over */

@@ -298,28 +298,6 @@ static int hook_attach(struct bpf_loader *l, struct link_state *s)
 }
 
 /* ---- what the interface carried before us ------------------------------------------------------------ */
-static int if_stats_sum(struct bpf_loader *l, const struct pg_if_key *key, struct pg_if_stats *ret)
-{
-	int cpus = libbpf_num_possible_cpus();
-	_cleanup_free_ struct pg_if_stats *v = NULL;
-
-	if (cpus < 1)
-		return -EINVAL;
-	v = calloc((size_t)cpus, sizeof(*v));
-	if (!v)
-		return -ENOMEM;
-	if (bpf_map_lookup_elem(l->maps.fd[MAP_IF_STATS], key, v))
-		return -errno;
-	memset(ret, 0, sizeof(*ret));
-	for (int i = 0; i < cpus; i++) {
-		ret->in_skbs += v[i].in_skbs;
-		ret->in_raw_bytes += v[i].in_raw_bytes;
-		ret->out_skbs += v[i].out_skbs;
-		ret->out_raw_bytes += v[i].out_raw_bytes;
-	}
-	return 0;
-}
-
 static uint64_t over(uint64_t a, uint64_t b)
 {
 	return a > b ? a - b : 0;
@@ -328,12 +306,12 @@ static uint64_t over(uint64_t a, uint64_t b)
 /* The interface's counters minus what our hooks have seen. Read twice until nothing moved in between (a few times). */
 static void hook_late(struct bpf_loader *l, struct link_state *s)
 {
-	struct pg_if_key key = { .ifindex = s->ifindex, .ns = s->ns };
 	struct pg_if_stats a, b;
 	struct link_stats i;
 
 	for (int n = 0; n < 5; n++) {
-		if (if_stats_sum(l, &key, &a) || link_stats_read(s->ifindex, &i) || if_stats_sum(l, &key, &b))
+		if (if_stats_sum(l, s->ns, s->ifindex, &a) || link_stats_read(s->ifindex, &i) ||
+		    if_stats_sum(l, s->ns, s->ifindex, &b))
 			return;
 		s->hook.late_in_packets = over(i.rx_packets, b.in_skbs);
 		s->hook.late_in_bytes = over(i.rx_bytes, b.in_raw_bytes);
@@ -362,33 +340,6 @@ static void link_remove(struct bpf_loader *l, struct link_state *s)
 			return;
 		}
 	}
-}
-
-static int link_keys_put(struct bpf_loader *l, const struct link_state *s, uint32_t vni)
-{
-	struct pg_if_key key = { .ifindex = s->ifindex, .ns = s->ns };
-	struct pg_if value = { .role = s->role, .vni = vni };
-	int cpus = libbpf_num_possible_cpus();
-	_cleanup_free_ struct pg_if_stats *zero = NULL;
-
-	if (cpus < 1)
-		return -EINVAL;
-	zero = calloc((size_t)cpus, sizeof(*zero));
-	if (!zero)
-		return -ENOMEM;
-	if (bpf_map_update_elem(l->maps.fd[MAP_IF_STATS], &key, zero, BPF_NOEXIST) && errno != EEXIST)
-		return -errno;
-	if (bpf_map_update_elem(l->maps.fd[MAP_INTERFACES], &key, &value, BPF_ANY))
-		return -errno;
-	return 0;
-}
-
-static void link_keys_delete(struct bpf_loader *l, uint16_t ns, uint32_t ifindex)
-{
-	struct pg_if_key key = { .ifindex = ifindex, .ns = ns };
-
-	bpf_map_delete_elem(l->maps.fd[MAP_INTERFACES], &key);
-	bpf_map_delete_elem(l->maps.fd[MAP_IF_STATS], &key);
 }
 
 static void link_pins_remove(struct bpf_loader *l, uint16_t ns, uint32_t ifindex)
@@ -429,7 +380,7 @@ int bpf_loader_attach_link(struct bpf_loader *l, int netns_fd, uint16_t ns, uint
 		return -EINVAL;
 	if (s && s->role == role) {
 		*ret = s->hook;
-		return link_keys_put(l, s, vni);
+		return if_keys_put(l, ns, ifindex, role, vni);
 	}
 	if (role != PG_IF_BRIDGE)
 		r = namespace_enter(l, netns_fd);
@@ -442,7 +393,7 @@ int bpf_loader_attach_link(struct bpf_loader *l, int netns_fd, uint16_t ns, uint
 		link_remove(l, s);
 	}
 	s = link_make(l, ns, ifindex, role);
-	r = s ? link_keys_put(l, s, vni) : -ENOMEM;
+	r = s ? if_keys_put(l, ns, ifindex, role, vni) : -ENOMEM;
 	if (!r)
 		r = hook_attach(l, s);
 	if (!r && role != PG_IF_BRIDGE)
@@ -451,7 +402,7 @@ int bpf_loader_attach_link(struct bpf_loader *l, int netns_fd, uint16_t ns, uint
 		namespace_leave(l, netns_fd);
 	if (r) {
 		ret->error = r;
-		link_keys_delete(l, ns, ifindex);
+		if_keys_delete(l, ns, ifindex);
 		if (s)
 			link_remove(l, s);
 		return r;
@@ -486,7 +437,7 @@ void bpf_loader_forget_link(struct bpf_loader *l, uint16_t ns, uint32_t ifindex)
 {
 	struct link_state *s = link_find(l, ns, ifindex);
 
-	link_keys_delete(l, ns, ifindex);
+	if_keys_delete(l, ns, ifindex);
 	link_pins_remove(l, ns, ifindex);
 	if (s)
 		link_remove(l, s);

@@ -220,26 +220,10 @@ static void pin_remove_unknown(struct bpf_loader *l, const char *name, const cha
 		unlink(path);
 }
 
-static void keys_remove_unknown(struct bpf_loader *l, enum map_id map)
-{
-	struct pg_if_key key, next, *at = NULL;
-	int fd = l->maps.fd[map];
-
-	while (bpf_map_get_next_key(fd, at, &next) == 0) {
-		if (at && !links_knows(l, key.ns, key.ifindex))
-			bpf_map_delete_elem(fd, &key);
-		key = next;
-		at = &key;
-	}
-	if (at && !links_knows(l, key.ns, key.ifindex))
-		bpf_map_delete_elem(fd, &key);
-}
-
 void bpf_loader_adoption_done(struct bpf_loader *l)
 {
 	pins_each(l, pin_remove_unknown);
-	keys_remove_unknown(l, MAP_INTERFACES);
-	keys_remove_unknown(l, MAP_IF_STATS);
+	if_keys_delete_unknown(l);
 }
 
 /* ---- namespace numbers ------------------------------------------------------------------------------- */

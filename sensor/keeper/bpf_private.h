@@ -20,6 +20,7 @@ enum map_id {
 	MAP_COUNTERS,
 	MAP_INTERFACES,
 	MAP_IF_STATS,
+	MAP_IF_SLOTS,
 	MAP_SOCKETS,
 	MAP_HOSTNET,
 	MAP_VTEPS,
@@ -125,6 +126,15 @@ int cgroup2_root_open(void);
 bool hostnet_knows(const struct bpf_loader *l, uint32_t pseudo);
 void hostnet_close(struct bpf_loader *l, bool unpin);
 void iter_close(struct bpf_loader *l);
+
+/* ---- interface keys and statistics (bpf_if_stats.c) ---------------------------------------------------- */
+/* Makes (ns, ifindex) known in interfaces and if_stats, and takes its slot if that is free. Statistics that are there stay. */
+int if_keys_put(struct bpf_loader *l, uint16_t ns, uint32_t ifindex, enum pg_if_role role, uint32_t vni);
+void if_keys_delete(struct bpf_loader *l, uint16_t ns, uint32_t ifindex);
+/* Deletes the keys of all interfaces that are not known (links_knows()). */
+void if_keys_delete_unknown(struct bpf_loader *l);
+/* Sum over CPUs, of hash and slot. */
+int if_stats_sum(struct bpf_loader *l, uint16_t ns, uint32_t ifindex, struct pg_if_stats *ret);
 
 /* ---- links (bpf_attach.c) --------------------------------------------------------------------------- */
 bool links_knows(const struct bpf_loader *l, uint16_t ns, uint32_t ifindex);
