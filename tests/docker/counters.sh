@@ -15,26 +15,33 @@ lab_docker a run -d --name sink --network six --ip 172.29.0.11 --ip6 fd60::11 pg
 lab_docker a run -d --name sender --network six --ip 172.29.0.20 --ip6 fd60::20 pg-tiny >/dev/null
 pid_of() { lab_docker a inspect -f '{{.State.Pid}}' "$1"; }
 inside() { nsenter --net -t "$(pid_of "$1")" "${@:2}"; }
-mac_of() { inside "$1" cat /sys/class/net/eth0/address; }
-for c in udpsink sink sender; do
-	[ "$(inside "$c" cat /sys/class/net/eth0/operstate)" = up ] || lab_fail "$c has no interface"
-done
+# (not from /sys: that is the namespace's which mounted it)
+mac_of() { inside "$1" ip -j link show dev eth0 | jq -r '.[0].address'; }
 # neighbours are known, so that only the flow's own packets cross the interface
 for pair in "sender udpsink 10" "sender sink 11" "udpsink sender 20" "sink sender 20"; do
 	read -r c peer last <<<"$pair"
 	inside "$c" ip neigh replace "172.29.0.$last" lladdr "$(mac_of "$peer")" dev eth0 nud permanent
 	inside "$c" ip neigh replace "fd60::$last" lladdr "$(mac_of "$peer")" dev eth0 nud permanent
 done
-sleep 2 # router solicitations and group reports of the new interfaces
+# an option that comes and goes would make headers of unknown length
+for c in sender sink; do
+	inside "$c" sh -c 'echo 0 >/proc/sys/net/ipv4/tcp_sack'
+done
+# nor what interfaces send on their own: router solicitations (for ever), group reports (a few)
+for c in udpsink sink sender; do
+	inside "$c" sh -c 'echo 0 >/proc/sys/net/ipv6/conf/eth0/router_solicitations'
+done
+sleep 4
 
 sensor_start s "$(lab_socket a)"
 ok "the containers are known" until_true 10 sensor_knows_all s a
 
-tx() { nsenter --net -t "$(pid_of "$1")" cat "/sys/class/net/eth0/statistics/tx_$2"; }
+tx() { inside "$1" ip -s -j link show dev eth0 | jq ".[0].stats64.tx.$2"; }
 send() { lab_docker a exec sender /bin/client send "$@" >/dev/null; }
 # totals DST PORT: "packets_to_server bytes_to_server packets_to_client bytes_to_client" over the flows to that address
 totals() {
-	sensor s flows --json | jq -rs --arg d "$1" --argjson p "$2" '[.. | objects | select(.dst? == $d and .dport? == $p)]
+	{ sensor s flows --json --limit 1000; sensor s flows --history --json --limit 1000; } |
+		jq -rs --arg d "$1" --argjson p "$2" '[.. | objects | select(.dst? == $d and .dport? == $p)] | unique_by([.src, .sport])
 		| [map(.packets_to_server), map(.bytes_to_server), map(.packets_to_client), map(.bytes_to_client)] | map(add // 0) | map(tostring) | join(" ")'
 }
 is() { # WHAT HAVE WANT
@@ -88,13 +95,12 @@ grown() { # BEFORE ADDRESS P B RP RB
 for c in sender sink; do
 	inside "$c" ethtool -K eth0 tso off gso off gro off >/dev/null 2>&1
 done
-sleep 6 # the flows before have ended
 ok "TCP without GSO: the flow's counters are the interfaces', over IPv4" tcp_exact 172.29.0.11
 ok "TCP without GSO: the flow's counters are the interfaces', over IPv6" tcp_exact fd60::11
 
 balance() {
 	sensor s status --json | jq -es '.[0].counters | (.counted_packets + .not_ip_packets + .malformed_packets + .refused_full_packets
-		+ .refused_half_open_packets + .counted_elsewhere_packets) as $sum | if .seen_packets == $sum and .counted_packets > 15000 then true
+		+ .refused_half_open_packets) as $sum | if .seen_packets == $sum and .counted_packets > 15000 then true
 		else (tojson | error) end' >/dev/null
 }
 ok "the ledger balances: seen = counted + each loss" until_true 3 balance
