@@ -503,6 +503,34 @@ static void test_stale_connections(void **state)
 	assert_int_equal(answer(w, 11, NULL, 0, NULL).http_status, 200);
 }
 
+/* Connections that end after the request was read: it is sent again, on a kept one (curl does) and on a fresh one (we do);
+ * but not for ever. */
+static void test_request_is_repeated(void **state)
+{
+	struct world *w = *state;
+	int fd;
+
+	negotiate(w);
+	ask(w, 10, DOCKER_REQ_INFO, "");
+	for (int i = 0; i < 2; i++) {
+		expect_request(w, "GET /v1.41/info HTTP/1.1", &fd);
+		shutdown(fd, SHUT_RDWR);
+	}
+	expect_request(w, "GET /v1.41/info HTTP/1.1", &fd);
+	engine_answer(fd, "200 OK", "{}");
+	assert_int_equal(answer(w, 10, NULL, 0, NULL).http_status, 200);
+	ask(w, 11, DOCKER_REQ_INFO, "");
+	for (int i = 0; i < 12; i++) {
+		char line[64];
+
+		fd = engine_request(w, line, sizeof(line), 300);
+		if (fd < 0)
+			break;
+		shutdown(fd, SHUT_RDWR);
+	}
+	assert_int_equal(answer(w, 11, NULL, 0, NULL).error, -ECONNRESET);
+}
+
 static void test_parallel_and_queue(void **state)
 {
 	struct world *w = *state;
@@ -654,13 +682,13 @@ static void test_core_replaced(void **state)
 {
 	struct world *w = *state;
 	char buf[8];
-	int fd;
+	int fd, old;
 
 	negotiate(w);
 	ask(w, 7, DOCKER_REQ_EVENTS, "");
 	expect_request(w, "GET /v1.41/events HTTP/1.1", &fd);
-	close(w->core);
-	w->core = core_give(w);
+	old = w->core;
+	w->core = core_give(w); /* the old one still open: it may hang */
 	for (int i = 0; i < 1000 && recv(fd, buf, sizeof(buf), MSG_DONTWAIT) != 0; i++)
 		usleep(2000);
 	assert_int_equal(recv(fd, buf, sizeof(buf), MSG_DONTWAIT), 0);
@@ -668,6 +696,7 @@ static void test_core_replaced(void **state)
 	expect_request(w, "GET /v1.41/info HTTP/1.1", &fd);
 	engine_answer(fd, "200 OK", "{}");
 	assert_int_equal(answer(w, 7, NULL, 0, NULL).http_status, 200);
+	close(old);
 }
 
 static void pong_at(int sock, struct world *w)
@@ -708,6 +737,7 @@ int main(void)
 		T(test_cancel_closes),
 		T(test_keeps_connections),
 		T(test_stale_connections),
+		T(test_request_is_repeated),
 		T(test_parallel_and_queue),
 		T(test_body_limit),
 		T(test_flow_control),
