@@ -97,7 +97,7 @@ static enum http_kind probe_request(struct bytes b, bool whole)
 		return HTTP_REQUEST;
 	if (ended)
 		return bytes_left(&target) && bytes_left(&version) && version_fits(version, true) ? HTTP_REQUEST : HTTP_NOT;
-	if (bytes_left(&version) && !version_fits(version, false))
+	if (bytes_left(&version) && (!bytes_left(&target) || !version_fits(version, false)))
 		return HTTP_NOT;
 	if (bytes_left(&version) >= 8)
 		return HTTP_REQUEST;

@@ -55,7 +55,7 @@ static void info_conflict(const struct dialogue *d, char *info, size_t size)
 /* Protocols whose application nDPI also takes from the server's address. */
 static bool belongs_by_address(enum app_id app)
 {
-	return app == APP_HTTP || app == APP_TLS || app == APP_SMTP;
+	return app == APP_HTTP || app == APP_TLS || app == APP_SMTP || app == APP_DNS;
 }
 
 /* The name: protocol, and the application that the host or the server's address belongs to. */
@@ -73,7 +73,8 @@ static void own_name(struct inspector *i, const struct inspect_flow *f, const st
 	if (!i->engine || strchr(name, '.'))
 		return;
 	if ((t->host[0] && ndpi_engine_host_app(i->engine, t->host, site, sizeof(site))) ||
-	    (server && ndpi_engine_address_app(i->engine, server, site, sizeof(site))))
+	    (server && ndpi_engine_address_app(i->engine, server, site, sizeof(site))) ||
+	    (server && t->app == APP_DNS && ndpi_engine_address_app(i->engine, f->key.addr[!f->server_dir], site, sizeof(site))))
 		if (strcmp(site, name))
 			snprintf(ret, size, "%s.%s", name, site);
 }

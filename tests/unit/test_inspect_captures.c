@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <arpa/inet.h>
 #include <cmocka.h>
@@ -282,9 +283,9 @@ struct tally {
 	unsigned all, same, same_master, ours_more, wrong, none;
 };
 
-static void compare(struct run *r, const char *file, const char *ref_path, struct tally *t)
+static void compare(struct run *r, const char *file, json_t *ref, struct tally *t)
 {
-	json_t *ref = json_load_file(ref_path, 0, NULL), *f;
+	json_t *f;
 	bool verbose = getenv("PIERGLASS_VERBOSE");
 	size_t i;
 
@@ -295,6 +296,8 @@ static void compare(struct run *r, const char *file, const char *ref_path, struc
 		size_t n;
 
 		if (!want || (proto != 6 && proto != 17) || !strcmp(want, "Unknown"))
+			continue;
+		if (!strcmp(want, "FTP_DATA")) /* nDPI takes port 20 for it: a guess here */
 			continue;
 		s = reference_flow(r, f);
 		n = strcspn(want, ".");
@@ -314,58 +317,146 @@ static void compare(struct run *r, const char *file, const char *ref_path, struc
 				      (int)json_integer_value(json_object_get(f, "dst_port")), want, s ? s->app : "no payload",
 				      s ? s->confidence : -1);
 	}
-	json_decref(ref);
 }
 
-static void test_captures_agree_with_reference(void **state)
+struct bench {
+	struct run run;
+	struct inspector_sink sink;
+	struct ndpi_engine *engine;
+	struct tally tally;
+};
+
+static int setup(void **state)
 {
-	const char *data = getenv("PIERGLASS_DATA") ?: "../shared/data", *only = getenv("PIERGLASS_ONLY");
+	struct bench *b = calloc(1, sizeof(*b));
+
+	b->run.split = getenv("PIERGLASS_SPLIT") ? (unsigned)strtoul(getenv("PIERGLASS_SPLIT"), NULL, 10) : 0;
+	b->sink = (struct inspector_sink){ .label = on_label, .dns = on_dns, .enough = on_enough, .arg = &b->run };
+	b->run.slots = calloc(SLOTS, sizeof(*b->run.slots));
+	b->engine = ndpi_engine_new();
+	*state = b;
+	return b->engine && b->run.slots ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	struct bench *b = *state;
+
+	free(b->run.slots);
+	ndpi_engine_free(b->engine);
+	free(b);
+	return 0;
+}
+
+static void run_capture(struct bench *b, const char *dir, const char *file, json_t *ref)
+{
 	const struct inspector_limits limits = { .flows = 16384, .seed = 1 };
-	struct run r = { .split = getenv("PIERGLASS_SPLIT") ? (unsigned)strtoul(getenv("PIERGLASS_SPLIT"), NULL, 10) : 0 };
-	struct inspector_sink sink = { .label = on_label, .dns = on_dns, .enough = on_enough, .arg = &r };
-	struct ndpi_engine *e;
-	struct tally t = { 0 };
-	struct dirent *d;
-	char dir[512];
-	DIR *list;
+	const char *only = getenv("PIERGLASS_ONLY");
+	char path[800];
 
-	snprintf(dir, sizeof(dir), "%s/pcap-ndpi", data);
-	list = opendir(dir);
-	if (!list) {
-		print_message("# note: no captures at %s; the generator's own are what counts\n", dir);
+	if (only && !strstr(file, only))
 		return;
-	}
-	e = ndpi_engine_new();
-	assert_non_null(e);
-	r.slots = calloc(SLOTS, sizeof(*r.slots));
-	while ((d = readdir(list))) {
-		char path[800], ref[800];
+	snprintf(path, sizeof(path), "%s/%s", dir, file);
+	memset(b->run.slots, 0, SLOTS * sizeof(*b->run.slots));
+	b->run.insp = inspector_new(&limits, &b->sink, b->engine);
+	assert_non_null(b->run.insp);
+	read_capture(&b->run, path);
+	inspector_finish(b->run.insp);
+	compare(&b->run, file, ref, &b->tally);
+	inspector_free(b->run.insp);
+}
 
-		if (!strstr(d->d_name, ".pcap") || (only && !strstr(d->d_name, only)))
-			continue;
-		snprintf(path, sizeof(path), "%s/%s", dir, d->d_name);
-		snprintf(ref, sizeof(ref), "%s/ref/%s.json", dir, d->d_name);
-		memset(r.slots, 0, SLOTS * sizeof(*r.slots));
-		r.insp = inspector_new(&limits, &sink, e);
-		assert_non_null(r.insp);
-		read_capture(&r, path);
-		inspector_finish(r.insp);
-		compare(&r, d->d_name, ref, &t);
-		inspector_free(r.insp);
-	}
-	closedir(list);
-	free(r.slots);
-	ndpi_engine_free(e);
+static void verdict(const struct bench *b)
+{
+	const struct tally *t = &b->tally;
+
 	print_message("# of %u reference labels: %u the same, %u the same protocol with another application, %u other, %u none; "
-		      "%llu ns a sample\n", t.all, t.same, t.same_master, t.wrong, t.none,
-		      (unsigned long long)(r.samples ? r.ns / r.samples : 0));
-	if (!only)
-		assert_true((t.same + t.same_master) * 100 >= t.all * 90);
+		      "%llu ns a sample\n", t->all, t->same, t->same_master, t->wrong, t->none,
+		      (unsigned long long)(b->run.samples ? b->run.ns / b->run.samples : 0));
+	if (!getenv("PIERGLASS_ONLY") && t->all)
+		assert_true((t->same + t->same_master) * 100 >= t->all * 90);
+}
+
+static const char *data_dir(const char *family, char *buf, size_t size)
+{
+	snprintf(buf, size, "%s/%s", getenv("PIERGLASS_DATA") ?: "../shared/data", family);
+	if (access(buf, R_OK) == 0)
+		return buf;
+	print_message("# note: no captures at %s; the generator's own are what counts\n", buf);
+	return NULL;
+}
+
+static void test_ndpi_captures(void **state)
+{
+	struct bench *b = *state;
+	char buf[512], ref_path[800];
+	const char *dir = data_dir("pcap-ndpi", buf, sizeof(buf));
+	DIR *list = dir ? opendir(dir) : NULL;
+	struct dirent *d;
+
+	while (list && (d = readdir(list))) {
+		json_t *ref;
+
+		if (!strstr(d->d_name, ".pcap"))
+			continue;
+		snprintf(ref_path, sizeof(ref_path), "%s/ref/%s.json", dir, d->d_name);
+		ref = json_load_file(ref_path, 0, NULL);
+		run_capture(b, dir, d->d_name, ref);
+		json_decref(ref);
+	}
+	if (list)
+		closedir(list);
+	verdict(b);
+}
+
+/* One line of ref.jsonl a capture. */
+static void run_family(struct bench *b, const char *family)
+{
+	char buf[512], ref_path[800], *line = NULL;
+	const char *dir = data_dir(family, buf, sizeof(buf));
+	size_t size = 0;
+	FILE *f;
+
+	if (!dir)
+		return;
+	snprintf(ref_path, sizeof(ref_path), "%s/ref.jsonl", dir);
+	f = fopen(ref_path, "r");
+	while (f && getline(&line, &size, f) > 0) {
+		json_t *ref = json_loads(line, 0, NULL);
+		const char *file = json_string_value(json_object_get(ref, "file"));
+
+		if (file)
+			run_capture(b, dir, file, ref);
+		json_decref(ref);
+	}
+	free(line);
+	if (f)
+		fclose(f);
+}
+
+static void test_suricata_captures(void **state)
+{
+	struct bench *b = *state;
+
+	memset(&b->tally, 0, sizeof(b->tally));
+	run_family(b, "pcap-suricata");
+	verdict(b);
+}
+
+/* No crash is what counts here; few flows have a label. */
+static void test_malformed_captures(void **state)
+{
+	struct bench *b = *state;
+
+	memset(&b->tally, 0, sizeof(b->tally));
+	run_family(b, "pcap-malformed");
+	print_message("# %llu samples so far\n", (unsigned long long)b->run.samples);
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_captures_agree_with_reference) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_ndpi_captures), cmocka_unit_test(test_suricata_captures),
+					    cmocka_unit_test(test_malformed_captures) };
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, setup, teardown);
 }
