@@ -424,16 +424,22 @@ static void answer(struct docker_client *dc, const struct dc_request *rq, int er
 		takers[rq->what](dc, rq, error);
 }
 
+static void events_stand(struct docker_client *dc, struct dc_request *rq)
+{
+	rq->headers = true;
+	rq->deadline_ns = 0;
+	listing_begin(dc);
+}
+
 static void events_chunk(struct docker_client *dc, struct dc_request *rq, const struct msg_docker_chunk *c, const void *data)
 {
+	if (rq->http_status && rq->http_status != 200) {
+		dc->last_event_ns = 0; /* it may be the "since" that it does not take */
+		dc_fail(dc, -EREMOTEIO);
+		return;
+	}
 	if (rq->http_status && !rq->headers) {
-		if (rq->http_status != 200) {
-			dc_fail(dc, -EREMOTEIO);
-			return;
-		}
-		rq->headers = true;
-		rq->deadline_ns = 0;
-		listing_begin(dc);
+		events_stand(dc, rq);
 		if (dc->state != DOCKER_CLIENT_LISTING)
 			return; /* failed: rq is gone */
 	}
@@ -492,7 +498,8 @@ static void requests_expire(struct docker_client *dc)
 		if (!rq->deadline_ns || rq->deadline_ns > dc->now_ns)
 			continue;
 		if (rq->what == DOCKER_REQ_EVENTS) {
-			dc_fail(dc, -ETIMEDOUT);
+			/* An engine that sends the headers with its first event. Should it be hanging, the list shows that. */
+			events_stand(dc, rq);
 			return;
 		}
 		(void)dc->ops->send(dc->arg, rq->seq, &req);

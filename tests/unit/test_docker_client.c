@@ -365,6 +365,30 @@ static void test_connect_backs_off(void **state)
 	assert_int_equal(w->lost[DOCKER_LOST_GAP], 0);
 }
 
+/* Headers that come with the first event only; and an engine that hangs altogether. */
+static void test_connect_without_headers(void **state)
+{
+	struct world *w = *state;
+
+	docker_client_engine(w->dc, true, w->now);
+	reply(w, DOCKER_REQ_VERSION, NULL, VERSION);
+	tick(w, 4900 * MS);
+	assert_null(held(w, DOCKER_REQ_CONTAINERS, NULL));
+	tick(w, 200 * MS);
+	assert_non_null(held(w, DOCKER_REQ_CONTAINERS, NULL));
+	headers(w); /* at last */
+	assert_int_equal(w->sent[DOCKER_REQ_CONTAINERS], 1);
+	finish(w, DOCKER_REQ_CONTAINERS, NULL, 0, -ETIMEDOUT, "");
+	assert_int_equal(state_of(w), DOCKER_CLIENT_BACKOFF);
+	tick(w, 200 * MS);
+	reply(w, DOCKER_REQ_VERSION, NULL, VERSION);
+	finish(w, DOCKER_REQ_EVENTS, NULL, 400, 0, "{}"); /* a "since" it does not take, for example */
+	assert_int_equal(state_of(w), DOCKER_CLIENT_BACKOFF);
+	tick(w, 5000 * MS);
+	reply(w, DOCKER_REQ_VERSION, NULL, VERSION);
+	assert_non_null(held(w, DOCKER_REQ_EVENTS, ""));
+}
+
 static void test_gap_resyncs_since_last_event(void **state)
 {
 	struct world *w = *state;
@@ -901,6 +925,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_connect_events_before_list, setup),
 		T(test_connect_backs_off, setup),
+		T(test_connect_without_headers, setup),
 		T(test_gap_resyncs_since_last_event, setup_live),
 		T(test_resync_survives_failed_inspect, setup),
 		T(test_list_fails_connects_anew, setup),
