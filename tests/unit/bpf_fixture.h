@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* For the eBPF tests: a node namespace with a bridge, container namespaces behind veths, and a loader whose pins live in a
- * private mount namespace. Everything goes with the process, also when it crashes. Needs root; else the tests skip. */
+ * private mount namespace. Everything goes with the process, also when it crashes. Needs root; else the tests skip.
+ * The test includes cmocka before. */
 #ifndef PG_TESTS_BPF_FIXTURE_H
 #define PG_TESTS_BPF_FIXTURE_H
 
@@ -11,9 +12,6 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,8 +21,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>

@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The flow programs run on frames of our making (BPF_PROG_TEST_RUN): cut at every byte, bent at random; and what a packet
  * costs, for information. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
 #include "tests/unit/bpf_fixture.h"
 
 #include <linux/bpf.h>
@@ -108,21 +114,31 @@ static void test_cut_everywhere(void **state)
 	assert_balance(fx);
 }
 
+/* The same numbers in every run (xorshift32). */
+static uint32_t next_random(void)
+{
+	static uint32_t x = 4711;
+
+	x ^= x << 13;
+	x ^= x >> 17;
+	x ^= x << 5;
+	return x;
+}
+
 static void test_bent_at_random(void **state)
 {
 	uint8_t frame[128];
 	uint64_t seen, n = 0;
 
 	SKIP_UNLESS(fx);
-	srand(4711);
 	seen = counter(fx, PG_CTR_SEEN);
 	for (int i = 0; i < 20000; i++) {
-		size_t f = (size_t)rand() % ARRAY_SIZE(frames);
-		uint32_t len = frames[f].len - (uint32_t)rand() % 8;
+		size_t f = next_random() % ARRAY_SIZE(frames);
+		uint32_t len = frames[f].len - next_random() % 8;
 
 		memcpy(frame, frames[f].frame, frames[f].len);
-		for (int b = rand() % 4; b >= 0; b--)
-			frame[12 + (uint32_t)rand() % (len - 12)] = (uint8_t)rand();
+		for (uint32_t b = next_random() % 4 + 1; b > 0; b--)
+			frame[12 + next_random() % (len - 12)] = (uint8_t)next_random();
 		assert_int_equal(run(i & 1 ? prog_in : prog_out, frame, len, i & 2 ? fx->veth[1] : 0, 1, NULL), -1);
 		n += (i & 1) || !(i & 2);
 	}
