@@ -46,7 +46,7 @@ static void host_set(struct detail *t, struct bytes host)
 	text_lower(t->host);
 }
 
-/* ---- HTTP ------------------------------------------------------------------------------------------- */
+/* ---- HTTP ---------------------------------------------------------------------------------------- */
 static void http_request(struct detail *t, const struct http_head *h)
 {
 	struct bytes host = h->host, target = h->target;
@@ -97,7 +97,7 @@ static void http_read(const struct dialogue *d, const bool whole[2], struct deta
 	t->complete = over[0] && over[1];
 }
 
-/* ---- TLS ------------------------------------------------------------------------------------------------ */
+/* ---- TLS ----------------------------------------------------------------------------------------- */
 static void tls_read(const struct dialogue *d, const bool whole[2], struct detail *t)
 {
 	struct tls_hello h[2];
@@ -130,7 +130,7 @@ static void tls_read(const struct dialogue *d, const bool whole[2], struct detai
 	t->complete = client && server;
 }
 
-/* ---- DNS -------------------------------------------------------------------------------------------------- */
+/* ---- DNS ----------------------------------------------------------------------------------------- */
 static void dns_info(const struct dns_message *m, struct detail *t)
 {
 	char text[64];
@@ -138,7 +138,8 @@ static void dns_info(const struct dns_message *m, struct detail *t)
 	if (m->name[0] && (!t->host[0] || m->response))
 		text_sanitise(t->host, sizeof(t->host), m->name, strlen(m->name));
 	if (m->response)
-		snprintf(text, sizeof(text), "type %u; rcode %u; %u addresses", m->qtype, m->rcode, m->address_count + m->address_more);
+		snprintf(text, sizeof(text), "type %u; rcode %u; %u addresses", m->qtype, m->rcode,
+			 m->address_count + m->address_more);
 	else
 		snprintf(text, sizeof(text), "type %u", m->qtype);
 	text_sanitise(t->info, sizeof(t->info), text, strlen(text));
@@ -166,7 +167,7 @@ static void dns_read(const struct dialogue *d, struct detail *t)
 	}
 }
 
-/* ---- banners and versions ------------------------------------------------------------------------------------ */
+/* ---- banners and versions ------------------------------------------------------------------------ */
 static bool first_line(struct bytes b, struct bytes *ret)
 {
 	return text_line(&b, ret);

@@ -19,14 +19,15 @@ struct dialogue {
 	bool datagrams;
 	uint8_t turn_count;
 	uint8_t turns_lost; /* did not fit (saturates) */
-	bool rebased[2];    /* a segment came from before the start: what was thought of the first byte is void; the reader clears it */
+	/* A segment came from before the start: what was thought of the first byte is void. The reader clears it. */
+	bool rebased[2];
 	struct turn turns[DIALOGUE_TURNS];
 };
 
 void dialogue_init(struct dialogue *d, bool datagrams);
 void dialogue_done(struct dialogue *d);
-/* Adds payload that direction dir sent, of which the first len of wire_len bytes are here. 1: there are new bytes; 0: nothing new (retransmission, empty); -ERANGE, -ENOSPC,
- * -ENOMEM: dropped. */
+/* Adds payload that direction dir sent, of which the first len of wire_len bytes are here. 1: there are new bytes; 0: nothing
+ * new (retransmission, empty); -ERANGE, -ENOSPC, -ENOMEM: dropped. */
 int dialogue_add(struct dialogue *d, unsigned dir, uint32_t seq, const void *data, size_t len, size_t wire_len);
 /* From the start of a direction to its first hole; for datagrams the first datagram. */
 struct bytes dialogue_start(const struct dialogue *d, unsigned dir);

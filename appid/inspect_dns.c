@@ -4,7 +4,8 @@
 #include "appid/inspect_private.h"
 #include "appid/text.h"
 
-static void dns_report(struct inspector *i, const struct flow_key *key, const uint32_t end_if[2], unsigned dir, const struct dns_message *m)
+static void dns_report(struct inspector *i, const struct flow_key *key, const uint32_t end_if[2], unsigned dir,
+		       const struct dns_message *m)
 {
 	struct msg_dns d = { .key = *key, .end_if = { end_if[0], end_if[1] }, .client_end = (uint8_t)!dir };
 

@@ -8,7 +8,7 @@
 #include "appid/ndpi_engine.h"
 #include "appid/text.h"
 
-/* ---- labels -------------------------------------------------------------------------------------------- */
+/* ---- labels -------------------------------------------------------------------------------------- */
 bool inspect_is_dns(const struct inspect_flow *f)
 {
 	return f->app == APP_DNS || f->app == APP_MDNS || f->app == APP_LLMNR;
@@ -119,7 +119,7 @@ void inspect_own_more(struct inspector *i, struct inspect_flow *f)
 	inspect_out_add(i, f);
 }
 
-/* ---- nDPI ----------------------------------------------------------------------------------------------- */
+/* ---- nDPI ---------------------------------------------------------------------------------------- */
 unsigned inspect_talk_bytes(const struct dialogue *d)
 {
 	unsigned n = 0;
@@ -168,7 +168,7 @@ bool inspect_worth_asking(const struct inspect_work *w)
 	return w->talk.turn_count > w->asked_turns || bytes >= w->asked_bytes + w->asked_bytes / 2u;
 }
 
-/* ---- giving up ---------------------------------------------------------------------------------------------- */
+/* ---- giving up ----------------------------------------------------------------------------------- */
 static void unknown_info(const struct inspect_work *w, char *info, size_t size)
 {
 	info[0] = '\0';

@@ -46,7 +46,7 @@ struct program {
 	bool quit;
 };
 
-/* ---- what the inspector says ---------------------------------------------------------------------------- */
+/* ---- what the inspector says --------------------------------------------------------------------- */
 static void on_label(const struct msg_label *l, void *arg)
 {
 	struct program *p = arg;
@@ -89,7 +89,7 @@ static void on_record(const void *data, size_t len, void *arg)
 	}
 }
 
-/* ---- sockets ---------------------------------------------------------------------------------------------- */
+/* ---- sockets ------------------------------------------------------------------------------------- */
 static void core_lost(struct program *p)
 {
 	close_fd(&p->core);
@@ -215,7 +215,7 @@ static void core_read(struct program *p)
 	}
 }
 
-/* ---- the packets instance ------------------------------------------------------------------------------------- */
+/* ---- the packets instance ------------------------------------------------------------------------ */
 /* One look at the ring. Returns how many milliseconds may pass until the next. */
 static int ring_turn(struct program *p)
 {
@@ -305,7 +305,7 @@ static int packets_run(struct program *p)
 	return 0;
 }
 
-/* ---- the documents instance ------------------------------------------------------------------------------------- */
+/* ---- the documents instance ---------------------------------------------------------------------- */
 static int documents_run(struct program *p)
 {
 	while (!p->quit) {

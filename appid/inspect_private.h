@@ -21,7 +21,7 @@ struct inspector {
 	struct msg_inspect_stats stats;
 };
 
-/* ---- lists: a flow is in each at most once ---- */
+/* ---- lists: a flow is in each at most once ------------------------------------------------------- */
 static inline void inspect_out_add(struct inspector *i, struct inspect_flow *f)
 {
 	if (f->dirty)
@@ -72,7 +72,7 @@ static inline void inspect_ask_remove(struct inspector *i, struct inspect_flow *
 	f->asking = false;
 	TAILQ_REMOVE(&i->ask, f, ask);
 }
-/* ---- inspect_label.c ---- */
+/* ---- inspect_label.c ----------------------------------------------------------------------------- */
 bool inspect_is_dns(const struct inspect_flow *f);
 /* Has the flow a name that is no guess? */
 bool inspect_identified(const struct inspect_flow *f);
@@ -99,7 +99,7 @@ void inspect_say_likely(struct inspector *i, struct inspect_flow *f);
 /* The last word on a flow, whatever it is, at once. */
 void inspect_give_up(struct inspector *i, struct inspect_flow *f);
 
-/* ---- inspect_dns.c ---- */
+/* ---- inspect_dns.c ------------------------------------------------------------------------------- */
 /* Reports the addresses that one DNS message over UDP answers with. */
 void inspect_dns_datagram(struct inspector *i, const struct flow_key *key, const uint32_t end_if[2], unsigned dir, struct bytes b,
 			  bool cut);

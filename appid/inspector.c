@@ -41,7 +41,7 @@ void inspector_free(struct inspector *i)
 	free(i);
 }
 
-/* ---- samples ------------------------------------------------------------------------------------------------------ */
+/* ---- samples ------------------------------------------------------------------------------------- */
 static void step_stream(struct inspector *i, struct inspect_flow *f, size_t segment)
 {
 	struct inspect_work *w = f->work;
@@ -266,7 +266,7 @@ unsigned inspector_pending(const struct inspector *i)
 	return i->out_count;
 }
 
-/* ---- time --------------------------------------------------------------------------------------------------------------- */
+/* ---- time ---------------------------------------------------------------------------------------- */
 static bool in_race(const struct inspect_flow *f)
 {
 	return f->work->race.alive[0] || f->work->race.alive[1];

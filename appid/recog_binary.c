@@ -26,7 +26,7 @@ static bool agrees(struct bytes b, const void *with, size_t n)
 	return left == 0 || !memcmp(b.p, with, left < n ? left : n);
 }
 
-/* ---- TLS ------------------------------------------------------------------------------------------- */
+/* ---- TLS ----------------------------------------------------------------------------------------- */
 static enum recog tls(const struct recog_in *in, enum app_id *ret_app, int *ret_server)
 {
 	switch (tls_hello_probe(in->head[0])) {
@@ -47,7 +47,7 @@ static enum recog tls(const struct recog_in *in, enum app_id *ret_app, int *ret_
 	return RECOG_NO;
 }
 
-/* ---- PostgreSQL (protocol 3.0, "Message Formats") ------------------------------------------------------ */
+/* ---- PostgreSQL (protocol 3.0, "Message Formats") ------------------------------------------------ */
 enum { PG_PROTO_3 = 0x00030000, PG_CANCEL = 80877102, PG_SSL = 80877103, PG_GSS = 80877104 };
 
 static enum recog postgresql_client(const struct recog_in *in, enum app_id *ret_app, int *ret_server)
@@ -103,7 +103,7 @@ static enum recog postgresql_server(const struct recog_in *in, enum app_id *ret_
 				    agrees(b, "S\0\0\0", 4) || agrees(b, "K\0\0\0\x0c", 5) ? RECOG_YES : RECOG_NO;
 }
 
-/* ---- MySQL, MariaDB ("Protocol::Handshake", "Protocol::HandshakeResponse41") --------------------------------- */
+/* ---- MySQL, MariaDB ("Protocol::Handshake", "Protocol::HandshakeResponse41") --------------------- */
 static enum recog mysql_server(const struct recog_in *in, enum app_id *ret_app, int *ret_server)
 {
 	struct bytes b = in->head[0];
@@ -130,8 +130,8 @@ static enum recog mysql_server(const struct recog_in *in, enum app_id *ret_app, 
 	for (i = 5; i < left && b.p[i]; i++) /* server version: printable, with digits and a dot at its begin */
 		if (b.p[i] < 0x20 || b.p[i] > 0x7e || i > 100 || (i == 5 && (b.p[i] < '0' || b.p[i] > '9')))
 			return RECOG_NO;
-	if (i + 14 > left)
-		return RECOG_MORE;
+	if (i + 14 > left) /* a budget of single bytes may end inside a long version: the version alone is telling enough */
+		return !in->whole[0] ? RECOG_MORE : i > 12 && memchr(b.p + 5, '.', i - 5) ? RECOG_YES : RECOG_NO;
 	return b.p[i + 13] == 0 && i + 14 <= (size_t)len + 4 && i > 7 ? RECOG_YES : RECOG_NO;
 }
 
@@ -155,7 +155,7 @@ static enum recog mysql_client(const struct recog_in *in, enum app_id *ret_app, 
 	return len == 32 && !(caps & 0x800) /* SSL */ ? RECOG_NO : RECOG_YES;
 }
 
-/* ---- memcached, binary protocol ------------------------------------------------------------------------------- */
+/* ---- memcached, binary protocol ------------------------------------------------------------------ */
 static enum recog memcached_binary(const struct recog_in *in, enum app_id *ret_app, int *ret_server)
 {
 	struct bytes b = in->head[0];
@@ -186,7 +186,7 @@ static enum recog memcached_binary(const struct recog_in *in, enum app_id *ret_a
 	return RECOG_LIKELY;
 }
 
-/* ---- MongoDB (wire protocol) --------------------------------------------------------------------------------------- */
+/* ---- MongoDB (wire protocol) --------------------------------------------------------------------- */
 static enum recog mongodb(const struct recog_in *in, enum app_id *ret_app, int *ret_server)
 {
 	struct bytes b = in->head[0];
@@ -233,7 +233,7 @@ static enum recog mongodb(const struct recog_in *in, enum app_id *ret_app, int *
 	return RECOG_NO;
 }
 
-/* ---- AMQP ------------------------------------------------------------------------------------------------------------- */
+/* ---- AMQP ---------------------------------------------------------------------------------------- */
 static enum recog amqp(const struct recog_in *in, enum app_id *ret_app, int *ret_server)
 {
 	struct bytes b = in->head[0];
@@ -254,7 +254,7 @@ static enum recog amqp(const struct recog_in *in, enum app_id *ret_app, int *ret
 	return b.p[4] <= 3 && b.p[5] <= 1 && b.p[6] <= 10 ? RECOG_YES : RECOG_NO;
 }
 
-/* ---- MQTT (3.1, 3.1.1, 5) ------------------------------------------------------------------------------------------------ */
+/* ---- MQTT (3.1, 3.1.1, 5) ------------------------------------------------------------------------ */
 static enum recog mqtt(const struct recog_in *in, enum app_id *ret_app, int *ret_server)
 {
 	struct bytes b = in->head[0];
@@ -278,7 +278,7 @@ static enum recog mqtt(const struct recog_in *in, enum app_id *ret_app, int *ret
 	return c >= 3 && c <= 5 ? RECOG_YES : RECOG_NO;
 }
 
-/* ---- DNS over TCP ------------------------------------------------------------------------------------------------------------ */
+/* ---- DNS over TCP -------------------------------------------------------------------------------- */
 static enum recog dns_tcp(const struct recog_in *in, enum app_id *ret_app, int *ret_server)
 {
 	struct bytes b = in->head[0], msg;
@@ -305,7 +305,7 @@ static enum recog dns_tcp(const struct recog_in *in, enum app_id *ret_app, int *
 	return v == DNS_STRICT || (v == DNS_WEAK && dns_port) ? RECOG_YES : RECOG_NO;
 }
 
-/* ---- ZooKeeper (ConnectRequest, ConnectResponse) -------------------------------------------------------------------------------- */
+/* ---- ZooKeeper (ConnectRequest, ConnectResponse) ------------------------------------------------- */
 static enum recog zookeeper(const struct recog_in *in, enum app_id *ret_app, int *ret_server)
 {
 	struct bytes b = in->head[0];
@@ -330,7 +330,7 @@ static enum recog zookeeper(const struct recog_in *in, enum app_id *ret_app, int
 	return be32_at(b.p + 28) == 16 && be32_at(b.p + 16) <= 3600 * 1000 && be32_at(b.p + 16) >= 1 ? RECOG_YES : RECOG_NO;
 }
 
-/* ---- Kafka (request header v1, v2) -------------------------------------------------------------------------------------------------- */
+/* ---- Kafka (request header v1, v2) --------------------------------------------------------------- */
 static enum recog kafka(const struct recog_in *in, enum app_id *ret_app, int *ret_server)
 {
 	struct bytes b = in->head[0];
@@ -350,7 +350,7 @@ static enum recog kafka(const struct recog_in *in, enum app_id *ret_app, int *re
 	return text_is_printable(bytes_of(b.p + 14, name)) ? RECOG_YES : RECOG_NO;
 }
 
-/* ---- FastCGI ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- FastCGI ------------------------------------------------------------------------------------- */
 static enum recog fastcgi(const struct recog_in *in, enum app_id *ret_app, int *ret_server)
 {
 	struct bytes b = in->head[0];
@@ -366,7 +366,7 @@ static enum recog fastcgi(const struct recog_in *in, enum app_id *ret_app, int *
 		RECOG_YES : RECOG_NO;
 }
 
-/* ---- ClickHouse, native ------------------------------------------------------------------------------------------------------------- */
+/* ---- ClickHouse, native -------------------------------------------------------------------------- */
 static enum recog clickhouse(const struct recog_in *in, enum app_id *ret_app, int *ret_server)
 {
 	struct bytes b = in->head[0];
@@ -383,7 +383,7 @@ static enum recog clickhouse(const struct recog_in *in, enum app_id *ret_app, in
 	return text_may_start(b, "ClickHouse") ? RECOG_MORE : RECOG_NO;
 }
 
-/* ---- SOCKS (RFC 1928; version 4): only with the server's answer ----------------------------------------------------------------------- */
+/* ---- SOCKS (RFC 1928; version 4): only with the server's answer ---------------------------------- */
 static enum recog socks(const struct recog_in *in, enum app_id *ret_app, int *ret_server)
 {
 	struct bytes b = in->head[0], a = in->head[1];
@@ -406,7 +406,7 @@ static enum recog socks(const struct recog_in *in, enum app_id *ret_app, int *re
 	return a.p[0] == 0 && a.p[1] >= 90 && a.p[1] <= 93 ? RECOG_YES : RECOG_NO;
 }
 
-/* ---- Cassandra (CQL native protocol v1-v5). nDPI's own check takes nearly any small binary message for it. -------------------- */
+/* ---- Cassandra (CQL native protocol v1-v5). nDPI's own check takes nearly any small binary message for it. ---- */
 struct cql {
 	uint8_t version, opcode;
 	uint16_t stream;

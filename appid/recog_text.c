@@ -98,7 +98,7 @@ static enum recog http2(const struct recog_in *in, enum app_id *ret_app, int *re
 	return text_may_start(in->head[0], preface) ? RECOG_MORE : RECOG_NO;
 }
 
-/* ---- SSH (RFC 4253 4.2) ---------------------------------------------------------------------------- */
+/* ---- SSH (RFC 4253 4.2) -------------------------------------------------------------------------- */
 static enum recog ssh(const struct recog_in *in, enum app_id *ret_app, int *ret_server)
 {
 	struct bytes b = in->head[0];
@@ -113,7 +113,7 @@ static enum recog ssh(const struct recog_in *in, enum app_id *ret_app, int *ret_
 	return b.p[7] == '-' || is_digit(b.p[7]) ? RECOG_YES : RECOG_NO;
 }
 
-/* ---- Redis (RESP) ------------------------------------------------------------------------------------ */
+/* ---- Redis (RESP) -------------------------------------------------------------------------------- */
 /* "<digits>\r\n" from *b: 1 taken, 0 not all there, -1 something else. */
 static int resp_number(struct bytes *b, uint32_t *ret)
 {
@@ -230,7 +230,7 @@ static enum recog redis_server(const struct recog_in *in, enum app_id *ret_app, 
 	return more ? RECOG_MORE : RECOG_NO;
 }
 
-/* ---- memcached, text protocol ---------------------------------------------------------------------------- */
+/* ---- memcached, text protocol -------------------------------------------------------------------- */
 /* "<cmd> <key> <flags> <exptime> <bytes> [cas|noreply]" */
 static bool memcached_storage_line(struct bytes line)
 {
@@ -264,8 +264,8 @@ static bool memcached_answer(struct bytes b)
 static enum recog memcached_client(const struct recog_in *in, enum app_id *ret_app, int *ret_server)
 {
 	static const char *const storage[] = { "set", "add", "replace", "append", "prepend", "cas" };
-	static const char *const others[] = { "get",   "gets",	  "delete",    "incr",	    "decr", "touch", "gat", "gats",  "mg",  "ms",
-					      "md",    "mn",	  "me",	       "stats",	    "version", "verbosity", "flush_all", "slabs", "lru" };
+	static const char *const others[] = { "get", "gets", "delete", "incr", "decr", "touch", "gat", "gats", "mg", "ms",
+					      "md", "mn", "me", "stats", "version", "verbosity", "flush_all", "slabs", "lru" };
 	struct bytes rest = in->head[0], line, answer;
 	enum recog s, o;
 
@@ -305,7 +305,7 @@ static enum recog memcached_server(const struct recog_in *in, enum app_id *ret_a
 			       text_may_start(b, "VALUE ") ? RECOG_MORE : RECOG_NO;
 }
 
-/* ---- mail and FTP: the server speaks first ------------------------------------------------------------------ */
+/* ---- mail and FTP: the server speaks first ------------------------------------------------------- */
 static enum recog smtp_or_ftp(const struct recog_in *in, enum app_id *ret_app, int *ret_server)
 {
 	static const char *const smtp[] = { "EHLO", "HELO", "LHLO", "MAIL", "STARTTLS" };
@@ -385,7 +385,7 @@ static enum recog pop3(const struct recog_in *in, enum app_id *ret_app, int *ret
 	return one_of(command, words, ARRAY_SIZE(words)) == RECOG_YES ? RECOG_YES : RECOG_NO;
 }
 
-/* ---- others ----------------------------------------------------------------------------------------------------- */
+/* ---- others -------------------------------------------------------------------------------------- */
 static enum recog nats(const struct recog_in *in, enum app_id *ret_app, int *ret_server)
 {
 	struct bytes b = in->head[0];

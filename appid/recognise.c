@@ -84,7 +84,7 @@ enum recog recognise_stream(struct recog_state *s, const struct bytes heads[2], 
 	return best;
 }
 
-/* ---- datagrams ---------------------------------------------------------------------------------------- */
+/* ---- datagrams ----------------------------------------------------------------------------------- */
 static enum recog dns_udp(unsigned dir, struct bytes b, bool cut, const uint16_t ports[2], struct recog_found *ret)
 {
 	struct dns_message m;

@@ -60,16 +60,39 @@ static int load_producer(int ring)
 	return bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "pgtest", "GPL", insns, ARRAY_SIZE(insns), NULL);
 }
 
+/* The program that was built with this test: two directories above it. */
+static void program_path(char *ret, size_t size)
+{
+	const char *given = getenv("PIERGLASS_INSPECT");
+	ssize_t n = readlink("/proc/self/exe", ret, size - 1);
+	char *slash = NULL;
+
+	if (n > 0) {
+		ret[n] = '\0';
+		for (int i = 0; i < 3 && (slash = strrchr(ret, '/')); i++)
+			*slash = '\0';
+	}
+	if (given)
+		snprintf(ret, size, "%s", given);
+	else if (slash)
+		strncat(ret, "/pierglass-inspect", size - strlen(ret) - 1);
+	else
+		snprintf(ret, size, "build/pierglass-inspect");
+}
+
 static pid_t start(int keeper_end, const char *mode)
 {
-	pid_t pid = fork();
+	char path[4096];
+	pid_t pid;
 
+	program_path(path, sizeof(path));
+	pid = fork();
 	if (pid == 0) {
 		if (keeper_end == CHILD_FD_KEEPER)
 			fcntl(keeper_end, F_SETFD, 0);
 		else
 			dup2(keeper_end, CHILD_FD_KEEPER);
-		execl(getenv("PIERGLASS_INSPECT") ?: "build/pierglass-inspect", "pierglass-inspect", mode, (char *)NULL);
+		execl(path, "pierglass-inspect", mode, (char *)NULL);
 		_exit(127);
 	}
 	return pid;
@@ -277,8 +300,9 @@ static void test_memory_and_idle(void **state)
 			break;
 	fclose(f);
 	print_message("# resident: %ld KiB\n", rss);
-	if (!getenv("PIERGLASS_INSPECT"))
-		assert_in_range(rss, 1, 25 * 1024);
+#ifndef PG_SAN /* the sanitizers' own memory is beyond measure */
+	assert_in_range(rss, 1, 25 * 1024);
+#endif
 }
 
 static void test_documents_answers_ping(void **state)
