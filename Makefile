@@ -15,7 +15,7 @@ say       = @printf '  %-7s %s\n' $(1) $(2);
 
 STD      := -std=gnu11 -D_GNU_SOURCE -I. -I$(B)
 WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
-            -Wno-unused-parameter -Wno-format-truncation -Wformat=2 -Wvla $(if $(CI),-Werror)
+            -Wno-unused-parameter -Wno-format-truncation -Wformat=2 -Wvla $(if $(CI),$(if $(SAN),,-Werror))
 OPT      ?= -O2 -g
 HARDEN   := -fstack-protector-strong -fPIE -ffunction-sections -fdata-sections
 SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=undefined -DPG_SAN=1)
