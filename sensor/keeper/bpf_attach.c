@@ -411,6 +411,13 @@ int bpf_loader_attach_link(struct bpf_loader *l, int netns_fd, uint16_t ns, uint
 	return 0;
 }
 
+int bpf_loader_prepare_ns(struct bpf_loader *l, uint16_t ns)
+{
+	struct ns_programs *p = ns ? programs_get(l, ns) : NULL;
+
+	return p ? programs_load(l, p, PG_IF_CONTAINER) : -EINVAL;
+}
+
 int bpf_loader_detach_link(struct bpf_loader *l, int netns_fd, uint16_t ns, uint32_t ifindex)
 {
 	struct link_state *s = link_find(l, ns, ifindex);

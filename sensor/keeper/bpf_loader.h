@@ -45,6 +45,10 @@ void bpf_loader_each_feature(const struct bpf_loader *l, void (*cb)(const struct
  * for every namespace: flows, interfaces and pins are keyed by it. */
 int bpf_loader_ns_number(struct bpf_loader *l, uint64_t netns_cookie, uint16_t *ret);
 
+/* Loads the programs for containers' veths in namespace ns now (the verifier takes a tenth of a second and more), so that the
+ * first attach there need not wait for them. 0 or -errno; the attach tries again. */
+int bpf_loader_prepare_ns(struct bpf_loader *l, uint16_t ns);
+
 /* Makes an interface of namespace ns known with a role and attaches that role's programs to it:
  *   CONTAINER  ingress + egress: flows, samples, if_stats       VXLAN   ingress + egress: if_stats
  *   UPLINK     ingress + egress: vteps, if_stats                LOOPBACK egress: answers of the engine's resolver

@@ -22,7 +22,7 @@
 #define ADOPTION_NS (30 * NSEC_PER_SEC)
 
 static const char *const map_names[] = { "flows",   "samples", "inspected", "events", "counters",   "interfaces",
-					 "if_stats", "sockets", "hostnet",   "vteps",  "flow_gauge", "early_drop" };
+					 "if_stats", "if_slots", "sockets", "hostnet",   "vteps",  "flow_gauge", "early_drop" };
 
 static struct program *core_of(struct keeper *k)
 {
@@ -70,6 +70,11 @@ void core_started(struct keeper *k)
 static int hook_ns_number(void *arg, uint64_t cookie, uint16_t *ret)
 {
 	return bpf_loader_ns_number(arg, cookie, ret);
+}
+
+static int hook_prepare(void *arg, uint16_t ns)
+{
+	return bpf_loader_prepare_ns(arg, ns);
 }
 
 static int hook_attach(void *arg, int netns_fd, uint16_t ns, uint32_t ifindex, enum pg_if_role role, uint32_t vni, struct msg_hook *ret)
@@ -130,7 +135,7 @@ static int kernel_open(struct keeper *k, const struct msg_configure *c)
 static int watch_open(struct keeper *k)
 {
 	const struct link_hooks hooks = {
-		.ns_number = hook_ns_number,   .attach = hook_attach,	      .detach = hook_detach,
+		.ns_number = hook_ns_number,   .prepare = hook_prepare,     .attach = hook_attach,	      .detach = hook_detach,
 		.forget_link = hook_forget_link, .forget_ns = hook_forget_ns, .xdp_attach = hook_xdp_attach,
 		.xdp_detach = hook_xdp_detach, .arg = k->loader,
 	};

@@ -151,7 +151,7 @@ static void set_argv(struct keeper *k)
 	k->packets_argv[1] = (char *)"packets";
 	k->documents_argv[1] = (char *)"documents";
 	if (o->verbose)
-		k->broker_argv[2] = k->packets_argv[2] = k->documents_argv[2] = (char *)"--verbose";
+		k->broker_argv[2] = (char *)"--verbose";
 }
 
 /* Nothing of our caller's environment reaches a child but the time zone. */

@@ -97,20 +97,12 @@ static void report_unseen(const struct netns *ns, const struct link *l)
 	tell(ns->w, MSG_FEATURE, &f, sizeof(f));
 }
 
-void link_apply_rule(struct netns *ns, struct link *l)
+static void attach(struct netns *ns, struct link *l, enum pg_if_role role)
 {
 	struct link_watch *w = ns->w;
-	enum pg_if_role role = link_role(&l->info, ns->kind, has_wide_addr(ns, l->info.ifindex), is_named_uplink(w, l->info.name));
-	bool failed = l->hook.how == MSG_HOOK_NONE && l->hook.error;
 	int r;
 
-	if (w->detached)
-		return;
-	/* No longer qualified (a master removed for a moment): what is attached stays until the link is gone. */
-	if (role == PG_IF_NONE || (role == l->role && !failed)) {
-		apply_xdp(ns, l);
-		return;
-	}
+	l->waits = false;
 	l->role = role;
 	l->hook = (struct msg_hook){ .ns = ns->number, .ifindex = l->info.ifindex };
 	r = w->hooks.attach(w->hooks.arg, ns->fd, ns->number, l->info.ifindex, role, l->info.vni, &l->hook);
@@ -120,7 +112,45 @@ void link_apply_rule(struct netns *ns, struct link *l)
 		l->hook.error = r;
 		log_debug("link watch: %s (%u/%u): hook: %m", l->info.name, ns->number, l->info.ifindex);
 	}
+	if (l->hook.late_in_packets || l->hook.late_out_packets)
+		log_debug("link watch: %s (%u/%u) had carried %llu + %llu packets before its hook", l->info.name, ns->number,
+			  l->info.ifindex, (unsigned long long)l->hook.late_in_packets, (unsigned long long)l->hook.late_out_packets);
+}
+
+void link_apply_rule(struct netns *ns, struct link *l)
+{
+	struct link_watch *w = ns->w;
+	enum pg_if_role role = link_role(&l->info, ns->kind, has_wide_addr(ns, l->info.ifindex), is_named_uplink(w, l->info.name));
+	/* One that was not there any more is not asked for again: its end is on its way to us. */
+	bool failed = l->hook.how == MSG_HOOK_NONE && l->hook.error && l->hook.error != -ENODEV;
+
+	if (w->detached)
+		return;
+	/* A container's lo carries answers of the engine's resolver only, and its program may have to be loaded first: it must
+	 * not stand before the hook of a veth, whose first packet may come the next moment. */
+	if (role == PG_IF_LOOPBACK && (role != l->role || failed)) {
+		l->waits = true;
+		link_watch_wait(w);
+		return;
+	}
+	/* No longer qualified (a master removed for a moment): what is attached stays until the link is gone. */
+	if (role != PG_IF_NONE && (role != l->role || failed)) {
+		attach(ns, l, role);
+		link_watch_wait(w);
+	}
 	apply_xdp(ns, l);
+}
+
+bool link_attach_waiting(struct link_watch *w)
+{
+	for (struct netns *ns = w->all; ns; ns = ns->next)
+		for (struct link *l = ns->links; l; l = l->next)
+			if (l->waits) {
+				attach(ns, l, PG_IF_LOOPBACK);
+				link_tell(ns, l);
+				return true;
+			}
+	return false;
 }
 
 static bool info_differs(const struct link_info *a, const struct link_info *b)

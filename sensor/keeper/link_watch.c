@@ -12,10 +12,14 @@
 #include <sys/epoll.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "sensor/keeper/link_socket.h"
 #include "sensor/keeper/link_watch_private.h"
 
+/* Hooks that are not urgent come this long after the last urgent one, one by one. */
+#define IDLE_AFTER_NS (200 * NSEC_PER_MSEC)
+#define IDLE_EVERY_NS (20 * NSEC_PER_MSEC)
 /* Datagrams read from one namespace before others get their turn. */
 #define READ_BATCH 64
 
@@ -150,6 +154,19 @@ int link_watch_new(struct loop *loop, const struct link_hooks *hooks, const stru
 	return 0;
 }
 
+static void idle_due(void *arg)
+{
+	struct link_watch *w = arg;
+
+	if (!w->detached && link_attach_waiting(w))
+		loop_timer_set(w->loop, &w->idle_timer, IDLE_EVERY_NS, idle_due, w);
+}
+
+void link_watch_wait(struct link_watch *w)
+{
+	loop_timer_set(w->loop, &w->idle_timer, IDLE_AFTER_NS, idle_due, w);
+}
+
 static void ns_free(struct netns *ns)
 {
 	loop_remove(ns->w->loop, &ns->source);
@@ -171,6 +188,7 @@ void link_watch_free(struct link_watch *w)
 		w->all = ns->next;
 		ns_free(ns);
 	}
+	loop_timer_stop(w->loop, &w->idle_timer);
 	close_fd(&w->home_fd);
 	free(w);
 }
@@ -250,6 +268,8 @@ int link_watch_get(struct link_watch *w, int netns_fd, enum msg_ns_kind kind, ui
 	}
 	ns->next = w->all;
 	w->all = ns;
+	if (kind != MSG_NS_CONTAINER && w->hooks.prepare)
+		(void)w->hooks.prepare(w->hooks.arg, ns->number);
 	ns_tell(ns, MSG_NS_ADD);
 	dump_start(ns, DUMP_LINKS);
 	/* A dump's answers are made while they are read: this returns when all is read. */

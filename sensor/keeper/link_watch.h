@@ -19,6 +19,8 @@ struct netns;
 /* What is done to the kernel: the eBPF loader's functions, or a test's. arg is the first parameter of all. */
 struct link_hooks {
 	int (*ns_number)(void *arg, uint64_t netns_cookie, uint16_t *ret);
+	/* A node's or an overlay's namespace: veths will come. May be NULL. */
+	int (*prepare)(void *arg, uint16_t ns);
 	int (*attach)(void *arg, int netns_fd, uint16_t ns, uint32_t ifindex, enum pg_if_role role, uint32_t vni,
 		      struct msg_hook *ret);
 	int (*detach)(void *arg, int netns_fd, uint16_t ns, uint32_t ifindex);

@@ -12,6 +12,7 @@ struct link {
 	struct msg_hook hook;  /* how it was attached; how NONE and error 0: nothing was tried */
 	enum pg_if_role role;  /* sticky: an interface keeps it until it is gone or gets another */
 	bool xdp;
+	bool waits;            /* its hook is not urgent: attached when nothing else is to do */
 	uint16_t peer_ns;      /* our number, 0: not known */
 	uint32_t peer_ifindex; /* there */
 	uint32_t generation;   /* of the dump that showed it last */
@@ -60,6 +61,7 @@ struct link_watch {
 	char uplinks[4][16];
 	uint64_t redumps;
 	bool detached; /* no hook is attached any more */
+	struct loop_timer idle_timer; /* for links that wait */
 };
 
 struct link *link_find(const struct netns *ns, uint32_t ifindex);
@@ -75,11 +77,17 @@ void links_sweep(struct netns *ns);
 void addrs_sweep(struct netns *ns);
 /* Gives the link the role and XDP program that the rule now wants. */
 void link_apply_rule(struct netns *ns, struct link *l);
+/* Attaches the hook of one link that waits; false: none did. */
+bool link_attach_waiting(struct link_watch *w);
 void link_tell(const struct netns *ns, const struct link *l);
 void addr_tell(const struct netns *ns, const struct addr *a, bool added);
 /* Frees all, without a word to core. */
 void links_free(struct netns *ns);
 void links_detach(struct netns *ns);
+
+/* link_watch.c */
+/* Something waits, or something urgent was done: the waiting ones come a while after the last of these. */
+void link_watch_wait(struct link_watch *w);
 
 /* link_peers.c */
 /* Looks up where the veth's other end is; true if that changed. Tells the other end's link if this made it known. */

@@ -65,11 +65,38 @@ static int print_tcx(unsigned ifindex)
 	return 0;
 }
 
+static void add(struct pg_if_stats *sum, const struct pg_if_stats *s)
+{
+	sum->in_skbs += s->in_skbs;
+	sum->in_raw_bytes += s->in_raw_bytes;
+	sum->out_skbs += s->out_skbs;
+	sum->out_raw_bytes += s->out_raw_bytes;
+}
+
+#define SLOTS_MAX 4096
+static struct {
+	struct pg_if_key key;
+	struct pg_if_stats sum;
+} slots[SLOTS_MAX];
+static uint32_t slot_count;
+
+static void slots_read(int fd)
+{
+	static struct pg_if_slot s[CPUS_MAX];
+
+	while (slot_count < SLOTS_MAX && map_lookup(fd, &slot_count, s) == 0) {
+		slots[slot_count].key = s[0].key;
+		for (int c = 0; c < CPUS_MAX; c++)
+			add(&slots[slot_count].sum, &s[c].stats);
+		slot_count++;
+	}
+}
+
 int main(int argc, char **argv)
 {
 	static struct pg_if_stats st[CPUS_MAX];
 	struct pg_if_key key, next;
-	int stats, ifs, first = 1;
+	int stats, ifs, slot_fd, first = 1;
 
 	if (argc == 3 && !strcmp(argv[1], "--tcx"))
 		return print_tcx((unsigned)strtoul(argv[2], NULL, 10));
@@ -77,8 +104,10 @@ int main(int argc, char **argv)
 		return 2;
 	stats = map_open(argv[1], "if_stats");
 	ifs = map_open(argv[1], "interfaces");
-	if (stats < 0 || ifs < 0)
+	slot_fd = map_open(argv[1], "if_slots");
+	if (stats < 0 || ifs < 0 || slot_fd < 0)
 		return 1;
+	slots_read(slot_fd);
 	for (;;) {
 		union bpf_attr a;
 		struct pg_if_stats sum = { 0 };
@@ -96,12 +125,11 @@ int main(int argc, char **argv)
 		if (map_lookup(ifs, &key, &info) < 0)
 			continue;
 		(void)map_lookup(stats, &key, st);
-		for (int i = 0; i < CPUS_MAX; i++) {
-			sum.in_skbs += st[i].in_skbs;
-			sum.in_raw_bytes += st[i].in_raw_bytes;
-			sum.out_skbs += st[i].out_skbs;
-			sum.out_raw_bytes += st[i].out_raw_bytes;
-		}
+		for (int i = 0; i < CPUS_MAX; i++)
+			add(&sum, &st[i]);
+		for (uint32_t i = 0; i < slot_count; i++)
+			if (!memcmp(&slots[i].key, &key, sizeof(key)))
+				add(&sum, &slots[i].sum);
 		printf("%u %u %u %llu %llu %llu %llu\n", key.ns, key.ifindex, info.role, (unsigned long long)sum.in_skbs,
 		       (unsigned long long)sum.in_raw_bytes, (unsigned long long)sum.out_skbs, (unsigned long long)sum.out_raw_bytes);
 	}

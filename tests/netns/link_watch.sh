@@ -26,23 +26,34 @@ for ((i = 1; i <= N; i++)); do
 	leg_add "$name" "10.77.2.$i"
 	in_sandbox "$name" sh -c 'echo x >/dev/udp/10.77.0.1/9' 2>/dev/null || in_sandbox "$name" bash -c 'echo x >/dev/udp/10.77.0.1/9'
 done
-sleep 0.3
+has_roles() { [ "$(role_count 1)" = "$1" ]; }
+wait_for 15 has_roles $((N + 1))
+ok $? "all $((N + 1)) veths are hooked"
+# The counts of the interfaces before and after those of the hooks are the same: nothing was under way.
+rx_of_all() { in_node ip -s -j link show type veth | jq -r '.[] | select(.ifname | startswith("vnew")) | "\(.ifindex) \(.ifname) \(.stats64.rx.packets)"'; }
+quiet() {
+	rx_of_all >"$T/rx"
+	stats >"$T/stats"
+	rx_of_all >"$T/rx2"
+	cmp -s "$T/rx" "$T/rx2"
+}
+wait_for 10 quiet
+ok $? "the interfaces are quiet"
 missed=0 total=0
 while read -r idx name rx; do
-	[ "${name#vnew}" != "$name" ] || continue
-	seen=$(stats | awk -v i="$idx" '$2 == i && $3 == 1 { print $4 }')
+	seen=$(awk -v i="$idx" '$2 == i && $3 == 1 { print $4 }' "$T/stats")
 	total=$((total + rx))
 	[ "$rx" = "$seen" ] && [ "$rx" -gt 0 ] || { missed=$((missed + 1)); note "$name: interface counts $rx, hook ${seen:-none}"; }
-done < <(in_node ip -s -j link show type veth | jq -r '.[] | "\(.ifindex) \(.ifname) \(.stats64.rx.packets)"')
+done <"$T/rx"
 is "$missed" 0 "$N new containers: every frame from the first one on is seen ($total frames)"
-is "$(role_count 1)" $((N + 1)) "all $((N + 1)) veths are hooked"
-is "$(role_count 5)" $((N + 1)) "lo of all $((N + 1)) sandboxes is hooked"
+has_lo() { [ "$(role_count 5)" = "$1" ]; }
+wait_for 15 has_lo $((N + 1))
+ok $? "lo of all $((N + 1)) sandboxes is hooked"
 
 # A second leg at run time (network connect), and its removal.
 in_node sh -c 'ip link add br1 type bridge && ip link set br1 up'
 in_node sh -c 'ip link add vsecond type veth peer name psecond && ip link set vsecond master br1 && ip link set psecond netns "$1" &&
 	ip link set vsecond up && nsenter --net="$1" ip link set psecond name eth1' sh "$(sandbox_file old0000001)"
-has_roles() { [ "$(role_count 1)" = "$1" ]; }
 wait_for 5 has_roles $((N + 2))
 ok $? "a second leg is hooked when it is connected"
 in_node ip link del vsecond

@@ -324,8 +324,8 @@ static void turn(void)
 
 static int setup(void **state)
 {
-	static const struct link_hooks hooks = { fake_number,	 fake_attach, fake_detach,     fake_forget_link,
-						 fake_forget_ns, fake_xdp,    fake_xdp_detach, NULL };
+	static const struct link_hooks hooks = { fake_number,	   NULL,	   fake_attach, fake_detach,
+						 fake_forget_link, fake_forget_ns, fake_xdp,    fake_xdp_detach, NULL };
 	static const struct link_watch_events events = { fake_tell, NULL };
 
 	memset(&bed, 0, sizeof(bed));
