@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the store's files share. store_db.c: the file: opening, schema, damage, space. store.c: what goes in and out. */
+/* What the store's files share. store_db.c: the file: opening, schema, damage, space. store.c: what goes in. store_read.c:
+ * what comes out. */
 #ifndef PG_SENSOR_CORE_STORE_PRIV_H
 #define PG_SENSOR_CORE_STORE_PRIV_H
 
 #include <sqlite3.h>
 
 #include "sensor/core/store.h"
+
+#define STORE_LIST_SEPARATOR '\x1f' /* between names in one column: in no name that anyone means well */
+#define STORE_LIST_LEN 8192
 
 enum store_stmt {
 	STMT_BEGIN,
@@ -54,5 +58,13 @@ int store_db_run(struct store *s, enum store_stmt i, const char *what);
 /* Bytes in use inside the file, without free pages. */
 uint64_t store_db_used_bytes(struct store *s);
 int64_t store_db_number(struct store *s, const char *sql);
+
+/* Never NULL. */
+static inline const char *store_column_text(sqlite3_stmt *st, int i)
+{
+	const char *t = (const char *)sqlite3_column_text(st, i);
+
+	return t ? t : "";
+}
 
 #endif

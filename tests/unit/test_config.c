@@ -158,9 +158,13 @@ static void test_hostile_files_end_soon(void **state)
 
 	config_defaults(&c);
 	/* billion laughs */
-	n += (size_t)sprintf(big + n, "a: &a [x,x,x,x,x,x,x,x,x]\n");
-	for (char k = 'b'; k < 'z'; k++)
-		n += (size_t)sprintf(big + n, "%c: &%c [*%c,*%c,*%c,*%c,*%c,*%c,*%c,*%c]\n", k, k, k - 1, k - 1, k - 1, k - 1, k - 1, k - 1, k - 1, k - 1);
+	n += (size_t)snprintf(big + n, 64, "a: &a [x,x,x,x,x,x,x,x,x]\n");
+	for (char k = 'b'; k < 'z'; k++) {
+		n += (size_t)snprintf(big + n, 64, "%c: &%c [x", k, k);
+		for (int i = 0; i < 9; i++)
+			n += (size_t)snprintf(big + n, 64, ",*%c", k - 1);
+		n += (size_t)snprintf(big + n, 64, "]\n");
+	}
 	assert_int_equal(read_text(&c, big, n, err, sizeof(err)), -EINVAL);
 	memset(big, '{', 100000);
 	assert_int_equal(read_text(&c, big, 100000, err, sizeof(err)), -EINVAL);
@@ -199,6 +203,7 @@ static void test_the_example(void **state)
 	struct config c, defaults;
 	char err[256] = "", line[512], *open_text = calloc(1, 65536);
 	int fd = open("etc/pierglass.yaml", O_RDONLY);
+	size_t n = 0;
 	FILE *f;
 
 	assert_true(fd >= 0);
@@ -211,7 +216,8 @@ static void test_the_example(void **state)
 	f = fdopen(fd, "r");
 	rewind(f);
 	while (fgets(line, sizeof(line), f)) /* "#key: value" opens, "# words" stays a comment */
-		strcat(open_text, line[0] == '#' && line[1] != ' ' && line[1] != '\n' ? line + 1 : line);
+		n += (size_t)snprintf(open_text + n, 65536 - n, "%s",
+				      line[0] == '#' && line[1] != ' ' && line[1] != '\n' ? line + 1 : line);
 	fclose(f);
 	if (read_text(&c, open_text, strlen(open_text), err, sizeof(err)))
 		print_error("%s\n", err);
