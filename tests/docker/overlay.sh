@@ -88,7 +88,7 @@ EDGES
 one_shop() { [ "$(sensor "$1" map --json | jq -s '[.. | objects | select(has("kind") and has("containers")) | select(.id | contains("shop"))] | length')" = 1 ]; }
 ok "the service's replicas are one workload (node a)" one_shop a
 ok "the service's replicas are one workload (node b)" one_shop b
-vni() { sensor b flows --json | jq -es '[.. | objects | select(has("dport") and .dport == 3306)] | any(.[]; .vni >= 4096)' ; }
+vni() { sensor b flows --history --json | jq -es '[.. | objects | select(has("dport") and .dport == 3306)] | any(.[]; .vni >= 4096)' ; }
 ok "an overlay flow says its VNI" vni
 attached() {
 	local net id

@@ -14,9 +14,23 @@ lab_docker a network create --subnet 172.30.0.0/24 front >/dev/null
 lab_docker a run -d --name echo --network front --ip 172.30.0.10 pg-tiny /bin/server echo 7000 >/dev/null
 lab_docker a run -d --name desk --network front --ip 172.30.0.11 pg-tiny >/dev/null
 
-bpf_count() { bpftool prog list -j 2>/dev/null | jq length; }
-map_count() { bpftool map list -j 2>/dev/null | jq length; }
-bpf_before=$(bpf_count) bpf_maps_before=$(map_count) mounts_before=$(wc -l </proc/mounts) netns_before=$(ip netns list | wc -l)
+# ids KIND: the eBPF programs or maps (prog, map) that the sensor's processes hold
+ids() {
+	local pid
+	for pid in $(sensor_pids s); do
+		cat "/proc/$pid/fdinfo/"* 2>/dev/null | awk -v k="$1_id:" '$1 == k { print $2 }'
+	done | sort -un
+}
+# existing KIND: of the ids on standard input, how many are in the kernel
+existing() {
+	local id n=0
+	while read -r id; do
+		bpftool "$1" show id "$id" >/dev/null 2>&1 && n=$((n + 1))
+	done
+	echo "$n"
+}
+pins() { find "$LAB_DIR/sensor-s/run" -path '*/bpf/*' -type f 2>/dev/null | wc -l; }
+mounts() { grep -c " $LAB_DIR/sensor" /proc/mounts; }
 
 sensor_start s "$(lab_socket a)"
 ok "the containers are known" until_true 10 sensor_knows_all s a
@@ -26,6 +40,7 @@ edge() {
 	sensor s map --json | jq -rs --argjson p "$1" '[.. | objects | select(has("client") and .port? == $p)]
 		| "\(map(.packets_to_server) | add // 0) \(map(.flows) | add // 0) \(map(.first_seen) | min // "none") \(length)"'
 }
+whole_map() { sensor s map --json | jq -c '.edges[] | [.client, .server, .l4, .port, .flows, .packets_to_server, .first_seen]'; }
 fds() {
 	local pid total=0
 	for pid in $(sensor_pids s); do
@@ -33,7 +48,7 @@ fds() {
 	done
 	echo "$total"
 }
-counts() { echo "$(sensor_pids s | wc -l) processes, $(bpf_count) programs, $(map_count) maps, $(wc -l </proc/mounts) mounts, $(ip netns list | wc -l) namespaces"; }
+counts() { echo "$(sensor_pids s | wc -l) processes, $(pins) pins, $(mounts) mounts, $(ids map | wc -l) maps"; }
 settled() { # two looks, one second apart, agree
 	local one
 	sensor_is_ready s || return 1
@@ -50,6 +65,9 @@ disown
 until_true 10 eval '[ "$(edge 7000 | cut -d" " -f1)" -gt 100 ]'
 until_true 10 settled
 before=$(counts)
+ids prog >"$LAB_DIR/progs"
+ids map >"$LAB_DIR/maps"
+progs_before=$(existing prog <"$LAB_DIR/progs") maps_before=$(existing map <"$LAB_DIR/maps")
 fds_before=$(fds)
 edge_before=$(edge 7000)
 
@@ -77,6 +95,8 @@ kill_round() {
 	done
 	[ "${#pids[@]}" -ge 4 ] || { echo "only ${#pids[@]} programs were running"; return 1; }
 	until_true 10 running_again "[$(IFS=,; echo "${pids[*]}")]" || { echo "not all are back 10 s after their end"; return 1; }
+	ids prog >>"$LAB_DIR/progs"
+	ids map >>"$LAB_DIR/maps"
 	kill -KILL "$(sensor_keeper s)"
 	lab_gone "$(sensor_keeper s)" 50
 	until_true 5 eval '[ -z "$(sensor_pids s)" ]' || { echo "its children outlive the keeper: $(sensor_pids s)"; return 1; }
@@ -108,11 +128,20 @@ resumed() { # packets since the start, ends and counts
 	local a b
 	read -ra a <<<"$edge_before"
 	read -ra b <<<"$edge_after"
-	[ "${b[3]}" = 1 ] && [ "${b[0]}" -gt "${a[0]}" ] && [ "${b[1]}" -gt "${a[1]}" ] && [ "${b[2]}" = "${a[2]}" ] || { echo "before $edge_before, after $edge_after"; return 1; }
+	[ "${b[3]}" = 1 ] && [ "${b[0]}" -gt "${a[0]}" ] && [ "${b[1]}" -gt "${a[1]}" ] && [ "${b[2]}" = "${a[2]}" ] ||
+		{ printf 'packets flows first edges: before %s, after %s\n' "$edge_before" "$edge_after"; whole_map; return 1; }
 }
 ok "the edge is the same one, its counters resumed" resumed
 same_counts() { [ "$(counts)" = "$before" ] || { printf 'before %s\nafter  %s\n' "$before" "$(counts)"; return 1; }; }
-ok "no process, eBPF program, map, mount or namespace leaked" until_true 10 same_counts
+ok "no process, map, pin or mount leaked" until_true 10 same_counts
+# of all that any of the keepers before the last ever held, no more is alive than what one holds
+same_alive() {
+	local progs maps
+	progs=$(sort -un "$LAB_DIR/progs" | existing prog) maps=$(sort -un "$LAB_DIR/maps" | existing map)
+	[ "$progs" -le "$progs_before" ] && [ "$maps" -le "$maps_before" ] ||
+		{ echo "before $progs_before programs, $maps_before maps; after $progs, $maps"; return 1; }
+}
+ok "no eBPF program or map of a killed keeper stays" until_true 10 same_alive
 same_fds() { [ "$(fds)" -le $((fds_before + 8)) ] || { echo "$fds_before descriptors before, $(fds) after"; return 1; }; }
 ok "no descriptor leaked" until_true 10 same_fds
 # SIGTERM ends the clients, which then say how it went
@@ -137,7 +166,7 @@ survived() {
 	local a b
 	read -ra a <<<"$edge_before"
 	read -ra b <<<"$(edge 7000)"
-	[ "${b[0]}" -ge "${a[0]}" ] && [ "${b[1]}" -ge "${a[1]}" ] && [ "${b[2]}" = "${a[2]}" ] && [ "${b[3]}" = 1 ] || { echo "before ${a[*]}, after ${b[*]}"; return 1; }
+	[ "${b[0]}" -ge "${a[0]}" ] && [ "${b[1]}" -ge "${a[1]}" ] && [ "${b[2]}" = "${a[2]}" ] && [ "${b[3]}" = "${a[3]}" ] || { echo "before ${a[*]}, after ${b[*]}"; return 1; }
 }
 ok "the map survives a restart of the sensor" until_true 5 survived
 history() { sensor s flows --history --json 2>/dev/null | jq -es '[.. | objects | select(.dport? == 7000)] | length > 10' >/dev/null; }
@@ -161,17 +190,18 @@ lab_engine_start a
 ok "the engine is killed and starts again: found, new flows get names" again "$flows"
 said() { sensor s status --json | jq -es '.[0].engines[0] | .connects >= 3 and .up' >/dev/null || { sensor s status --json | jq -c .engines; return 1; }; }
 ok "status says how often the engine was found" said
-ok "and the map has the one edge" eval '[ "$(edge 7000 | cut -d" " -f4)" = 1 ]'
+ok "and the map has the one edge" eval '[ "$(edge 7000 | cut -d" " -f4)" = 1 ] || { whole_map; false; }'
 
 # -- the end: nothing stays behind
+ids prog >"$LAB_DIR/progs"
+ids map >"$LAB_DIR/maps"
 sensor_stop s
 gone() { [ -z "$(sensor_pids s)" ] || { sensor_pids s; return 1; }; }
 ok "the sensor ends and leaves no process" until_true 10 gone
 unhooked() {
-	[ "$(bpf_count)" -le "$bpf_before" ] && [ "$(map_count)" -le "$bpf_maps_before" ] &&
-		[ "$(wc -l </proc/mounts)" = "$mounts_before" ] && [ "$(ip netns list | wc -l)" = "$netns_before" ] ||
-		{ echo "eBPF programs $bpf_before -> $(bpf_count), maps $bpf_maps_before -> $(map_count), mounts $mounts_before -> $(wc -l </proc/mounts)"; return 1; }
+	local left
+	left="$(existing prog <"$LAB_DIR/progs") programs, $(existing map <"$LAB_DIR/maps") maps, $(pins) pins, $(mounts) mounts"
+	[ "$left" = "0 programs, 0 maps, 0 pins, 0 mounts" ] || { echo "left: $left"; return 1; }
 }
-"$LAB_BUILD/pierglassd" --help 2>&1 | grep -q -- --detach && "$LAB_BUILD/pierglassd" --detach --run "$LAB_DIR/sensor-s/run"
 ok "after its end no hook, map or mount stays" until_true 10 unhooked
 docker_end
