@@ -46,7 +46,7 @@ static int add_limit(struct api_query *q, const char *value, char *err, size_t e
 
 	n = isdigit((unsigned char)value[0]) && strlen(value) < 8 ? strtoul(value, &end, 10) : 0;
 	if (n < 1 || n > API_FLOWS_MAX || *end)
-		return bad(err, err_len, "limit", "a number from 1 to 100000");
+		return bad(err, err_len, "limit", "a number from 1 to 20000");
 	q->limit = (unsigned)n;
 	return 0;
 }

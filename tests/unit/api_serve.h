@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Serves the fake core at DIR/api.sock until SIGTERM or SIGINT, at most five minutes; a flow is announced every 50 ms.
- * mode "hostile": names of containers, nodes and protocols are what an attacker would choose. */
+ * mode "hostile": names of containers, nodes and protocols are what an attacker would choose; "large":
+ * 15,000 edges and 100,000 flows. */
 #ifndef PG_TESTS_API_SERVE_H
 #define PG_TESTS_API_SERVE_H
 
@@ -37,6 +38,23 @@ static void serve_hostile(struct core *c)
 	snprintf(c->engines[0].version, sizeof(c->engines[0].version), "%.40s", FAKE_HOSTILE);
 }
 
+/* As much as the limits allow: to see how long an answer takes. */
+static void serve_large(struct core *c)
+{
+	char client[32], server[32];
+
+	for (unsigned i = 0; i < 15000; i++) {
+		snprintf(client, sizeof(client), "c%u/app", i % 150);
+		snprintf(server, sizeof(server), "s%u/app", i / 150);
+		fake_edge(c, client, TOPO_WORKLOAD, server, TOPO_WORKLOAD, IPPROTO_TCP, 80, "HTTP", LABEL_DPI, i);
+	}
+	free(fake.flows);
+	fake.flow_count = 100000;
+	fake.flows = calloc(fake.flow_count, sizeof(*fake.flows));
+	for (unsigned i = 0; i < fake.flow_count; i++)
+		fake_flow(&fake.flows[i], i, "a/b", NULL, "192.0.2.1", 1, "c/d", NULL, "192.0.2.2", 2, "HTTP");
+}
+
 static int api_serve(const char *dir, const char *mode)
 {
 	struct core *c = fake_core_new(dir, dir);
@@ -49,6 +67,8 @@ static int api_serve(const char *dir, const char *mode)
 	fake_populate(c);
 	if (mode && !strcmp(mode, "hostile"))
 		serve_hostile(c);
+	if (mode && !strcmp(mode, "large"))
+		serve_large(c);
 	snprintf(sock, sizeof(sock), "%s/api.sock", dir);
 	uv_loop_init(&loop);
 	store_open(dir, &c->config, &c->store);
