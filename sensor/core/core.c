@@ -55,6 +55,12 @@ const char *core_loss_name(enum core_loss l)
 		return "edge_table";
 	case LOSS_ENGINE_GAPS:
 		return "engine_gaps";
+	case LOSS_ENGINE_ANSWERS:
+		return "engine_answers";
+	case LOSS_CONTAINER_LATE:
+		return "container_late";
+	case LOSS_CONTAINER_TABLE:
+		return "container_table";
 	case LOSS_BAD_VERSION:
 		return "bad_version";
 	case LOSS_STORE:

@@ -55,6 +55,9 @@ enum core_loss {
 	LOSS_LISTENER_TABLE,
 	LOSS_EDGE_TABLE,
 	LOSS_ENGINE_GAPS,          /* breaks of an engine's event stream (resynchronised after) */
+	LOSS_ENGINE_ANSWERS,       /* answers or event lines of an engine that could not be used */
+	LOSS_CONTAINER_LATE,       /* containers that were over before they could be inspected alive */
+	LOSS_CONTAINER_TABLE,      /* containers or networks beyond what is kept */
 	LOSS_BAD_VERSION,          /* records of another ABI version */
 	LOSS_STORE,                /* rows that could not be written */
 	LOSS_API_STREAM,           /* lines a slow API client did not take */

@@ -163,6 +163,8 @@ void banner_tick(struct core *c, uint64_t now_ns);
 /* ---- engine_link.c */
 int engines_start(struct core *c);
 void engines_stop(struct core *c);
+/* An end on this overlay network has no name: asks its engine for the network's records (rate-limited there). */
+void engines_want_remote(struct core *c, unsigned engine, const char *network_id);
 void engines_tick(struct core *c);
 void engines_broker(struct core *c, int fd);
 void engines_state(struct core *c, const struct msg_engine *e);

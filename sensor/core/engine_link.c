@@ -376,9 +376,25 @@ static void op_lost(void *arg, unsigned engine, enum docker_lost what, uint64_t 
 {
 	struct core *c = arg;
 
-	if (what == DOCKER_LOST_GAP && engine < c->engine_count)
-		c->engines[engine].gaps++;
-	core_lost(c, LOSS_ENGINE_GAPS, 1);
+	switch (what) {
+	case DOCKER_LOST_GAP:
+		if (engine < c->engine_count)
+			c->engines[engine].gaps++;
+		core_lost(c, LOSS_ENGINE_GAPS, 1);
+		break;
+	case DOCKER_LOST_LINE:
+	case DOCKER_LOST_ANSWER:
+		core_lost(c, LOSS_ENGINE_ANSWERS, 1);
+		break;
+	case DOCKER_LOST_LATE:
+		core_lost(c, LOSS_CONTAINER_LATE, 1);
+		break;
+	case DOCKER_LOST_REFUSED:
+		core_lost(c, LOSS_CONTAINER_TABLE, 1);
+		break;
+	case DOCKER_LOST_MAX:
+		break;
+	}
 }
 
 static void op_log(void *arg, enum log_level lvl, const char *text)
@@ -399,6 +415,12 @@ static const struct docker_client_ops docker_ops = {
 	.lost = op_lost,
 	.log = op_log,
 };
+
+void engines_want_remote(struct core *c, unsigned engine, const char *network_id)
+{
+	if (engine < c->engine_count)
+		docker_client_want_remote(c->priv->dockers[engine], network_id, clock_mono_ns());
+}
 
 /* ---- life ------------------------------------------------------------------------------------------------------------ */
 int engines_start(struct core *c)

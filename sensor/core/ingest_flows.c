@@ -159,6 +159,9 @@ static bool flow_name(struct core *c, struct flow *f)
 	sv = !cl;
 	name_end(c, f, 0, &n[0]);
 	name_end(c, f, 1, &n[1]);
+	for (unsigned e = 0; e < 2; e++)
+		if (n[e].provisional && !f->end_if[e] && n[e].end.network && strcmp(n[e].end.network->driver, "overlay") == 0)
+			engines_want_remote(c, n[e].end.engine, n[e].end.network->id);
 	port = f->key.proto == IPPROTO_ICMP || f->key.proto == IPPROTO_ICMPV6 ? 0 : ntohs(f->key.port[sv]);
 	if (n[sv].end.how == IDENT_HOW_PUBLISHED && n[sv].end.port)
 		port = n[sv].end.port;
