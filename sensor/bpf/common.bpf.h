@@ -186,6 +186,14 @@ static __always_inline u64 events_wake_flags(u64 now)
 	return ring_wake_flags(&events, w ? &w->events_ns : NULL, PG_EVENTS_RING_BYTES, now);
 }
 
+/* n, which the caller knows to be in 1..max (a power of two), so that the verifier knows it too: before Linux 6.8 it learns
+ * nothing from "is not 0". */
+static __always_inline u32 bounded(u32 n, u32 max)
+{
+	barrier_var(n);
+	return ((n - 1) & (max - 1)) + 1;
+}
+
 static __always_inline void addr_from_v4(u8 *to, u32 addr_be)
 {
 	__builtin_memset(to, 0, 10);

@@ -126,7 +126,7 @@ static __always_inline int sample_emit(struct __sk_buff *skb, const struct packe
 {
 	if (cap > max || cap == 0)
 		goto discard;
-	if (bpf_skb_load_bytes(skb, p->payload_off, payload, cap))
+	if (bpf_skb_load_bytes(skb, p->payload_off, payload, bounded(cap, max)))
 		goto discard;
 	head->version = PG_ABI_VERSION;
 	head->tcp_seq = p->seq;

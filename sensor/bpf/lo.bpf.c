@@ -32,7 +32,7 @@ static __noinline int answer_take(struct __sk_buff *skb, struct packet *p)
 		count_add(PG_CTR_SAMPLE_LOST, 1);
 		return 0;
 	}
-	if (bpf_skb_load_bytes(skb, p->payload_off, s->payload, cap)) {
+	if (bpf_skb_load_bytes(skb, p->payload_off, s->payload, bounded(cap, PG_SAMPLE_MAX))) {
 		bpf_ringbuf_discard(s, BPF_RB_NO_WAKEUP);
 		return 0;
 	}

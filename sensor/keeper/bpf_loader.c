@@ -42,14 +42,20 @@ const char *bpf_loader_error(void)
 	return open_error;
 }
 
+/* The end of a long message is what matters: the verifier's reason stands there. */
 static int print_debug(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
-	char line[1024];
+	_cleanup_free_ char *text = NULL;
+	int len;
 
 	if (level == LIBBPF_DEBUG || log_max_level() < LOG_LVL_DEBUG)
 		return 0;
-	vsnprintf(line, sizeof(line), fmt, ap);
-	log_debug("%s", line);
+	len = vasprintf(&text, fmt, ap);
+	if (len < 0) {
+		text = NULL;
+		return 0;
+	}
+	log_debug("%s", len > 900 ? text + len - 900 : text);
 	return 0;
 }
 
