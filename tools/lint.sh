@@ -39,9 +39,9 @@ ban() {
 check_bans() {
 	: >"$out.bans"
 	ban "unbounded copies: use snprintf, memccpy or the helpers of base/" \
-		'\b(strcpy|strcat|sprintf|vsprintf|stpcpy|gets|strncpy|strncat)\s*\(' '*.c' '*.h'
+		'\b(strcpy|strcat|sprintf|vsprintf|stpcpy|gets|strncat)\s*\(' '*.c' '*.h'
 	ban "no error is seen: use strtoul or base/" '\b(atoi|atol|atoll|atof)\s*\(' '*.c' '*.h'
-	ban "not reentrant, or predictable names" '\b(strtok|tmpnam|tempnam|mktemp|localtime|gmtime|asctime|ctime|rand|srand)\s*\(' '*.c' '*.h'
+	ban "not reentrant, or predictable names" '\b(strtok|tmpnam|tempnam|mktemp|localtime|gmtime|asctime|ctime|rand|srand)\s*\(' '*.c' '*.h' ':!tests'
 	ban "product code runs no tools (DECISIONS 10)" '\b(system|popen|execl|execlp|execle|execv|execvp|execvpe|posix_spawnp?)\s*\(' \
 		'base/*.[ch]' 'flows/*.[ch]' 'appid/*.[ch]' 'intel/*.[ch]' 'enforce/*.[ch]' 'sensor/*.[ch]' 'tools/pierglass/*.[ch]'
 	ban "variable-length stack" '\balloca\s*\(' '*.c' '*.h'
@@ -65,7 +65,7 @@ check_heads() {
 check_space() {
 	git grep --untracked -nIE '[ 	]+$' -- '*.c' '*.h' '*.sh' '*.py' '*.md' '*.yaml' Makefile ':!tests/golden' >"$out"
 	git grep --untracked -nIP '^ {4,}\S' -- '*.c' '*.h' | grep -vP ':\d+:\s+\*' | head -n 20 >>"$out"
-	files '*.c' '*.h' | xargs -r awk '
+	files '*.c' '*.h' ':!tests' | xargs -r awk '
 		{ l = $0; gsub(/\t/, "        ", l) }
 		length(l) > 160 { print FILENAME ":" FNR ": line of " length(l) " columns" }' >>"$out"
 	! [ -s "$out" ]
