@@ -40,7 +40,7 @@ struct program {
 	struct results labels, answers;
 	struct flow_key enough[ENOUGH_MAX];
 	unsigned enough_count;
-	uint64_t enough_failed, enough_failed_told, stats_ns;
+	uint64_t marks_failed, stats_ns;
 	struct msg_inspect_stats stats_sent;
 	unsigned idle_rounds;
 	bool quit;
@@ -64,7 +64,7 @@ static void on_dns(const struct msg_dns *d, void *arg)
 static void enough_write(struct program *p)
 {
 	if (p->inspected_fd >= 0 && p->enough_count)
-		p->enough_failed += inspected_mark(p->inspected_fd, p->enough, p->enough_count);
+		p->marks_failed += inspected_mark(p->inspected_fd, p->enough, p->enough_count);
 	p->enough_count = 0;
 }
 
@@ -113,6 +113,7 @@ static bool stats_changed(const struct program *p, struct msg_inspect_stats *ret
 {
 	inspector_stats(p->insp, ret);
 	ret->results_dropped = p->labels.dropped + p->answers.dropped;
+	ret->marks_failed = p->marks_failed;
 	return memcmp(ret, &p->stats_sent, sizeof(*ret)) != 0;
 }
 
@@ -125,11 +126,6 @@ static void stats_send(struct program *p, uint64_t now)
 	p->stats_ns = now;
 	if (ipc_send(p->core, MSG_INSPECT_STATS, 0, 0, &s, sizeof(s), -1) == 0)
 		p->stats_sent = s;
-	if (p->enough_failed != p->enough_failed_told) {
-		log_debug("%llu flows could not be marked as inspected, ignoring: they cost samples",
-			  (unsigned long long)p->enough_failed);
-		p->enough_failed_told = p->enough_failed;
-	}
 }
 
 static void take_samples(struct program *p, int *fd)

@@ -198,9 +198,8 @@ void inspector_sample(struct inspector *i, const struct pg_sample *s, const uint
 	inspect_table_touch(&i->table, f, s->ts_ns);
 	f->end_if[0] = s->end_if[0];
 	f->end_if[1] = s->end_if[1];
-	if (s->flags & PG_SAMPLE_SYN_DIR_KNOWN)
-		f->client_dir = s->flags & PG_SAMPLE_CLIENT_SENT ? s->dir : !s->dir;
-	else if (s->key.proto == IPPROTO_UDP) /* who spoke first */
+	/* who sent the SYN; of datagrams who spoke first */
+	if ((s->flags & PG_SAMPLE_SYN_DIR_KNOWN) || s->key.proto == IPPROTO_UDP)
 		f->client_dir = s->flags & PG_SAMPLE_CLIENT_SENT ? s->dir : !s->dir;
 	if (!f->work) {
 		if (inspect_is_dns(f) && s->key.proto == IPPROTO_UDP)
@@ -210,6 +209,7 @@ void inspector_sample(struct inspector *i, const struct pg_sample *s, const uint
 	f->whole[s->dir] |= !!(s->flags & PG_SAMPLE_LAST);
 	r = dialogue_add(&f->work->talk, s->dir, s->tcp_seq, payload, s->cap_len, s->payload_len);
 	account_memory(i, f);
+	i->stats.pieces_dropped += r < 0;
 	if (r <= 0 && !f->whole[s->dir])
 		return;
 	step(i, f, s, bytes_of(payload, s->cap_len));

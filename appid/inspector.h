@@ -48,7 +48,7 @@ void inspector_tick(struct inspector *insp, uint64_t now_mono_ns);
 uint64_t inspector_next_ns(const struct inspector *insp, uint64_t now_mono_ns);
 /* Gives all flows up (end of a capture, of a test) and flushes. */
 void inspector_finish(struct inspector *insp);
-/* results_dropped is the caller's. */
+/* results_dropped and marks_failed are the caller's. */
 void inspector_stats(const struct inspector *insp, struct msg_inspect_stats *ret);
 
 #endif

@@ -75,7 +75,7 @@ static void program_path(char *ret, size_t size)
 	if (given)
 		snprintf(ret, size, "%s", given);
 	else if (slash)
-		strncat(ret, "/pierglass-inspect", size - strlen(ret) - 1);
+		snprintf(ret + strlen(ret), size - strlen(ret), "/pierglass-inspect");
 	else
 		snprintf(ret, size, "build/pierglass-inspect");
 }

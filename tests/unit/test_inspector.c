@@ -255,6 +255,17 @@ static void test_bad_samples_are_counted(void **state)
 	assert_int_equal(st.samples, 0);
 }
 
+static void test_pieces_without_place_are_counted(void **state)
+{
+	struct msg_inspect_stats st;
+
+	rig_flow(&r, 6, 40000, 31999, false);
+	rig_sample(&r, false, 1000, "\x9b", 1, 0);
+	rig_sample(&r, false, 100000, "far", 3, 0);
+	inspector_stats(r.insp, &st);
+	assert_int_equal(st.pieces_dropped, 1);
+}
+
 static void test_memory_is_bounded(void **state)
 {
 	struct inspector_sink sink = { .label = rig_label, .dns = rig_dns, .enough = rig_enough, .arg = &r };
@@ -365,6 +376,7 @@ int main(void)
 		T(test_key_used_again_is_a_new_flow),
 		T(test_overlap_is_said),
 		T(test_bad_samples_are_counted),
+		T(test_pieces_without_place_are_counted),
 		T(test_memory_is_bounded),
 		T(test_next_says_when),
 		cmocka_unit_test(test_results_wait_and_are_dropped_beyond_the_bound),
