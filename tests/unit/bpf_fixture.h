@@ -128,11 +128,17 @@ FIXTURE_UNUSED static uint32_t index_in(struct fixture *f, int ns, const char *n
 	return i;
 }
 
+/* No link-local address, hence no router solicitations; multicast reports at once: nothing is sent but what the test sends. */
+#define FIXTURE_QUIET(dev)                                                                                  \
+	"ip link set " dev " addrgenmode none; for v in mldv1 mldv2; do "                                   \
+	"echo 1 > /proc/sys/net/ipv6/conf/" dev "/${v}_unsolicited_report_interval; done; "
+
 /* Containers get 10.77.0.(2+i)/24 and fd77::(2+i)/64 on eth0, the bridge 10.77.0.1 and fd77::1. */
 FIXTURE_UNUSED static int fixture_net(struct fixture *f)
 {
 	f->node = ns_make(f->home);
-	if (run_in(f->node, "ip link set lo up; ip link add br0 type bridge mcast_snooping 0; ip addr add 10.77.0.1/24 dev br0; "
+	if (run_in(f->node, "ip link set lo up; ip link add br0 type bridge mcast_snooping 0; "
+			    FIXTURE_QUIET("br0") "ip addr add 10.77.0.1/24 dev br0; "
 			    "ip addr add fd77::1/64 dev br0 nodad; ip link set br0 up"))
 		return -1;
 	f->bridge = index_in(f, f->node, "br0");
@@ -141,13 +147,14 @@ FIXTURE_UNUSED static int fixture_net(struct fixture *f)
 
 		f->container[i] = ns_make(f->home);
 		snprintf(name, sizeof(name), "veth%d", i);
-		if (run_in(f->node, "ip link add %s type veth peer name eth0 netns /proc/%d/fd/%d; ip link set %s master br0 up", name,
-			   getpid(), f->container[i], name) ||
-		    run_in(f->container[i], "ip link set lo up; ip addr add 10.77.0.%d/24 dev eth0; "
+		if (run_in(f->node, "ip link add %s type veth peer name eth0 netns /proc/%d/fd/%d; ip link set %s addrgenmode none; "
+			   "ip link set %s master br0 up", name, getpid(), f->container[i], name, name) ||
+		    run_in(f->container[i], "ip link set lo up; " FIXTURE_QUIET("eth0") "ip addr add 10.77.0.%d/24 dev eth0; "
 			   "ip addr add fd77::%d/64 dev eth0 nodad; ip link set eth0 up; ip route add default via 10.77.0.1", 2 + i, 2 + i))
 			return -1;
 		f->veth[i] = index_in(f, f->node, name);
 	}
+	usleep(100000);
 	return 0;
 }
 
