@@ -222,7 +222,8 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn, const 
 		return refuse(a, conn, MHD_HTTP_URI_TOO_LONG, "the address is too long");
 	p = api_path_of(url);
 	if (p < 0)
-		return refuse(a, conn, MHD_HTTP_NOT_FOUND, "no such path: see /v1/status, containers, listeners, flows, flows/stream, map, networks, version");
+		return refuse(a, conn, MHD_HTTP_NOT_FOUND,
+			      "no such path: see /v1/status, containers, listeners, flows, flows/stream, map, networks, version");
 	x.allowed = api_path_args((enum api_path)p);
 	api_query_init(&x.q);
 	MHD_get_connection_values(conn, MHD_GET_ARGUMENT_KIND, on_argument, &x);

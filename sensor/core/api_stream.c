@@ -190,7 +190,9 @@ enum MHD_Result api_stream_start(struct api *a, struct MHD_Connection *conn, con
 
 	if (a->subscription < 0)
 		a->subscription = core_subscribe_flows(a->core, on_flow, a);
-	r = s && hello && a->subscription >= 0 ? MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, stream_read, s, stream_free) : NULL;
+	r = NULL;
+	if (s && hello && a->subscription >= 0)
+		r = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, stream_read, s, stream_free);
 	if (!r) {
 		free(s);
 		line_put(hello);
