@@ -10,6 +10,11 @@ enum msg_ns_kind netns_kind_of_name(const char *name)
 	return MSG_NS_CONTAINER;
 }
 
+bool netns_expects_veths(enum msg_ns_kind kind, const char *name)
+{
+	return kind == MSG_NS_NODE || (kind == MSG_NS_OVERLAY && !strncmp(name, "1-", 2));
+}
+
 enum pg_if_role link_role(const struct link_info *l, enum msg_ns_kind ns_kind, bool has_addr, bool named_uplink)
 {
 	if (ns_kind == MSG_NS_CONTAINER)

@@ -11,6 +11,9 @@
 /* What a sandbox's file name says: "1-<network id>", "lb_…" and "ingress_sbox" belong to networks, the rest to containers. */
 enum msg_ns_kind netns_kind_of_name(const char *name);
 
+/* Will containers' veths be plugged in there: a node, or an overlay's own sandbox (not its load balancer's)? */
+bool netns_expects_veths(enum msg_ns_kind kind, const char *name);
+
 /* The role of an interface in a namespace of this kind.
  * has_addr: it carries an address wider than link scope; named_uplink: the configuration names it (node only). */
 enum pg_if_role link_role(const struct link_info *l, enum msg_ns_kind ns_kind, bool has_addr, bool named_uplink);

@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "sensor/keeper/link_rule.h"
 #include "sensor/keeper/link_socket.h"
 #include "sensor/keeper/link_watch_private.h"
 
@@ -268,7 +269,7 @@ int link_watch_get(struct link_watch *w, int netns_fd, enum msg_ns_kind kind, ui
 	}
 	ns->next = w->all;
 	w->all = ns;
-	if (kind != MSG_NS_CONTAINER && w->hooks.prepare)
+	if (netns_expects_veths(kind, name) && w->hooks.prepare)
 		(void)w->hooks.prepare(w->hooks.arg, ns->number);
 	ns_tell(ns, MSG_NS_ADD);
 	dump_start(ns, DUMP_LINKS);

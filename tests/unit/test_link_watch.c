@@ -194,6 +194,10 @@ static void test_link_role(void **state)
 	assert_int_equal(netns_kind_of_name("lb_ws3xf0abc"), MSG_NS_OVERLAY);
 	assert_int_equal(netns_kind_of_name("ingress_sbox"), MSG_NS_OVERLAY);
 	assert_int_equal(netns_kind_of_name("1234567890ab"), MSG_NS_CONTAINER);
+	assert_true(netns_expects_veths(MSG_NS_NODE, ""));
+	assert_true(netns_expects_veths(MSG_NS_OVERLAY, "1-ws3xf0abcd"));
+	assert_false(netns_expects_veths(MSG_NS_OVERLAY, "lb_ws3xf0abc"));
+	assert_false(netns_expects_veths(MSG_NS_CONTAINER, "1234567890ab"));
 }
 
 static void test_link_xdp(void **state)
