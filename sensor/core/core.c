@@ -137,8 +137,8 @@ void core_announce(struct core *c, struct flow *f, const char *what)
 }
 
 /* ---- the mark: up to when an earlier core had counted ------------------------------------------------------------- */
-/* STATE/mark holds the boot id and a monotonic time: flows that began before were added to the stored edges by an earlier
- * core (in this boot), so that a restart counts nothing twice. */
+/* The store keeps, in the same transaction as the edges, the boot id and a monotonic time: flows that began before were added
+ * to the stored edges by an earlier core (in this boot), so that a restart counts nothing twice. */
 struct mark {
 	char boot_id[40];
 	uint64_t mono_ns;
@@ -156,36 +156,22 @@ static bool boot_id_read(char ret[40])
 	return true;
 }
 
-static void mark_path(const struct core *c, char *ret, size_t len)
-{
-	snprintf(ret, len, "%s/mark", c->state_dir);
-}
-
 static uint64_t mark_read(struct core *c)
 {
-	char path[320], boot[40];
+	char boot[40];
 	struct mark m;
-	_cleanup_close_ int fd = -1;
 
-	mark_path(c, path, sizeof(path));
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0 || read(fd, &m, sizeof(m)) != (ssize_t)sizeof(m) || !boot_id_read(boot))
+	if (!store_get_mark(c->store, &m, sizeof(m)) || !boot_id_read(boot))
 		return 0;
 	return memcmp(m.boot_id, boot, sizeof(boot)) == 0 ? m.mono_ns : 0;
 }
 
 static void mark_write(struct core *c)
 {
-	char path[320];
 	struct mark m = { .mono_ns = c->priv->last_scan_ns };
-	_cleanup_close_ int fd = -1;
 
-	if (!boot_id_read(m.boot_id))
-		return;
-	mark_path(c, path, sizeof(path));
-	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd >= 0 && pwrite(fd, &m, sizeof(m), 0) < 0)
-		core_lost(c, LOSS_STORE, 1);
+	if (m.mono_ns && boot_id_read(m.boot_id))
+		store_set_mark(c->store, &m, sizeof(m));
 }
 
 /* ---- timers ------------------------------------------------------------------------------------------------------- */
@@ -206,8 +192,8 @@ static void core_tick(uv_timer_t *t)
 
 static void core_save(struct core *c)
 {
-	if (store_tick(c->store, c) == 0 && c->store)
-		mark_write(c);
+	mark_write(c);
+	store_tick(c->store, c);
 }
 
 static void core_second(uv_timer_t *t)
