@@ -163,8 +163,8 @@ static int run_iter(struct commands *c, const void *body, size_t len, struct com
 static int run_hostnet(struct commands *c, const void *body, size_t len, struct command_answer *a)
 {
 	_cleanup_close_ int fd = -1;
-	char buf[MSG_PATH_LEN];
 	struct msg_hostnet m;
+	char buf[sizeof(m.cgroup_path)];
 	const char *path;
 
 	if (len != sizeof(m))
