@@ -150,7 +150,7 @@ def compare(title, variants, client, server, addr, failed, reps_max=REPS_MAX):
                 note(f"not measured: {v.name}: {e}")
                 variants = [x for x in variants if x is not v]
         runs.append(run)
-        if QUICK and len(runs) > 1 and time.monotonic() - begin > 27:
+        if QUICK and "BENCH_REPS" not in os.environ and len(runs) > 1 and time.monotonic() - begin > 27:
             break
     return runs
 
@@ -401,7 +401,7 @@ def run():
         result["foreign_bpf_programs"] = len(progs_before)
         note(f"{len(progs_before)} eBPF programs of others are loaded: they may cost both sides")
     # All that takes part, the measured and the measuring, before whatever else this machine does.
-    os.nice(-10)
+    os.nice(-19)
     lab = L.Lab()
 
     def stop(signum, frame):
