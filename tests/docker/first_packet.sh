@@ -15,7 +15,6 @@ lab_docker a network create --subnet 172.30.0.0/22 front >/dev/null
 lab_docker a network create -d overlay --attachable --subnet 10.50.0.0/22 blue >/dev/null
 lab_docker a run -d --name wall --network front --ip 172.30.3.200 pg-tiny >/dev/null
 lab_docker a run -d --name farwall --network blue --ip 10.50.3.200 pg-tiny >/dev/null
-# the overlay's namespace on the other node exists only while a container there uses it; half of the run is without
 sensor_start s "$(lab_socket a),$(lab_socket b)"
 pass "one sensor on both engines"
 
@@ -64,7 +63,7 @@ unnamed() {
 on_map() {
 	sensor s map --json | jq -es --arg w "$1" --argjson n "$n" '
 		[.. | objects] | (map(select(has("kind") and has("containers"))) | map({key: .id, value: .containers}) | from_entries) as $c |
-		map(select(has("client") and .port? == 9) | select($c[.server] // [] | index($w))) |
+		map(select(has("client") and .port? == 9) | select($c[.server] // [] | index($w)) | select(($c[.client] // [] | index("firstone")) | not)) |
 		if (map(.flows) | add) == $n and (map(.packets_to_server) | add) == $n and all(.[]; .client | startswith("ext:") | not) then true
 		else ("flows \(map(.flows) | add) packets \(map(.packets_to_server) | add) clients \(map(.client) | unique | .[:5])" | error) end' >/dev/null
 }
@@ -81,6 +80,15 @@ ok "bridge: the map has one flow of one packet for each" until_true 10 on_map wa
 ok "bridge: each by its program" until_true 5 programs near wall
 kill "$stream_pid" 2>/dev/null
 
+# The overlay's namespace on the other node is there only while a container uses it: one packet of the very first one.
+stream first
+ok "overlay: the first container on its node runs" lab_docker b run --rm --name firstone --network blue pg-tiny /bin/client once tcp 10.50.3.200 9
+first_one() { mapped firstone farwall | grep -qx firstone || { unnamed first; return 1; }; }
+ok "overlay: its only packet is seen and named" until_true 15 first_one
+kill "$stream_pid" 2>/dev/null
+
+# From here on one stays: the engine itself fails now and then when the last one goes while the next one comes.
+lab_docker b run -d --name anchor --network blue pg-tiny >/dev/null
 stream far
 ok "overlay: $n containers run" burst b blue far 10.50.3.200
 ok "overlay: each container's only packet is seen and named" until_true 15 all mapped far farwall
