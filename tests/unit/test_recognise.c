@@ -34,6 +34,7 @@ struct talk {
 #define TLS_SERVER                                                                                                     \
 	"\x16\x03\x03\x00\x34\x02\x00\x00\x30\x03\x03"                                                                 \
 	"fedcba9876543210fedcba9876543210\x00\x13\x01\x00\x00\x08\x00\x2b\x00\x02\x03\x04\x00\x00"
+#define RANDOM64 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define DNS_QUERY "\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x02" "db\x04shop\x07" "example\x00\x00\x01\x00\x01"
 #define DNS_ANSWER                                                                                                     \
 	"\x12\x34\x81\x80\x00\x01\x00\x01\x00\x00\x00\x00\x02" "db\x04shop\x07" "example\x00\x00\x01\x00\x01"          \
@@ -96,6 +97,11 @@ static const struct talk talks[] = {
 	{ "dns elsewhere", "DNS", 17, 38471, ALONE_BOTH, "db.shop.example", NULL, { C_(DNS_QUERY), S_(DNS_ANSWER) } },
 	{ "dns tcp", "DNS", 6, 53, ALONE_BOTH, "db.shop.example", NULL, { C_("\0\x21" DNS_QUERY), S_("\0\x31" DNS_ANSWER) } },
 	{ "dns tcp elsewhere", "DNS", 6, 5300, ALONE_BOTH, "db.shop.example", NULL, { C_("\0\x21" DNS_QUERY), S_("\0\x31" DNS_ANSWER) } },
+	{ "mdns", "MDNS", 17, 5353, ALONE_CLIENT, "_http._tcp.local", NULL,
+	  { C_("\0\0\0\0\0\1\0\0\0\0\0\0\5_http\4_tcp\5local\0\0\x0c\0\1") } },
+	{ "llmnr", "LLMNR", 17, 5355, ALONE_CLIENT, "wpad", NULL, { C_("\1\2\0\0\0\1\0\0\0\0\0\0\4wpad\0\0\1\0\1") } },
+	{ "quic not to be decrypted", "QUIC", 17, 8443, ALONE_CLIENT, "", NULL,
+	  { C_("\xc3\0\0\0\1\x08" "abcdefgh\0\0\x40\x44" RANDOM64 "1234") } },
 	{ "ntp", "NTP", 17, 123, ALONE_BOTH, "", NULL,
 	  { C_("\x23\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\xe0\1\2\3\4\5\6\7"),
 	    S_("\x24\2\0\xe8\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\xe0\1\2\3\4\5\6\7") } },
