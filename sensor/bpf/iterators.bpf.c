@@ -53,11 +53,12 @@ int iter_processes(struct bpf_iter__task *ctx)
 	return 0;
 }
 
-static __always_inline bool is_listener(const struct sock *sk, u16 proto)
+static __always_inline bool is_listener(struct sock *sk, u16 proto)
 {
 	if (proto == IPPROTO_TCP)
 		return BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_LISTEN_STATE;
-	return proto == IPPROTO_UDP && (BPF_CORE_READ(sk, sk_userlocks) & SOCK_BINDPORT_LOCK) &&
+	/* a bit field before Linux 6.4, a byte since: read by relocated size and shift */
+	return proto == IPPROTO_UDP && (BPF_CORE_READ_BITFIELD_PROBED(sk, sk_userlocks) & SOCK_BINDPORT_LOCK) &&
 	       !BPF_CORE_READ(sk, __sk_common.skc_dport);
 }
 

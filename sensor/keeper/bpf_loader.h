@@ -90,7 +90,7 @@ int bpf_loader_xdp_attach(struct bpf_loader *l, int netns_fd, uint16_t ns, uint3
 int bpf_loader_xdp_detach(struct bpf_loader *l, uint16_t ns, uint32_t ifindex);
 
 /* Frees the loader. unpin false: hooks keep counting, for the next keeper. unpin true: removes every trace: links, filters
- * (also in other namespaces, as far as their descriptors were given), pins, the bpffs mount if the loader made it. NULL is fine. */
+ * (clsact ones of other namespaces are out of its reach: detach those links before), pins, the bpffs mount if the loader made it. NULL is fine. */
 void bpf_loader_close(struct bpf_loader *l, bool unpin);
 
 #endif

@@ -403,6 +403,7 @@ static void test_flooded(void **state)
 	assert_int_equal(send_to(a, bcast, "x", 1), 0);
 	k = key_of(fx->ns, IPPROTO_UDP, node, bcast, &dir);
 	assert_false(flow_get(fx, &k, &fl));
+	a = close(a) ? -1 : bound_socket(fx, fx->node, SOCK_DGRAM, node);
 	assert_int_equal(run_in(fx->node, "ping -q -c 1 10.77.0.2 >/dev/null; ping -q -c 1 10.77.0.3 >/dev/null; "
 				"ping -q -c 1 10.77.0.4 >/dev/null; ip neigh change 10.77.0.2 dev br0 nud permanent lladdr "
 				"$(ip neigh show 10.77.0.2 dev br0 | sed 's/.*lladdr \\([0-9a-f:]*\\).*/\\1/'); "

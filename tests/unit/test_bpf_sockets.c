@@ -172,13 +172,15 @@ static void test_owner_closed_at_once(void **state)
 	int dir, c;
 
 	SKIP_UNLESS(fx);
-	for (int i = 0; i < 50; i++) {
+	/* 1000 byte/s, so that packets leave long after their sockets are gone (but for the first, which the bucket lets pass) */
+	assert_int_equal(run_in(fx->container[0], "tc qdisc replace dev eth0 root tbf rate 8kbit burst 100 latency 60s"), 0);
+	for (int i = 0; i < 5; i++) {
 		c = bound_socket(fx, fx->container[0], SOCK_STREAM | SOCK_NONBLOCK, (struct end){ "10.77.0.2", 0 });
 		port = local_port(c);
 		connect_to(c, to);
 		close(c);
 		k = key_of(fx->ns, IPPROTO_TCP, (struct end){ "10.77.0.2", port }, to, &dir);
-		for (int n = 0; n < 100 && !flow_get(fx, &k, &fl); n++)
+		for (int n = 0; n < 2000 && !flow_get(fx, &k, &fl); n++)
 			usleep(1000);
 		assert_true(flow_get(fx, &k, &fl));
 		assert_ours(&fl, dir, 0);
@@ -187,11 +189,12 @@ static void test_owner_closed_at_once(void **state)
 		send_to(c, to, "x", 1);
 		close(c);
 		k = key_of(fx->ns, IPPROTO_UDP, (struct end){ "10.77.0.2", port }, to, &dir);
-		for (int n = 0; n < 100 && !flow_get(fx, &k, &fl); n++)
+		for (int n = 0; n < 2000 && !flow_get(fx, &k, &fl); n++)
 			usleep(1000);
 		assert_true(flow_get(fx, &k, &fl));
 		assert_ours(&fl, dir, 0);
 	}
+	assert_int_equal(run_in(fx->container[0], "tc qdisc del dev eth0 root"), 0);
 }
 
 static void test_owner_fastopen(void **state)
@@ -438,7 +441,7 @@ static void test_iter_processes(void **state)
 	struct wanted w = { .type = PG_EV_PROCESS, .is = tgid_is, .arg = &self };
 
 	SKIP_UNLESS(fx);
-	assert_true(iter_read(MSG_ITER_PROCESSES, &w) > 5);
+	assert_true(iter_read(MSG_ITER_PROCESSES, &w) >= 2);
 	assert_int_equal(w.count, 1);
 	assert_true(readlink("/proc/self/exe", exe, sizeof(exe) - 1) > 0);
 	assert_string_equal(w.text, exe);
