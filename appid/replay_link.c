@@ -124,19 +124,23 @@ static enum packet_result take_frame_relay(struct packet_part *p)
 {
 	const uint8_t *h;
 	enum packet_result r;
+	uint8_t nlpid;
 
 	do
 		r = packet_part_take(p, 1, &h);
 	while (r == PACKET_OK && !(h[0] & 1));
 	if (r == PACKET_OK)
 		r = packet_part_take(p, 2, &h);
-	if (r == PACKET_OK && h[0] == 3 && h[1] == 0) /* padding before the NLPID */
-		r = packet_part_take(p, 1, &h), h--;
+	nlpid = r == PACKET_OK ? h[1] : 0;
+	if (r == PACKET_OK && nlpid == 0) { /* padding before it */
+		r = packet_part_take(p, 1, &h);
+		nlpid = r == PACKET_OK ? h[0] : 0;
+	}
 	if (r != PACKET_OK)
 		return r;
-	if (h[1] == 0xcc || h[1] == 0x8e)
+	if (nlpid == 0xcc || nlpid == 0x8e)
 		return PACKET_OK;
-	if (h[1] != 0x80)
+	if (nlpid != 0x80)
 		return PACKET_NOT_IP;
 	r = packet_part_take(p, 5, &h); /* SNAP */
 	return r == PACKET_OK ? take_by_type(p, be16_at(h + 3)) : r;
@@ -240,7 +244,7 @@ static enum packet_result take_other(struct packet_part *p, int linktype, bool *
 	case LT_PPP_HDLC:
 		if (bytes_left(&p->cap) < 2 || (p->cap.p[0] != 0x0f && p->cap.p[0] != 0x8f))
 			return take_ppp(p);
-		/* fall through: Cisco HDLC */
+		__attribute__((fallthrough)); /* Cisco's */
 	case LT_C_HDLC:
 		r = packet_part_take(p, 4, &h);
 		return r == PACKET_OK ? take_by_type(p, be16_at(h + 2)) : r;

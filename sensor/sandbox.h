@@ -32,6 +32,11 @@ int sandbox_enter_broker(void);
  * test) it fails with -EPERM. mem_max_bytes: limit of private writable memory, 0: 256 MiB. */
 int sandbox_enter_inspector(uint64_t mem_max_bytes);
 
+/* pierglass-inspect, "replay" mode, started by the command line by whoever runs it, with the files open. Needs no privilege and
+ * drops what there is. Allowed: reading and writing what is open, memory (at most mem_max_bytes, private and writable), time.
+ * No open, no socket, no bpf, no thread, no exec. */
+int sandbox_enter_replay(uint64_t mem_max_bytes);
+
 /* The keeper: a wide list (it is also the outer bound of all others, who inherit it), but: no execve at all, execveat
  * only of a descriptor (AT_EMPTY_PATH), sockets only AF_NETLINK and AF_UNIX, no ptrace, no modules, no keys, no clocks. */
 int sandbox_enter_keeper(void);

@@ -3,7 +3,15 @@
 #ifndef PG_SENSOR_SANDBOX_FILTER_H
 #define PG_SENSOR_SANDBOX_FILTER_H
 
-enum sandbox_program { SANDBOX_KEEPER, SANDBOX_VERDICT, SANDBOX_BROKER, SANDBOX_CORE, SANDBOX_INSPECTOR, SANDBOX_PROGRAM_MAX };
+enum sandbox_program {
+	SANDBOX_KEEPER,
+	SANDBOX_VERDICT,
+	SANDBOX_BROKER,
+	SANDBOX_CORE,
+	SANDBOX_INSPECTOR,
+	SANDBOX_REPLAY,
+	SANDBOX_PROGRAM_MAX
+};
 
 /* Builds and loads the program's filter for all threads, with no_new_privs. 0 or -errno. */
 int sandbox_filter_load(enum sandbox_program p);

@@ -82,6 +82,21 @@ int sandbox_enter_inspector(uint64_t mem_max_bytes)
 	return r < 0 ? r : sandbox_filter_load(SANDBOX_INSPECTOR);
 }
 
+int sandbox_enter_replay(uint64_t mem_max_bytes)
+{
+	int r;
+
+#ifndef PG_SAN
+	r = limits_inspector(mem_max_bytes);
+	if (r < 0)
+		return r;
+#endif
+	r = sandbox_keep_caps(NULL, 0);
+	if (r == 0)
+		r = sandbox_common();
+	return r < 0 ? r : sandbox_filter_load(SANDBOX_REPLAY);
+}
+
 int sandbox_enter_verdict(void)
 {
 	static const int keep[] = { CAP_NET_ADMIN };
