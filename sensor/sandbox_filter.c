@@ -81,7 +81,8 @@ static const int calls_keeper[] = {
 
 /* What the sanitizers' runtimes need beyond that: maps of the process, a tracer thread for the leak check, reports. */
 static const int calls_sanitizer[] = {
-	SCMP_SYS(openat), SCMP_SYS(open), SCMP_SYS(readlink), SCMP_SYS(readlinkat), SCMP_SYS(stat), SCMP_SYS(getdents64),
+	SCMP_SYS(openat), SCMP_SYS(open), SCMP_SYS(readlink), SCMP_SYS(readlinkat), SCMP_SYS(stat),
+	SCMP_SYS(getdents64), SCMP_SYS(getdents),
 	SCMP_SYS(mmap), SCMP_SYS(mprotect), SCMP_SYS(clone), SCMP_SYS(wait4), SCMP_SYS(prctl), SCMP_SYS(arch_prctl),
 	SCMP_SYS(prlimit64), SCMP_SYS(getrlimit), SCMP_SYS(tgkill), SCMP_SYS(kill), SCMP_SYS(ptrace), SCMP_SYS(ioctl),
 	SCMP_SYS(set_tid_address), SCMP_SYS(socketpair), SCMP_SYS(dup2), SCMP_SYS(access), SCMP_SYS(sched_getparam),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What core is told, what it may ask for, and the broker's one question. The order in which a new core hears things:
- *   MSG_FD config (if there is a file), MSG_FD api listener, MSG_PROGRAM of all
+ *   MSG_FD config and MSG_FD api listener; without a configuration file MSG_FD api listener, MSG_PROGRAM of all
  *   <- MSG_CONFIGURE; answer MSG_CONFIGURE with status
  *   MSG_FD of every map, MSG_FEATURE, MSG_PROGRAM, MSG_ENGINE of all
  *   MSG_NS_ADD of all; for each namespace MSG_LINK_ADD (+ MSG_HOOK) of all its links, MSG_ADDR_ADD
@@ -56,12 +56,14 @@ void core_started(struct keeper *k)
 
 	k->core_ready = false;
 	/* Opened anew each time: a restarted core reads today's file. A file that went away is said in the log. */
-	if (setup_config(k->options, &fd) == 0 && fd >= 0)
+	(void)setup_config(k->options, &fd);
+	if (fd >= 0)
 		program_send_fd(core_of(k), MSG_FD_CONFIG, 0, k->options->config, fd);
-	close_fd(&fd);
 	program_send_fd(core_of(k), MSG_FD_API_LISTENER, 0, "", k->setup->api_fd);
-	for (unsigned i = 0; i < PROGRAM_MAX; i++)
+	/* Anything that is no descriptor says that none is to come for the configuration. */
+	for (unsigned i = 0; i < PROGRAM_MAX && fd < 0; i++)
 		program_tell(k, (enum msg_program_id)i);
+	close_fd(&fd);
 }
 
 /* ---- configuration ---------------------------------------------------------------------------------- */
