@@ -47,6 +47,8 @@ const char *core_loss_name(enum core_loss l)
 		return "labels_dropped";
 	case LOSS_INSPECTOR_EVICTED:
 		return "inspector_evicted";
+	case LOSS_INSPECTOR_PIECES:
+		return "inspector_pieces";
 	case LOSS_PROCESS_TABLE:
 		return "process_table";
 	case LOSS_LISTENER_TABLE:

@@ -51,6 +51,7 @@ enum core_loss {
 	LOSS_USER_FLOW_TABLE,      /* flows refused in user space (their packets go to the edge only) */
 	LOSS_LABELS_DROPPED,       /* inspector results that core's queue had no room for */
 	LOSS_INSPECTOR_EVICTED,    /* flows the inspector gave up for lack of room */
+	LOSS_INSPECTOR_PIECES,     /* pieces of a stream too far out of order to be kept */
 	LOSS_PROCESS_TABLE,
 	LOSS_LISTENER_TABLE,
 	LOSS_EDGE_TABLE,

@@ -132,7 +132,7 @@ static void name_keep_better(struct flow *f, unsigned old_client, struct end_nam
 		int which = e == old_client ? PAIR_CLIENT : PAIR_SERVER;
 		const struct ident_container *old = f->edge ? pair_container(f->edge, which) : NULL;
 
-		if (old && n[e].end.how <= f->how[e] && n[e].end.container != old) {
+		if (old && n[e].end.how <= f->how[e] && n[e].end.container != old && n[e].end.how < IDENT_HOW_CGROUP) {
 			n[e].desc = *pair_end(f->edge, which);
 			n[e].end.kind = IDENT_WORKLOAD;
 			n[e].end.container = old;
@@ -288,7 +288,8 @@ static struct flow *flow_take(struct core *c, const struct flow_key *key, const 
 	if (f->state & FLOW_IN_MAP) {
 		if (delta.packets[0] || delta.packets[1] || owners)
 			flow_into_map(c, f, &delta);
-		if ((f->state & FLOW_PROVISIONAL) && names_moved)
+		/* A process tells apart the containers of one namespace, so its arrival may change the name. */
+		if (((f->state & FLOW_PROVISIONAL) && names_moved) || owners)
 			flow_name(c, f);
 	} else if (!(f->state & FLOW_NO_EDGE) || ((f->state & FLOW_PROVISIONAL) && names_moved)) {
 		flow_name(c, f);

@@ -114,6 +114,7 @@ void labels_message(const struct ipc_hdr *hdr, const void *body, int fd, void *a
 			memcpy(&c->inspect_stats, p, sizeof(c->inspect_stats));
 			c->losses[LOSS_LABELS_DROPPED] = c->inspect_stats.results_dropped;
 			c->losses[LOSS_INSPECTOR_EVICTED] = c->inspect_stats.evicted;
+			c->losses[LOSS_INSPECTOR_PIECES] = c->inspect_stats.pieces_dropped;
 		}
 		break;
 	default:

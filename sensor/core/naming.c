@@ -97,6 +97,22 @@ static const struct ident_container *name_twin(struct core *c, const struct iden
 	return s.found;
 }
 
+/* Containers that share one network namespace have one interface: which of them it is, its process tells. */
+static const struct ident_container *name_sharer(struct core *c, const struct flow *f, unsigned e, const struct ident_container *owner)
+{
+	const struct ident_container *ct;
+	const struct process *p;
+	uint32_t index;
+
+	if (flow_process(c, f, e, &index) == ATTR_UNKNOWN)
+		return owner;
+	p = processes_get(c->procs, index);
+	ct = p ? core_container_of_cgroup(c, p->cgroup) : NULL;
+	if (!ct || ct == owner || ct->engine != owner->engine || strncmp(ct->network_mode, "container:", 10) != 0)
+		return owner;
+	return strcmp(ct->network_mode + 10, owner->id) == 0 ? ct : owner;
+}
+
 static void name_workload(struct core *c, const struct ident_container *ct, struct end_name *n)
 {
 	if (name_is_ambiguous(c, ct))
@@ -156,6 +172,8 @@ void name_end(struct core *c, const struct flow *f, unsigned e, struct end_name 
 	switch (n->end.kind) {
 	case IDENT_WORKLOAD:
 		if (n->end.container) {
+			if (f->end_if[e])
+				n->end.container = name_sharer(c, f, e, n->end.container);
 			name_workload(c, n->end.container, n);
 			n->desc.address = NULL;
 			n->provisional = f->end_if[e] && n->end.how < IDENT_HOW_CGROUP;
