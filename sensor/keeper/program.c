@@ -22,6 +22,8 @@
 #define BACKOFF_RESET_NS (30 * NSEC_PER_SEC)
 /* Core's snapshot on a node with thousands of links is about 1 MiB. */
 #define OUTBOX_MAX_BYTES (8U << 20)
+/* From closing its socket to its end. */
+#define END_GRACE_NS (2 * NSEC_PER_SEC)
 /* Messages handled before others get their turn. */
 #define READ_BATCH 64
 
@@ -192,6 +194,11 @@ void program_kill(struct program *p)
 		log_debug("%s: kill: %m", program_name(p->spec.id));
 }
 
+static void on_end_overdue(void *arg)
+{
+	program_kill(arg);
+}
+
 static void on_message(struct program *p, const struct ipc_hdr *h, const void *body, int *fd)
 {
 	switch (h->type) {
@@ -223,9 +230,9 @@ static void read_messages(struct program *p)
 			continue;
 		}
 		if (r <= 0) {
-			/* End of stream: it is ending, or has closed its only line and is of no more use. */
+			/* End of stream: it is ending, or of no more use. It may have something to save first. */
 			loop_remove(p->loop, &p->sock_source);
-			program_kill(p);
+			loop_timer_set(p->loop, &p->ping_timer, END_GRACE_NS, on_end_overdue, p);
 			return;
 		}
 		on_message(p, &h, body, &fd);
@@ -264,7 +271,7 @@ static void on_ping_due(void *arg)
 
 	/* Whatever it answered while this loop was busy counts as answered in time. */
 	read_messages(p);
-	if (!program_is_running(p) || p->sock < 0)
+	if (!program_is_running(p) || p->sock_source.fd < 0)
 		return;
 	now = clock_mono_ns();
 	if (p->ping_open && now - p->ping_sent_ns > p->spec.hung_after_ns) {

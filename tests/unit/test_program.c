@@ -304,6 +304,24 @@ static void test_program_killed_comes_back(void **state)
 	assert_int_equal(open_fds(), before);
 }
 
+/* Closes its line, then still has something to save: it is let. */
+static int child_saves(int sock)
+{
+	close(sock);
+	usleep(300000);
+	return 7;
+}
+
+static void test_program_may_save(void **state)
+{
+	start(child_saves, 100 * NSEC_PER_MSEC);
+	turn(450);
+	assert_true(bed.ended >= 1);
+	assert_true(WIFEXITED(bed.p.last_status));
+	assert_int_equal(WEXITSTATUS(bed.p.last_status), 7);
+	stop();
+}
+
 /* 100 ms, then twice that, at most what is set: in a second a program that fails at once is started 4 to 7 times. */
 static void test_program_backoff(void **state)
 {
@@ -348,6 +366,7 @@ int main(void)
 		cmocka_unit_test(test_outbox_bound),
 		cmocka_unit_test(test_program_child),
 		cmocka_unit_test(test_program_killed_comes_back),
+		cmocka_unit_test(test_program_may_save),
 		cmocka_unit_test(test_program_backoff),
 		cmocka_unit_test(test_program_hung_is_killed),
 		cmocka_unit_test(test_program_deaf_is_restarted),
