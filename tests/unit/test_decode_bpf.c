@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Two parsers, one opinion: the same frames, whole, cut and bent at random, through the eBPF program (BPF_PROG_TEST_RUN) and
  * through flows/decode.c: same result, same key, same direction, same TCP flags. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
 #include "tests/unit/bpf_fixture.h"
 
 #include <linux/bpf.h>
