@@ -14,6 +14,7 @@ static const struct cli_command commands[] = {
 	{ "flows", "flwh", "who talks to whom now; -f: each flow as it appears", cmd_flows },
 	{ "map", "mw", "the map: which workload talks to which, over what", cmd_map },
 	{ "networks", "", "networks of the engines", cmd_networks },
+	{ "replay", "mAcv", "flows and protocols of capture files; no sensor is needed, no root", cmd_replay },
 	{ "version", "", "version of this program", cmd_version },
 	{ "help", "", "this text", cmd_help },
 	{ "completion", "a", "completion script for a shell: pierglass completion bash", cmd_completion },
@@ -32,7 +33,8 @@ static const struct {
 } options[] = {
 	{ "--run", NULL, 0, true },       { "--json", NULL, 0, false },	    { "--follow", "-f", 'f', false },
 	{ "--limit", "-n", 'l', true },   { "--workload", "-w", 'w', true }, { "--history", NULL, 'h', false },
-	{ "--format", NULL, 'm', true },
+	{ "--format", NULL, 'm', true },	    { "--containers", NULL, 'c', true },
+	{ "--vxlan-port", NULL, 'v', true },
 };
 
 static void set(struct cli_options *o, size_t i, const char *value)
@@ -58,6 +60,12 @@ static void set(struct cli_options *o, size_t i, const char *value)
 		break;
 	case 6:
 		o->format = value;
+		break;
+	case 7:
+		o->containers = value;
+		break;
+	case 8:
+		o->vxlan_port = value;
 		break;
 	}
 }
@@ -98,7 +106,7 @@ static size_t option_of(const char *arg, const char **ret_value)
 
 int cli_parse(int argc, char **argv, struct cli_options *ret, const struct cli_command **ret_command)
 {
-	struct cli_options o = { .run = CLI_RUN_DEFAULT };
+	struct cli_options o = { .run = CLI_RUN_DEFAULT, .arguments = (const char *const *)argv };
 	const struct cli_command *command = NULL;
 	const char *given[ARRAY_SIZE(options)] = { NULL };
 
@@ -109,6 +117,11 @@ int cli_parse(int argc, char **argv, struct cli_options *ret, const struct cli_c
 		if (argv[i][0] != '-' || !argv[i][1]) {
 			if (command && strchr(command->options, 'a') && !o.argument) {
 				o.argument = argv[i];
+				continue;
+			}
+			if (command && strchr(command->options, 'A')) { /* kept in front: what stood there has been read */
+				argv[o.argument_count++] = argv[i];
+				o.argument = argv[0];
 				continue;
 			}
 			if (command)
@@ -152,7 +165,7 @@ int cli_parse(int argc, char **argv, struct cli_options *ret, const struct cli_c
 
 int cmd_help(const struct cli_options *o)
 {
-	puts("Usage: pierglass [--run DIR] [--json] COMMAND [OPTION]...\n\n"
+	puts("Usage: pierglass [--run DIR] [--json] COMMAND [OPTION]... [FILE]...\n\n"
 	     "Asks the Pierglass sensor on this machine who talks to whom.\n\nCommands:");
 	for (const struct cli_command *c = commands; c->name; c++)
 		printf("  %-12s %s\n", c->name, c->help);
@@ -163,7 +176,10 @@ int cmd_help(const struct cli_options *o)
 	     "  -n, --limit N        flows: at most N, the latest (default 10000)\n"
 	     "  --history            flows: those that ended too, from the store\n"
 	     "  -w, --workload W     flows, map: only what has W at one end\n"
-	     "  --format F           map: table (default), json, dot, graphml, mermaid, node-graph or html\n\n"
+	     "  --format F           map: table (default), json, dot, graphml, mermaid, node-graph or html\n"
+	     "                       replay: text (default), json (one object per line) or csv\n"
+	     "  --containers FILE    replay: names from the output of \"docker inspect\"\n"
+	     "  --vxlan-port N       replay: a further UDP port that carries VXLAN\n\n"
 	     "Exit codes: 0 done, 2 usage, 3 no sensor, 4 refused.");
 	return CLI_OK;
 }
@@ -177,7 +193,8 @@ int cmd_completion(const struct cli_options *o)
 	fputs("# bash completion for pierglass: source this, or put it in /usr/share/bash-completion/completions/pierglass\n"
 	      "_pierglass()\n{\n\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n\tcase $prev in\n"
 	      "\t--run) COMPREPLY=($(compgen -d -- \"$cur\")); return;;\n"
-	      "\t--format) COMPREPLY=($(compgen -W 'table json dot graphml mermaid node-graph html' -- \"$cur\")); return;;\n"
+	      "\t--format) COMPREPLY=($(compgen -W 'table json dot graphml mermaid node-graph html text csv' -- \"$cur\")); return;;\n"
+	      "\t--containers) COMPREPLY=($(compgen -f -- \"$cur\")); return;;\n"
 	      "\tcompletion) COMPREPLY=($(compgen -W bash -- \"$cur\")); return;;\n\tesac\n"
 	      "\tCOMPREPLY=($(compgen -W '",
 	      stdout);

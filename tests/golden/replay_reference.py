@@ -1,0 +1,218 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Holds `pierglass replay` against reference answers for real captures (ndpiReader of the same libndpi, tshark).
+
+The captures are not in the repository: PIERGLASS_DATA names their directory (default ../shared/data). Where it is absent this is
+a note, not a skip: the generator's captures (tests/golden/replay.sh) are what always counts.
+replay_reference.py [-v] [FAMILY]...     -v lists every flow that differs
+"""
+import collections
+import glob
+import ipaddress
+import json
+import os
+import subprocess
+import sys
+import time
+
+DATA = os.environ.get("PIERGLASS_DATA", "../shared/data")
+PROGRAM = os.environ.get("PIERGLASS", "build/pierglass")
+L4 = {"tcp": 6, "udp": 17, "icmp": 1, "icmpv6": 58, "igmp": 2, "ipip": 4, "egp": 8, "ipv6": 41, "gre": 47, "esp": 50, "ah": 51,
+      "eigrp": 88, "ospf": 89, "pim": 103, "vrrp": 112, "pgm": 113, "sctp": 132, "udplite": 136, "dccp": 33}
+# Least share of reference flows with the same packet counts, and of DPI-confirmed labels that agree, by family.
+LEAST = {"pcap-ndpi": (0.97, 0.97), "pcap-suricata": (0.97, 0.97), "pcap-malformed": (0.85, 0.90), "pcap-vxlan": (0.97, 0.97)}
+
+
+def replay(path, *options):
+    begin = time.monotonic()
+    r = subprocess.run([PROGRAM, "replay", "--format", "json", *options, path], capture_output=True, timeout=60, check=False)
+    rows = [json.loads(line) for line in r.stdout.decode().splitlines()]
+    return r.returncode, rows, r.stderr.decode(), time.monotonic() - begin
+
+
+def end(address, port):
+    """ndpiReader writes every ":0:" as "::", which may not even be an address: both sides are compared in that form."""
+    if ":" in address:
+        try:
+            address = str(ipaddress.ip_address(address))
+        except ValueError:
+            pass
+    return address.replace(":0:", "::"), port
+
+
+def our_flows(rows, vni=False):
+    """{(l4, ends): [packets of the lower end, of the higher end, bytes ..., apps]}, added up over VLANs."""
+    flows = {}
+    for r in rows:
+        number = L4[r["l4"]] if r["l4"] in L4 else int(r["l4"][3:])
+        ports = number in (6, 17)
+        a, b = end(r["src"], r["sport"] if ports else 0), end(r["dst"], r["dport"] if ports else 0)
+        counts = [r["packets_to_server"], r["packets_to_client"], r["bytes_to_server"], r["bytes_to_client"]]
+        add(flows, ((r["vni"],) if vni else ()) + (number,), a, b, counts, (r["app"], r["app_confidence"], r["host"]))
+    return flows
+
+
+def their_flows(rows, vni=None):
+    flows = {}
+    for r in rows:
+        a, b = end(r["src_ip"], r["src_port"]), end(r["dst_ip"], r["dst_port"])
+        counts = [r["c2s_pkts"], r["s2c_pkts"], r["c2s_bytes"], r["s2c_bytes"]]
+        want = r.get("ndpi_proto_dpi_only", r["ndpi_proto"])
+        if not r.get("confidence", "DPI").startswith("DPI"):
+            want = "Unknown"
+        add(flows, ((vni,) if vni is not None else ()) + (r["l4proto"],), a, b, counts, (want, r["sni"]))
+    return flows
+
+
+def add(flows, head, a, b, counts, said):
+    if a > b:
+        a, b, counts = b, a, [counts[1], counts[0], counts[3], counts[2]]
+    f = flows.setdefault(head + (a, b), [0, 0, 0, 0, []])
+    for i in range(4):
+        f[i] += counts[i]
+    f[4].append(said)
+
+
+class Tally(collections.Counter):
+    def __init__(self):
+        super().__init__()
+        self.lines = []
+        self.kinds = collections.Counter()
+
+    def compare(self, name, ours, theirs):
+        for key, want in theirs.items():
+            self["flows"] += 1
+            got = ours.get(key)
+            text = f"{name} {show(key)}"
+            if not got:
+                self["missing"] += 1
+                self.lines.append(f"{text}: not there, reference {want}")
+            elif got[:4] == want[:4]:
+                self["counts"] += 1
+            elif got[:2] == want[:2]:
+                self["packets only"] += 1
+                self.lines.append(f"{text}: bytes {got[2:4]}, reference {want[2:4]}")
+            elif got[0] + got[1] >= want[0] + want[1]:
+                self["more packets"] += 1
+                self.lines.append(f"{text}: packets {got[:2]}, reference {want[:2]}")
+            else:
+                self["fewer packets"] += 1
+                self.lines.append(f"{text}: packets {got[:2]}, reference {want[:2]}")
+            for app in {w[0] for w in want[4]} - {"Unknown"}:
+                self.label(text, app, got)
+
+    def label(self, text, want, got):
+        self["labels"] += 1
+        apps = {g[0] for g in got[4] if g[1] in ("dpi", "own", "partial")} if got else set()
+        if want in apps:
+            self["same"] += 1
+            return
+        said = "/".join(sorted(f"{g[0]}({g[1]})" for g in got[4])) if got else "no flow"
+        if any(a.split(".")[0] == want.split(".")[0] for a in apps):
+            self["same protocol"] += 1
+        elif apps:
+            self["other"] += 1
+        else:
+            self["none"] += 1
+        self.kinds[f"{want} -> {said}"] += 1
+        self.lines.append(f"{text}: label {said}, reference {want}")
+
+
+def show(key):
+    *head, a, b = key
+    return f"{'/'.join(map(str, head))} {a[0]}:{a[1]} {b[0]}:{b[1]}"
+
+
+def references(family):
+    path = f"{DATA}/{family}"
+    if os.path.exists(f"{path}/ref.jsonl"):
+        with open(f"{path}/ref.jsonl", encoding="utf-8") as f:
+            return [json.loads(line) for line in f]
+    refs = []
+    for name in sorted(glob.glob(f"{path}/ref/*.json")):
+        with open(name, encoding="utf-8") as f:
+            refs.append(json.load(f))
+    return refs
+
+
+def compare_family(family):
+    tally, bad, slowest = Tally(), [], (0, "")
+    for ref in references(family):
+        name = ref["file"]
+        options = ["--vxlan-port", "7789"] if "7789" in name else []
+        try:
+            code, rows, err, seconds = replay(f"{DATA}/{family}/{name}", *options)
+        except (subprocess.TimeoutExpired, ValueError) as e:
+            bad.append(f"{name}: {e}")
+            continue
+        slowest = max(slowest, (seconds, name))
+        packets = int(ref.get("capinfos", {}).get("Number of packets", -1))
+        read = [int(line.split()[0]) for line in err.splitlines() if " flows in " in line]
+        if code not in (0, 2) or (code == 2 and packets > 0) or "signal" in err:
+            bad.append(f"{name}: exit {code}: {err.strip()}")
+        tally["captures"] += 1
+        if packets >= 0:
+            tally["captures with a count"] += 1
+            if read and read[0] == packets:
+                tally["captures with the same count"] += 1
+            else:
+                tally.lines.append(f"{name}: packets {read}, capinfos {packets}")
+        inner = ref.get("expected_inner_flows")
+        if inner is None:
+            tally.compare(name, our_flows(rows), their_flows(ref["flows"]))
+            continue
+        ours = our_flows(rows, vni=True)
+        for vni, flows in inner.items():
+            tally.compare(name, ours, their_flows(flows, int(vni)))
+        if not inner:
+            tally.compare(name, our_flows([r for r in rows if r["vni"] is None]),
+                          {k: v for k, v in their_flows(ref["flows"]).items() if not tunnel(k)})
+    return tally, bad, slowest
+
+
+def tunnel(key):
+    return key[0] in (47,) or (key[0] == 17 and {key[1][1], key[2][1]} & {4789, 8472, 6081, 7789})
+
+
+def main():
+    args = [a for a in sys.argv[1:] if a != "-v"]
+    verbose = len(args) < len(sys.argv) - 1
+    families = args or list(LEAST)
+    n = failures = 0
+
+    def result(good, name):
+        nonlocal n, failures
+        n += 1
+        failures += not good
+        print(f"{'ok' if good else 'not ok'} {n} - {name}")
+
+    if not os.path.isdir(DATA):
+        print(f"# note: no captures at {DATA}; the generator's own are what counts")
+        print("ok 1 - no reference captures here\n1..1")
+        return 0
+    for family in families:
+        t, bad, slowest = compare_family(family)
+        for line in bad:
+            print(f"# {line}")
+        result(not bad, f"{family}: {t['captures']} captures, none crashes or hangs (slowest {slowest[0]:.2f} s, {slowest[1]})")
+        exact = t["captures with the same count"]
+        result(exact >= t["captures with a count"] * 0.98, f"{family}: {exact} of {t['captures with a count']} captures with capinfos' packets")
+        same = t["counts"] + t["more packets"]
+        result(same >= t["flows"] * LEAST[family][0],
+               f"{family}: of {t['flows']} reference flows {t['counts']} with equal counts, {t['more packets']} with more packets, "
+               f"{t['packets only']} with other bytes, {t['fewer packets']} with fewer, {t['missing']} missing")
+        same = t["same"]
+        result(same >= t["labels"] * LEAST[family][1],
+               f"{family}: of {t['labels']} DPI-confirmed labels {same} the same, {t['same protocol']} the same protocol with another "
+               f"application, {t['other']} other, {t['none']} none")
+        for kind, count in t.kinds.most_common():
+            print(f"# {count} x {kind}")
+        if verbose:
+            for line in t.lines:
+                print(f"# {line}")
+    print(f"1..{n}")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
