@@ -24,18 +24,18 @@ getent passwd pierglass >/dev/null ||
 lab_begin
 
 say "an engine of its own, in its own network (root file systems from Debian packages: a few minutes the first time)"
-lab_outside node
-lab_engine_start node
-lab_image node pg-web pg-db pg-many
-lab_docker node image ls --format '  {{.Repository}}  {{.Size}}'
+lab_outside demo
+lab_engine_start demo
+lab_image demo pg-web pg-db pg-many
+lab_docker demo image ls --format '  {{.Repository}}  {{.Size}}'
 
 say "the sensor"
 d=$LAB_DIR/sensor
 mkdir -p "$d/state" "$d/run"
 printf 'node: demo\n' >"$d/config.yaml"
-setsid "$LAB_BUILD/pierglassd" --config "$d/config.yaml" --state "$d/state" --run "$d/run" --docker "$(lab_socket node)" \
+setsid "$LAB_BUILD/pierglassd" --config "$d/config.yaml" --state "$d/state" --run "$d/run" --docker "$(lab_socket demo)" \
 	>"$d/log" 2>&1 </dev/null &
-keeper=$!
+keeper=$! start=${EPOCHREALTIME/./}
 disown
 stop_sensor() {
 	kill -TERM "$keeper" 2>/dev/null || return 0
@@ -52,14 +52,14 @@ if [ "$i" = 200 ]; then
 	tail -n 20 "$d/log" >&2
 	exit 1
 fi
-echo "  ready after about $((i / 10)).$((i % 10)) s"
+echo "  ready after $(((${EPOCHREALTIME/./} - start) / 1000)) ms"
 
 say "the stack (docker-compose): WordPress on Apache, MariaDB, Node, Redis, a client"
 compose() {
-	DOCKER_HOST=unix://$(lab_socket node) COMPOSE_PROJECT_NAME=shop docker-compose --no-ansi -f "$top/etc/demo/compose.yml" "$@"
+	DOCKER_HOST=unix://$(lab_socket demo) COMPOSE_PROJECT_NAME=shop docker-compose --no-ansi -f "$top/etc/demo/compose.yml" "$@"
 }
 compose up -d >"$LAB_DIR/compose.log" 2>&1 || { cat "$LAB_DIR/compose.log" >&2; exit 1; }
-lab_docker node ps --format '  {{.Names}}\t{{.Image}}\t{{.Ports}}'
+lab_docker demo ps --format '  {{.Names}}\t{{.Image}}\t{{.Ports}}'
 
 say "traffic: a stranger installs WordPress through the published port, the client visits it and the Node application"
 site=http://203.0.113.1:8080/wp
