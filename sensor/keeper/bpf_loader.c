@@ -21,7 +21,7 @@
 #include "base/log.h"
 #include "sensor/keeper/bpf_private.h"
 
-#define HALF_OPEN_DEFAULT 131072u
+#define HALF_OPEN_DEFAULT 65536u
 #define VXLAN_PORT_DEFAULT 4789
 #define TCX_INGRESS 46
 

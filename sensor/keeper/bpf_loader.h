@@ -19,7 +19,7 @@ struct bpf_loader;
 
 struct bpf_loader_options {
 	const char *pin_dir;    /* for example /run/pierglass/bpf; made if absent, a bpffs is mounted on it if it is none */
-	uint32_t flows_max;     /* entries of the flow table; 0: 262144. Rounded up to a power of two */
+	uint32_t flows_max;     /* entries of the flow table; 0: 131072. Rounded up to a power of two; allocated at once, 216 bytes each */
 	uint32_t half_open_max; /* one-way flows at most; 0: flows_max / 2 */
 	uint16_t vxlan_port;    /* host byte order; 0: 4789 */
 	bool no_tcx;            /* use clsact filters even where TCX exists (tests) */
@@ -89,8 +89,8 @@ int bpf_loader_iter(struct bpf_loader *l, enum msg_iter_kind kind);
 int bpf_loader_xdp_attach(struct bpf_loader *l, int netns_fd, uint16_t ns, uint32_t ifindex, bool generic, struct msg_hook *ret);
 int bpf_loader_xdp_detach(struct bpf_loader *l, uint16_t ns, uint32_t ifindex);
 
-/* Frees the loader. unpin false: hooks keep counting, for the next keeper. unpin true: removes every trace: links, filters
- * (clsact ones of other namespaces are out of its reach: detach those links before), pins, the bpffs mount if the loader made it. NULL is fine. */
+/* Frees the loader. unpin false: hooks keep counting, for the next keeper. unpin true: removes every trace: links, pins, the
+ * bpffs mount (clsact filters of other namespaces are out of its reach: detach those links before). NULL is fine. */
 void bpf_loader_close(struct bpf_loader *l, bool unpin);
 
 #endif

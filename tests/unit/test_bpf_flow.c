@@ -40,8 +40,8 @@ static void assert_raw_equal(int i)
 	unsigned long long v[4] = {};
 
 	snprintf(path, sizeof(path), "%s/stats", fx->dir);
-	assert_int_equal(run_in(fx->node, "ip -s -j link show dev veth%d | tr ',{}' '\\n' | sed -n 's/^\"\\(packets\\|bytes\\)\"://p' > %s",
-				i, path), 0);
+	assert_int_equal(run_in(fx->node, "ip -s -j link show dev veth%d | tr ',{}' '\\n' | "
+				"sed -n 's/^\"\\(packets\\|bytes\\)\"://p' > %s", i, path), 0);
 	FILE *f = fopen(path, "r");
 	assert_non_null(f);
 	/* rx bytes, rx packets, tx bytes, tx packets */
@@ -191,7 +191,8 @@ static void test_icmp_echo(void **state)
 {
 	SKIP_UNLESS(fx);
 	flows_clear(fx);
-	assert_int_equal(run_in(fx->container[0], "ping -q -c 3 -i 0.05 10.77.0.3 >/dev/null; ping -q -c 3 -i 0.05 fd77::3 > /dev/null"), 0);
+	assert_int_equal(run_in(fx->container[0], "ping -q -c 3 -i 0.05 10.77.0.3 >/dev/null; "
+				"ping -q -c 3 -i 0.05 fd77::3 > /dev/null"), 0);
 	assert_int_equal(flows_count(fx, is_echo), 2);
 	assert_balance(fx);
 }
