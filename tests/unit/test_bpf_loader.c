@@ -17,6 +17,7 @@
 #define PSEUDO 0x80000005u
 
 static struct fixture *fx;
+static char cgroup_path[128]; /* of test_hostnet, also when that fails half-way */
 
 static int setup(void **state)
 {
@@ -27,6 +28,8 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	fixture_free(fx);
+	if (cgroup_path[0])
+		rmdir(cgroup_path);
 	return 0;
 }
 
@@ -372,6 +375,7 @@ static void test_hostnet(void **state)
 	assert_int_equal(fixture_loader_with(fx, 0, 0, false), 0);
 	assert_int_equal(fixture_attach(fx), 0);
 	cg = cgroup_make(path);
+	memcpy(cgroup_path, path, sizeof(cgroup_path));
 	assert_true(cg >= 0);
 	assert_int_equal(bpf_loader_hostnet(fx->loader, cg, PSEUDO, fx->ns, true), 0);
 	a = bound_socket(fx, fx->container[0], SOCK_DGRAM, c);
