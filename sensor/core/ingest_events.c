@@ -98,6 +98,11 @@ void events_stop(struct core *c)
 
 void events_iterate(struct core *c, int fd)
 {
+	/* Records follow each other without padding: each is taken out into an aligned place. */
+	struct {
+		struct pg_event ev;
+		char text[PG_TEXT_MAX];
+	} one;
 	char buf[65536];
 	size_t have = 0, at;
 	ssize_t n;
@@ -105,18 +110,20 @@ void events_iterate(struct core *c, int fd)
 	while ((n = read(fd, buf + have, sizeof(buf) - have)) > 0) {
 		have += (size_t)n;
 		for (at = 0; have - at >= sizeof(struct pg_event);) {
-			struct pg_event ev;
+			size_t len;
 
-			memcpy(&ev, buf + at, sizeof(ev));
-			if (ev.version != PG_ABI_VERSION || ev.text_len > PG_TEXT_MAX) {
+			memcpy(&one.ev, buf + at, sizeof(one.ev));
+			if (one.ev.version != PG_ABI_VERSION || one.ev.text_len > PG_TEXT_MAX) {
 				core_lost(c, LOSS_BAD_VERSION, 1);
 				close(fd);
 				return;
 			}
-			if (have - at < sizeof(ev) + ev.text_len)
+			len = sizeof(one.ev) + one.ev.text_len;
+			if (have - at < len)
 				break;
-			event_take(c, buf + at, sizeof(ev) + ev.text_len);
-			at += sizeof(ev) + ev.text_len;
+			memcpy(&one, buf + at, len);
+			event_take(c, &one, len);
+			at += len;
 		}
 		memmove(buf, buf + at, have - at);
 		have -= at;

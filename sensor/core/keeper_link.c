@@ -209,12 +209,17 @@ void keeper_message(const struct ipc_hdr *hdr, const void *body, int fd, void *a
 	BODY(struct msg_program, mprogram);
 	BODY(struct msg_feature, mfeature);
 
+	if (c->priv->exit_status) { /* the configuration was refused: nothing more is taken in on the way out */
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
 	/* Descriptors come first, the configuration's among them: at the first other message it is there, or there is none. */
 	if (!c->priv->configured && hdr->type != MSG_FD && hdr->type != MSG_PING && hdr->type != MSG_QUIT && keeper_configure(c) < 0) {
 		c->priv->exit_status = 2;
 		uv_stop(c->priv->loop);
 	}
-	if (!c->ident) {
+	if (c->priv->exit_status) {
 		if (fd >= 0)
 			close(fd);
 		return;
