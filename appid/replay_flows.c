@@ -19,9 +19,13 @@ enum {
 	DOMAINS_MAX = 65535,      /* VLANs and VNIs told apart; flow_key.ns is 16 bits wide */
 	DOMAIN_SLOTS = 1 << 17,
 	FLUSH_AT = 64,            /* flows whose labels wait */
-	TICK_EVERY = 64,          /* samples */
+	TICK_EVERY = 64,          /* samples, or: */
+	TICK_NS = 5000000,        /* the inspector judges what it has when capture time goes on, as it does live */
 	INSPECTED_FLOWS = 16384,  /* at a time; the oldest is decided when there are more */
 	INSPECTED_BYTES = 24 << 20,
+	/* The inspector's patience is made for a kernel that goes on sending: 10 s, then a flow is given up. Here waiting costs
+	 * nothing, so its clock runs slower than the capture's. */
+	SLOWER = 64,
 	SAMPLED_BYTES = STREAM_HEAD_WINDOW, /* of a direction */
 	TH_FIN = 1, TH_SYN = 2, TH_RST = 4, TH_ACK = 16,
 };
@@ -45,6 +49,7 @@ struct replay {
 	unsigned domain_count, domain_last;
 	unsigned samples;
 	uint64_t clock_ns;      /* the latest time seen */
+	uint64_t ticked_ns;
 	struct replay_stats stats;
 	char app[40];           /* of the row given out */
 };
@@ -126,6 +131,12 @@ static void on_enough(const struct flow_key *key, void *arg)
 }
 
 /* ---- what the inspector gets to see -------------------------------------------------------------------------------- */
+static void tick(struct replay *r)
+{
+	r->ticked_ns = r->clock_ns;
+	inspector_tick(r->insp, r->clock_ns / SLOWER);
+}
+
 static void sample(struct replay *r, struct flow *f, const struct packet_view *v, uint64_t ts_ns)
 {
 	const uint8_t *data = v->payload;
@@ -134,7 +145,7 @@ static void sample(struct replay *r, struct flow *f, const struct packet_view *v
 	uint8_t client = v->dir == f->client_end || f->client_end > 1 ? PG_SAMPLE_CLIENT_SENT : 0;
 
 	do {
-		struct pg_sample s = { .version = PG_ABI_VERSION, .dir = v->dir, .ts_ns = ts_ns, .payload_len = wire,
+		struct pg_sample s = { .version = PG_ABI_VERSION, .dir = v->dir, .ts_ns = ts_ns / SLOWER, .payload_len = wire,
 				       .key = f->key, .tcp_seq = tcp ? seq : 0 };
 
 		s.cap_len = (uint16_t)(left > PG_SAMPLE_MAX ? PG_SAMPLE_MAX : left);
@@ -155,7 +166,7 @@ static void sample(struct replay *r, struct flow *f, const struct packet_view *v
 	if (inspector_pending(r->insp) >= FLUSH_AT)
 		inspector_flush(r->insp);
 	if (++r->samples % TICK_EVERY == 0)
-		inspector_tick(r->insp, r->clock_ns);
+		tick(r);
 }
 
 static bool wants_sample(struct replay *r, struct flow *f, const struct packet_view *v)
@@ -207,9 +218,12 @@ static void flow_add(struct replay *r, struct replay_packet *p, uint32_t packets
 	r->stats.counted += packets;
 	r->stats.counted_bytes += bytes;
 	r->stats.too_deep += p->too_deep ? packets : 0;
+	r->stats.bare += p->bare ? packets : 0;
 	r->stats.tunnelled += p->layers ? packets : 0;
 	r->stats.cut_payloads += v->payload_cap_len < v->payload_len ? packets : 0;
 	direction_note(f, v);
+	if (r->clock_ns - r->ticked_ns >= TICK_NS)
+		tick(r);
 	if (wants_sample(r, f, v))
 		sample(r, f, v, last_ns);
 }
@@ -303,7 +317,7 @@ void replay_packet(struct replay *r, const struct capture_packet *c)
 void replay_finish(struct replay *r)
 {
 	fragments_expire(r, UINT64_MAX);
-	inspector_tick(r->insp, r->clock_ns);
+	inspector_tick(r->insp, r->clock_ns / SLOWER);
 	inspector_finish(r->insp);
 	r->stats.flows = flow_table_count(r->table);
 }

@@ -38,6 +38,7 @@ struct replay_stats {
 	uint64_t counted, counted_bytes;  /* of these: in flows (bytes of inner frames) */
 	uint64_t skipped[REPLAY_SKIP_MAX];
 	uint64_t too_deep;                /* in a flow, but with a further tunnel that was left closed */
+	uint64_t bare;                    /* in a flow, with a transport header that is cut or damaged */
 	uint64_t cut_payloads;            /* in a flow, their content cut by the snap length */
 	uint64_t tunnelled, fragments, joined; /* joined: datagrams out of fragments */
 	uint64_t flows;

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "appid/ndpi_engine.h"
 #include "appid/replay_capture.h"

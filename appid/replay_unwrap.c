@@ -151,6 +151,30 @@ static bool open_tunnel(const struct packet_view *v, const struct packet_part *i
 	       open_ip(ip, v->key.proto, ret);
 }
 
+/* The transport header is cut or contradicts itself, but the IP header is sound: the packet is the flow's all the same. */
+static bool take_bare(struct replay_packet *ret, struct packet_part p)
+{
+	bool ports = false;
+	struct packet_ip ip;
+	uint16_t port[2] = { 0, 0 };
+	size_t have;
+
+	if (packet_take_ip(&p, p.cap.p[0] >> 4 == 4 ? TYPE_IPV4 : TYPE_IPV6, &ip) != PACKET_OK || ip.frag_first || ip.frag_later)
+		return false;
+	have = bytes_left(&ip.payload.cap);
+	ports = ip.proto == IPPROTO_TCP || ip.proto == IPPROTO_UDP || ip.proto == IPPROTO_SCTP;
+	if (ports && have >= 4)
+		memcpy(port, ip.payload.cap.p, 4);
+	memset(&ret->view, 0, sizeof(ret->view));
+	ret->view.dir = flow_key_make(&ret->view.key, 0, ip.proto, ip.src, port[0], ip.dst, port[1]);
+	ret->view.ip_version = ip.version;
+	ret->view.ttl = ip.ttl;
+	if (ip.proto == IPPROTO_TCP && have >= 14)
+		ret->view.tcp_flags = ip.payload.cap.p[13];
+	ret->bare = true;
+	return true;
+}
+
 /* ---- all layers ----------------------------------------------------------------------------------------------- */
 static enum replay_outcome take_link(struct replay_packet *ret, struct packet_part *p, int linktype)
 {
@@ -171,7 +195,7 @@ enum replay_outcome replay_unwrap_ip(struct replay_packet *ret, struct packet_pa
 		ret->ip = ip;
 		r = outcome_of(decode_frame(ip.cap.p, bytes_left(&ip.cap), ip.wire_len, PACKET_LINK_RAW, 0, 0, &ret->view));
 		if (r != REPLAY_OK)
-			return r;
+			return take_bare(ret, ip) ? REPLAY_OK : r;
 		if (ret->view.frag_first || ret->view.frag_later)
 			return REPLAY_FRAGMENT;
 		if (!open_tunnel(&ret->view, &ip, extra_port, &in))
@@ -203,7 +227,7 @@ enum replay_outcome replay_unwrap(int linktype, const uint8_t *frame, uint32_t c
 
 	ret->frame_len = wire_len;
 	ret->vni = 0;
-	ret->has_vni = ret->too_deep = false;
+	ret->has_vni = ret->too_deep = ret->bare = false;
 	ret->layers = 0;
 	r = take_link(ret, &p, linktype);
 	return r == REPLAY_OK ? replay_unwrap_ip(ret, p, extra_port) : r;

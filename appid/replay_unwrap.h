@@ -26,6 +26,8 @@ struct replay_packet {
 	uint32_t frame_len;        /* on the wire, of the innermost frame that has a link header */
 	uint32_t vni;              /* valid if has_vni: of the innermost VXLAN or GENEVE */
 	bool has_vni, too_deep;    /* too_deep: a further tunnel was left closed */
+	bool bare;                 /* the transport header is cut or damaged: addresses, ports and TCP flags as far as they
+	                            * are there, no payload */
 	uint8_t layers;
 	uint8_t vlan_count;
 	uint16_t vlan[PACKET_VLAN_MAX]; /* innermost frame's */

@@ -308,6 +308,7 @@ void replay_write_summary(const struct replay_stats *s, FILE *out)
 		s->bytes, s->flows, (double)(s->last_ns - s->first_ns) / 1e9, s->counted);
 	note(out, s->tunnelled, "packets", " were taken out of tunnels");
 	note(out, s->joined, "datagrams", " were joined from fragments");
+	note(out, s->bare, "packets", " have a transport header that is cut or damaged");
 	note(out, s->cut_payloads, "packets", " have content that is cut by the snap length");
 	note(out, s->too_deep, "packets", " carry a further tunnel that was left closed (encapsulation too deep)");
 	for (int i = 0; i < REPLAY_SKIP_MAX; i++)
