@@ -75,7 +75,7 @@ sensor() {
 
 sensor_is_ready() {
 	sensor "$1" status --json 2>/dev/null | jq -e '(.engines | length > 0) and (.engines | all(.up))
-		and ([.programs[] | select(.running) | .name] | contains(["core", "broker", "inspect-packets"]))' >/dev/null 2>&1
+		and ([.programs[] | select(.running) | .name] | contains(["core", "broker", "verdict", "inspect-packets", "inspect-documents"]))' >/dev/null 2>&1
 }
 
 # All containers that the engines run are known with their names. $1 sensor, then engines.
