@@ -255,21 +255,22 @@ def named_flow_latency(sensor, client, addr, count):
             "p95_ms": delays[max(0, len(delays) * 95 // 100 - 1)], "max_ms": delays[-1]}
 
 
-def footprint(sensor, maps_before):
-    mem = [L.memory_of(pid) for pid in sensor.pids()]
-    maps = sum(size for i, size in L.bpf_objects()[1].items() if i not in maps_before)
-    return {"maps_bytes": maps, "rss_bytes": sum(m[0] for m in mem), "pss_bytes": sum(m[1] for m in mem)}
+def footprint(sensor):
+    mem = {name: L.memory_of(pid) for name, pid in sensor.pids().items()}
+    ours = sensor.map_ids()
+    maps = sum(size for i, size in L.bpf_objects()[1].items() if i in ours)
+    return {"maps_bytes": maps, "rss_bytes": sum(m[0] for m in mem.values()), "pss_bytes": sum(m[1] for m in mem.values()),
+            "pss_by_program": {name: m[1] for name, m in mem.items()}}
 
 
 def memory(sensor, client, addr, flows):
-    maps_before = set(L.bpf_objects()[1])
     sensor.start()
     try:
         time.sleep(1)
-        empty = footprint(sensor, maps_before)
+        empty = footprint(sensor)
         r = load(client, "twoway", addr, 30, flows)
         time.sleep(2)
-        full, known = footprint(sensor, maps_before), sensor.status()["tables"]["flows"]
+        full, known = footprint(sensor), sensor.status()["tables"]["flows"]
         grown = sum(full[k] - empty[k] for k in ("maps_bytes", "pss_bytes"))
         return {"flows_made": r["ops"], "flows_known": known, "empty": empty, "full": full, "grown_bytes": grown,
                 "grown_bytes_per_100k": grown * 100000 / max(1, known), "whole_bytes": full["maps_bytes"] + full["pss_bytes"]}
@@ -278,14 +279,13 @@ def memory(sensor, client, addr, flows):
 
 
 def idle(sensor, containers, seconds):
-    maps_before = set(L.bpf_objects()[1])
     sensor.start()
     try:
         time.sleep(5)
         cpu, begin = sensor.cpu_s(), time.monotonic()
         time.sleep(seconds)
         share = (sensor.cpu_s() - cpu) / (time.monotonic() - begin)
-        return {"containers": containers, "cpu_share_of_one_core": share, "seconds": seconds, **footprint(sensor, maps_before)}
+        return {"containers": containers, "cpu_share_of_one_core": share, "seconds": seconds, **footprint(sensor)}
     finally:
         sensor.stop()
 
@@ -480,6 +480,8 @@ def report(r):
               f"(+{(m['full']['maps_bytes'] - m['empty']['maps_bytes']) / mib:.1f}), programs {m['full']['pss_bytes'] / mib:.1f} MiB "
               f"(+{(m['full']['pss_bytes'] - m['empty']['pss_bytes']) / mib:.1f}); grown {m['grown_bytes_per_100k'] / mib:.1f} MiB "
               f"per 100,000 (goal <= 48), whole sensor {m['whole_bytes'] / mib:.1f} MiB (goal <= 96)")
+        print("  by program: " + ", ".join(f"{k} {m['empty']['pss_by_program'].get(k, 0) / mib:.1f} -> {v / mib:.1f} MiB"
+                                           for k, v in m["full"]["pss_by_program"].items()))
     if "idle" in r:
         i = r["idle"]
         print(f"idle with {i['containers']} containers: {i['cpu_share_of_one_core'] * 100:.2f} % of one core (goal <= 0.5), programs "

@@ -14,6 +14,7 @@ BUILD = os.path.join(TOP, os.environ.get("BENCH_BUILD", "build"))
 LOAD = os.path.join(BUILD, "tools/bench/load")
 PREFIX = f"pgb{os.getpid()}"
 WORK = f"/tmp/{PREFIX}"
+SETTLE_S = 0.5  # from "all attached" until the first measurement: the start's own work is over by then
 CGROUPS = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"]
 
 
@@ -260,16 +261,17 @@ class Sensor:
             if s and sum(h["kind"] in ("veth", "vxlan") and h["how"] != "none" for h in s["hooks"]["list"]) >= self.hooks and \
                     s["tables"]["containers_running"] >= 2:
                 self.starts.append(time.monotonic() - begin)
+                time.sleep(SETTLE_S)
                 return
             time.sleep(0.1)
         with open(f"{WORK}/sensor.log", encoding="utf-8", errors="replace") as log:
             raise RuntimeError("the sensor does not come up:\n" + "".join(log.readlines()[-20:]))
 
     def pids(self):
-        return [p["pid"] for p in self.status()["programs"] if p["running"]]
+        return {p["name"]: p["pid"] for p in self.status()["programs"] if p["running"]}
 
-    def bpf_ids(self):
-        """Ids of our eBPF programs: those that use a map which the keeper holds (proc(5), fdinfo)."""
+    def map_ids(self):
+        """Ids of the eBPF maps that the keeper holds (proc(5), fdinfo)."""
         maps = set()
         for name in os.listdir(f"/proc/{self.p.pid}/fdinfo"):
             try:
@@ -277,11 +279,16 @@ class Sensor:
                     maps.update(int(i) for i in re.findall(r"^map_id:\s*(\d+)", f.read(), re.M))
             except OSError:
                 pass
+        return maps
+
+    def bpf_ids(self):
+        """Ids of our eBPF programs: those that use a map which the keeper holds."""
+        maps = self.map_ids()
         progs = json.loads(sh("/usr/sbin/bpftool", "-j", "prog", "show") or "[]")
         return {p["id"] for p in progs if maps & set(p.get("map_ids", []))}
 
     def cpu_by_program(self):
-        return {p["name"]: cpu_of(p["pid"]) for p in self.status()["programs"] if p["running"]}
+        return {name: cpu_of(pid) for name, pid in self.pids().items()}
 
     def cpu_s(self):
         return sum(self.cpu_by_program().values())
