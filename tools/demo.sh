@@ -44,7 +44,7 @@ stop_sensor() {
 lab_defer stop_sensor
 pg() { "$LAB_BUILD/pierglass" --run "$d/run" "$@"; }
 for ((i = 0; i < 200; i++)); do
-	pg status --json 2>/dev/null | jq -e '.engines | length > 0 and all(.up)' >/dev/null 2>&1 && break
+	pg status --json 2>/dev/null | jq -es '.[0].engines | length > 0 and all(.up)' >/dev/null 2>&1 && break
 	sleep 0.1
 done
 if [ "$i" = 200 ]; then

@@ -74,7 +74,8 @@ sensor() {
 }
 
 sensor_is_ready() {
-	sensor "$1" status --json 2>/dev/null | jq -e '(.engines | length > 0) and (.engines | all(.up))
+	# (slurped: jq 1.6 calls no input at all a success)
+	sensor "$1" status --json 2>/dev/null | jq -es '.[0] | (.engines | length > 0) and (.engines | all(.up))
 		and ([.programs[] | select(.running) | .name] | contains(["core", "broker", "verdict", "inspect-packets", "inspect-documents"]))' >/dev/null 2>&1
 }
 
