@@ -2,7 +2,8 @@
 /* pierglass-inspect: where bytes that containers wrote are parsed, in a process that can do no harm.
  *   pierglass-inspect packets     labels flows from the sample ring
  *   pierglass-inspect documents   parses configuration files and the like (so far it only answers the keeper)
- * Started by the keeper with an ipc socket at descriptor CHILD_FD_KEEPER. */
+ *   pierglass-inspect replay …     reads captures for the command line, which starts it (replay_main.c)
+ * The first two are started by the keeper with an ipc socket at descriptor CHILD_FD_KEEPER. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -13,6 +14,7 @@
 
 #include "appid/inspector.h"
 #include "appid/ndpi_engine.h"
+#include "appid/replay.h"
 #include "appid/results.h"
 #include "appid/sample_ring.h"
 #include "base/clock.h"
@@ -326,6 +328,8 @@ int main(int argc, char **argv)
 	int r;
 
 	log_init("pierglass-inspect", LOG_LVL_INFO);
+	if (argc >= 2 && !strcmp(argv[1], "replay"))
+		return replay_main(argc - 1, argv + 1);
 	if (!packets && !documents) {
 		fprintf(stderr, "usage: pierglass-inspect packets|documents (started by pierglassd)\n");
 		return 2;

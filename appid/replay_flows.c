@@ -20,7 +20,8 @@ enum {
 	DOMAIN_SLOTS = 1 << 17,
 	FLUSH_AT = 64,            /* flows whose labels wait */
 	TICK_EVERY = 64,          /* samples, or: */
-	TICK_NS = 5000000,        /* the inspector judges what it has when capture time goes on, as it does live */
+	TICK_NS = 5000000,        /* the inspector judges what it has when capture time goes on, as it does live: */
+	FLUSH_NS = 50000,         /* segments further apart than this are not one batch */
 	INSPECTED_FLOWS = 16384,  /* at a time; the oldest is decided when there are more */
 	INSPECTED_BYTES = 24 << 20,
 	/* The inspector's patience is made for a kernel that goes on sending: 10 s, then a flow is given up. Here waiting costs
@@ -49,7 +50,7 @@ struct replay {
 	unsigned domain_count, domain_last;
 	unsigned samples;
 	uint64_t clock_ns;      /* the latest time seen */
-	uint64_t ticked_ns;
+	uint64_t ticked_ns, flushed_ns;
 	struct replay_stats stats;
 	char app[40];           /* of the row given out */
 };
@@ -133,8 +134,20 @@ static void on_enough(const struct flow_key *key, void *arg)
 /* ---- what the inspector gets to see -------------------------------------------------------------------------------- */
 static void tick(struct replay *r)
 {
-	r->ticked_ns = r->clock_ns;
+	r->ticked_ns = r->flushed_ns = r->clock_ns;
 	inspector_tick(r->insp, r->clock_ns / SLOWER);
+}
+
+static void time_passes(struct replay *r)
+{
+	if (r->clock_ns - r->flushed_ns < FLUSH_NS)
+		return;
+	if (r->clock_ns - r->ticked_ns >= TICK_NS) {
+		tick(r);
+		return;
+	}
+	r->flushed_ns = r->clock_ns;
+	inspector_flush(r->insp);
 }
 
 static void sample(struct replay *r, struct flow *f, const struct packet_view *v, uint64_t ts_ns)
@@ -222,8 +235,7 @@ static void flow_add(struct replay *r, struct replay_packet *p, uint32_t packets
 	r->stats.tunnelled += p->layers ? packets : 0;
 	r->stats.cut_payloads += v->payload_cap_len < v->payload_len ? packets : 0;
 	direction_note(f, v);
-	if (r->clock_ns - r->ticked_ns >= TICK_NS)
-		tick(r);
+	time_passes(r);
 	if (wants_sample(r, f, v))
 		sample(r, f, v, last_ns);
 }
@@ -399,7 +411,8 @@ void replay_each(struct replay *r, bool (*cb)(const struct replay_row *row, void
 /* ---- life -------------------------------------------------------------------------------------------------------------------- */
 struct replay *replay_new(const struct replay_options *options, struct ndpi_engine *engine, uint64_t seed)
 {
-	const struct inspector_limits limits = { .flows = INSPECTED_FLOWS, .head_bytes = INSPECTED_BYTES, .seed = seed };
+	const struct inspector_limits limits = { .flows = options->inspected ? options->inspected : INSPECTED_FLOWS,
+						 .head_bytes = INSPECTED_BYTES, .seed = seed };
 	struct replay *r = calloc(1, sizeof(*r));
 
 	if (!r)

@@ -1,0 +1,348 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Writes the repository's own captures: tools/gen/captures.py DIRECTORY
+
+Small, made from nothing, the same bytes each time. tests/golden/replay.sh holds what `pierglass replay` says of them against
+tests/golden/replay/; they are also the seeds of tests/fuzz/fuzz_replay.c. Each function below is one capture.
+"""
+import os
+import socket
+import struct
+import sys
+
+T0 = 1_700_000_000_000_000_000  # ns
+MAC_A, MAC_B = bytes.fromhex("02420a000001"), bytes.fromhex("02420a000002")
+HTTP_GET = b"GET /index.html HTTP/1.1\r\nHost: shop.example\r\nUser-Agent: gen/1\r\n\r\n"
+HTTP_OK = b"HTTP/1.1 200 OK\r\nServer: gen\r\nContent-Length: 5\r\n\r\nhello"
+SSH_A, SSH_B = b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n", b"SSH-2.0-Go\r\n"
+REDIS_A, REDIS_B = b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n", b"+OK\r\n"
+
+
+# ---- layers -------------------------------------------------------------------------------------------------
+def checksum(data):
+    if len(data) % 2:
+        data += b"\0"
+    s = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    s = (s & 0xffff) + (s >> 16)
+    return ~(s + (s >> 16)) & 0xffff
+
+
+def ip4(proto, payload, src="10.0.0.1", dst="10.0.0.2", ident=1, off=0, more=False, total=None):
+    head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, total or 20 + len(payload), ident, (0x2000 if more else 0) | off // 8, 64, proto, 0,
+                       socket.inet_aton(src), socket.inet_aton(dst))
+    return head[:10] + struct.pack("!H", checksum(head)) + head[12:] + payload
+
+
+def ip6(proto, payload, src="fd00::1", dst="fd00::2"):
+    return struct.pack("!IHBB", 6 << 28, len(payload), proto, 64) + socket.inet_pton(socket.AF_INET6, src) + \
+        socket.inet_pton(socket.AF_INET6, dst) + payload
+
+
+def frag6(proto, payload, ident, off, more):
+    return struct.pack("!BBHI", proto, 0, off | more, ident) + payload
+
+
+def udp(sport, dport, payload):
+    return struct.pack("!HHHH", sport, dport, 8 + len(payload), 0) + payload
+
+
+def tcp(sport, dport, seq, ack, flags, payload=b""):
+    return struct.pack("!HHIIBBHHH", sport, dport, seq, ack, 0x50, flags, 65535, 0, 0) + payload
+
+
+def ether(payload, kind=None, src=MAC_A, dst=MAC_B, tags=()):
+    kind = kind or (0x0800 if payload[0] >> 4 == 4 else 0x86dd)
+    out = dst + src
+    for tpid, vid in tags:
+        out += struct.pack("!HH", tpid, vid)
+    return out + struct.pack("!H", kind) + payload
+
+
+def vxlan(vni, frame, flags=8):
+    return struct.pack("!BBHI", flags, 0, 0, vni << 8) + frame
+
+
+def geneve(vni, frame, kind=0x6558, options=b""):
+    return struct.pack("!BBHI", len(options) // 4, 0, kind, vni << 8) + options + frame
+
+
+def dns(name, answer=None, ident=7):
+    q = b"".join(bytes([len(p)]) + p.encode() for p in name.split(".")) + b"\0" + struct.pack("!HH", 1, 1)
+    head = struct.pack("!HHHHHH", ident, 0x8180 if answer else 0x0100, 1, 1 if answer else 0, 0, 0)
+    return head + q + (struct.pack("!HHHIH", 0xc00c, 1, 1, 60, 4) + socket.inet_aton(answer) if answer else b"")
+
+
+def client_hello(name):
+    sni = struct.pack("!HHBH", len(name) + 5, len(name) + 3, 0, len(name)) + name.encode()
+    ext = struct.pack("!H", 0) + sni + struct.pack("!HHBBB", 43, 3, 2, 3, 4)
+    body = b"\3\3" + bytes(range(32)) + b"\0" + struct.pack("!HHH", 4, 0x1301, 0x1302) + b"\1\0" + struct.pack("!H", len(ext)) + ext
+    hello = b"\1" + struct.pack("!I", len(body))[1:] + body
+    return b"\x16\3\1" + struct.pack("!H", len(hello)) + hello
+
+
+class Talk:
+    """A TCP connection as a list of IP packets."""
+
+    def __init__(self, src="10.0.0.1", dst="10.0.0.2", sport=40000, dport=80, version=4):
+        self.ends = ((src, sport), (dst, dport))
+        self.version = version
+        self.seq = [1000, 9000]
+        self.packets = []
+        self.send(0, b"", 2)
+        self.send(1, b"", 18)
+        self.send(0, b"", 16)
+
+    def packet(self, who, flags, payload, seq):
+        (src, sport), (dst, dport) = self.ends[who], self.ends[not who]
+        segment = tcp(sport, dport, seq, self.seq[not who], flags, payload)
+        return ip4(6, segment, src, dst) if self.version == 4 else ip6(6, segment, src, dst)
+
+    def send(self, who, payload, flags=24, size=None):
+        step = size or len(payload) or 1
+        for i in range(0, max(len(payload), 1), step):
+            piece = payload[i:i + step]
+            self.packets.append(self.packet(who, flags, piece, self.seq[who]))
+            self.seq[who] += len(piece) + (flags & 3 > 0)
+        return self
+
+    def end(self):
+        return self.send(0, b"", 17).send(1, b"", 17).send(0, b"", 16).packets
+
+
+def http(size=None, **ends):
+    return Talk(**ends).send(0, HTTP_GET, size=size).send(1, HTTP_OK, size=size).end()
+
+
+def ask(name, answer, src="10.0.0.1", dst="10.0.0.3", sport=5555):
+    return [ip4(17, udp(sport, 53, dns(name)), src, dst), ip4(17, udp(53, sport, dns(name, answer)), dst, src)]
+
+
+# ---- files ----------------------------------------------------------------------------------------------------
+def pcap(frames, link=1, order="<", nano=False, snap=65535, step=1_000_000, magic=None, start=T0):
+    out = struct.pack(order + "IHHiIII", magic or (0xa1b23c4d if nano else 0xa1b2c3d4), 2, 4, 0, 0, snap, link)
+    for i, f in enumerate(frames):
+        t = start + i * step + (123 if nano else 0)
+        cut = f[:snap]
+        out += struct.pack(order + "IIII", t // 10**9, t % 10**9 // (1 if nano else 1000), len(cut), len(f))
+        out += bytes(8) if magic == 0xa1b2cd34 else b""
+        out += cut
+    return out
+
+
+def block(kind, body, order="<"):
+    body += bytes(-len(body) % 4)
+    return struct.pack(order + "II", kind, len(body) + 12) + body + struct.pack(order + "I", len(body) + 12)
+
+
+def section(order="<"):
+    return block(0x0a0d0d0a, struct.pack(order + "IHHq", 0x1a2b3c4d, 1, 0, -1), order)
+
+
+def option(code, value, order="<"):
+    return struct.pack(order + "HH", code, len(value)) + value + bytes(-len(value) % 4)
+
+
+def interface(link, options=b"", order="<", snap=0):
+    return block(1, struct.pack(order + "HHI", link, 0, snap) + options + (option(0, b"", order) if options else b""), order)
+
+
+def enhanced(iface, ticks, data, order="<", wire=None):
+    return block(6, struct.pack(order + "IIIII", iface, ticks >> 32, ticks & 0xffffffff, len(data), wire or len(data)) + data +
+                 bytes(-len(data) % 4), order)
+
+
+# ---- captures ---------------------------------------------------------------------------------------------------
+def ethernet():
+    other = Talk(dport=6379, sport=40001).send(0, REDIS_A).send(1, REDIS_B).end()
+    tls = Talk(dport=443, sport=40002).send(0, client_hello("api.example")).packets
+    arp = ether(bytes(28), 0x0806)
+    return pcap([ether(p) for p in http() + other + tls + ask("shop.example", "10.0.0.2")] + [arp])
+
+
+def one_byte_segments():
+    ssh = Talk(dport=2222, sport=41000).send(1, SSH_A, size=1).send(0, SSH_B, size=1).packets
+    return pcap([ether(p) for p in http(size=1) + ssh + http(size=1, src="fd00::1", dst="fd00::2", version=6)], step=2_000_000)
+
+
+def reordered():
+    t = http(size=7)
+    t[3:12] = t[11:2:-1]
+    return pcap([ether(p) for p in t + t[4:6]])
+
+
+def vlans():
+    inner = http()
+    frames = [ether(p, tags=[(0x8100, 10)]) for p in inner] + [ether(p, tags=[(0x88a8, 5), (0x8100, 10)]) for p in inner]
+    frames += [ether(p, tags=[(0x9100, 1), (0x8100, 2), (0x8100, 3)]) for p in inner]
+    return pcap(frames)
+
+
+def in_vxlan(vni, packets, outer=ip4, port=4789, src="192.0.2.1", dst="192.0.2.2", **kw):
+    if outer is ip6:
+        src, dst = "2001:db8::1", "2001:db8::2"
+    return [ether(outer(17, udp(50000, port, vxlan(vni, ether(p, **kw))), src, dst)) for p in packets]
+
+
+def overlays():
+    frames = in_vxlan(4097, http()) + in_vxlan(4098, http()) + in_vxlan(4099, http(), outer=ip6)
+    frames += in_vxlan(4100, http(src="fd00::1", dst="fd00::2", version=6), tags=[(0x8100, 7)]) + in_vxlan(4101, http(), port=7000)
+    frames += [ether(ip4(17, udp(50000, 6081, geneve(55, ether(p), options=bytes(8))))) for p in http()]
+    return pcap(frames)
+
+
+def deep():
+    frames = []
+    for depth in range(1, 7):
+        f = ether(http(sport=42000 + depth)[3])
+        for i in range(depth):
+            f = ether(ip4(17, udp(50000, 4789, vxlan(100 + i, f)), "192.0.2.1", "192.0.2.2"))
+        frames.append(f)
+    return pcap(frames)
+
+
+def tunnels():
+    gre = [ether(ip4(47, struct.pack("!HHI", 0x2000, 0x0800, 9) + p, "192.0.2.1", "192.0.2.2")) for p in http()]
+    gretap = [ether(ip4(47, struct.pack("!HH", 0, 0x6558) + ether(p), "192.0.2.1", "192.0.2.2")) for p in http(sport=40003)]
+    ipip = [ether(ip4(4, p, "192.0.2.1", "192.0.2.2")) for p in http(sport=40004)]
+    sixin4 = [ether(ip4(41, p, "192.0.2.1", "192.0.2.2")) for p in http(src="fd00::1", dst="fd00::2", version=6)]
+    mpls = [ether(struct.pack("!II", 0x00010040, 0x00020140) + p, 0x8847) for p in http(sport=40005)]
+    pppoe = [ether(struct.pack("!BBHHH", 0x11, 0, 1, len(p) + 2, 0x21) + p, 0x8864) for p in http(sport=40006)]
+    other = [ether(ip4(47, struct.pack("!HH", 0, 0x1234) + b"xxxx", "192.0.2.1", "192.0.2.2"))]
+    return pcap(gre + gretap + ipip + sixin4 + mpls + pppoe + other)
+
+
+def pieces(payload, size, ident=77, proto=17, **ends):
+    return [ip4(proto, payload[i:i + size], ident=ident, off=i, more=i + size < len(payload), **ends)
+            for i in range(0, len(payload), size)]
+
+
+def fragments():
+    answer = udp(53, 5555, dns("a.long.name.of.a.host.shop.example", "10.9.9.9"))
+    question = ip4(17, udp(5555, 53, dns("a.long.name.of.a.host.shop.example")))
+    back = {"src": "10.0.0.2", "dst": "10.0.0.1"}
+    whole = [question] + pieces(answer, 24, **back)[::-1]
+    six = udp(53, 5555, dns("six.example", "10.9.9.9"))
+    whole += [ip6(44, frag6(17, six[i:i + 16], 5, i, i + 16 < len(six)), "fd00::2", "fd00::1") for i in range(0, len(six), 16)]
+    no_first = pieces(answer, 24, ident=78, src="10.0.0.9", dst="10.0.0.1")[1:]
+    no_last = pieces(answer, 24, ident=79, src="10.0.0.8", dst="10.0.0.1")[:-1]
+    overlap = pieces(answer, 24, ident=80, src="10.0.0.7", dst="10.0.0.1")
+    overlap.insert(1, ip4(17, b"X" * 24, ident=80, off=0, more=True, src="10.0.0.7", dst="10.0.0.1"))
+    outer = udp(50000, 4789, vxlan(4097, ether(Talk(sport=43000).send(0, HTTP_GET).packets[3])))
+    return pcap([ether(p) for p in whole + no_first + no_last + overlap + pieces(outer, 64, ident=81, src="192.0.2.1", dst="192.0.2.2")])
+
+
+def cut():
+    frames = [ether(p) for p in http()] + in_vxlan(4097, http()) + [ether(ip4(17, udp(9, 9, b"")))[:38]]
+    return pcap(frames, snap=64)
+
+
+def file_ends():
+    return pcap([ether(p) for p in http()])[:-11]
+
+
+def file_damaged():
+    good = pcap([ether(p) for p in http()])
+    return good + struct.pack("<IIII", 1, 2, 0x7fffffff, 60) + bytes(60)
+
+
+def malformed():
+    good = http()[3]
+    frames = [ether(good[:16]), ether(b"\x41" + good[1:]), ether(good[:2] + b"\xff\xff" + good[4:]), ether(good[:32] + b"\x10" + good[33:]),
+              ether(ip6(0, b"\x06\xff" + bytes(6))), b"\1\2\3", b"", ether(ip4(17, b"\0\1")), ether(ip4(1, b"\x08"))]
+    return pcap(frames + [ether(p) for p in http(sport=40009)])
+
+
+def big_endian():
+    return pcap([ether(p) for p in http()], order=">")
+
+
+def nanoseconds():
+    return pcap([ether(p) for p in http()], nano=True, step=1001)
+
+
+def modified():
+    return pcap([ether(p) for p in http()], magic=0xa1b2cd34)
+
+
+def link_null():
+    return pcap([struct.pack("<I", 2) + p for p in http()] + [struct.pack("<I", 30) + p for p in
+                                                             http(src="fd00::1", dst="fd00::2", version=6)], link=0)
+
+
+def link_raw():
+    return pcap(http() + http(src="fd00::1", dst="fd00::2", version=6), link=101)
+
+
+def link_sll2():
+    return pcap([struct.pack("!HHIHBB8s", 0x0800, 0, 3, 1, 0, 6, MAC_A + b"\0\0") + p for p in http()], link=276)
+
+
+def link_ppp():
+    return pcap([b"\xff\x03\0\x21" + p for p in http()] + [b"\x0f\0\x08\0" + p for p in http(sport=40001)] +
+                [b"\xff\x03\xc0\x21" + bytes(8)], link=50)
+
+
+def link_80211():
+    head = b"\x88\x02" + bytes(22) + b"\0\0" + b"\xaa\xaa\3\0\0\0\x08\0"
+    return pcap([b"\0\0\x08\0\0\0\0\0" + head + p for p in http()] + [b"\0\0\x08\0\0\0\0\0\x80\0" + bytes(30)], link=127)
+
+
+def link_nflog():
+    return pcap([b"\2\0\0\0" + struct.pack("<HH", 8, 1) + bytes(4) + struct.pack("<HH", 4 + len(p), 9) + p for p in http()], link=239)
+
+
+def link_unknown():
+    return pcap([bytes(40)] * 3, link=147)
+
+
+def interfaces():
+    """pcapng: interfaces of four link types and time resolutions in one section, then a big-endian section."""
+    ns = option(9, b"\x09") + option(2, b"eth0")
+    two = option(9, bytes([0x80 | 20]))
+    off = option(14, struct.pack("<q", 1_600_000_000))
+    out = section() + interface(1, ns) + interface(101) + interface(113, two) + interface(1, off) + block(0x0bad, b"unknown")
+    a, b = http(), http(sport=40001)
+    for i, p in enumerate(a):
+        t = T0 + i * 1_000_003
+        out += enhanced(i % 2, t if i % 2 == 0 else t // 1000, ether(p) if i % 2 == 0 else p)
+    for i, p in enumerate(b):
+        t = T0 + i * 1_000_000
+        out += enhanced(2, t * 2**20 // 10**9, struct.pack("!HHH8sH", 0, 1, 6, MAC_A + b"\0\0", 0x0800) + p)
+    out += enhanced(3, (T0 - 1_600_000_000 * 10**9) // 1000, ether(ask("late.example", "10.0.0.5")[0]))
+    out += enhanced(9, 0, b"nobody described this interface")
+    out += block(5, bytes(12)) + section(">") + interface(1, order=">")
+    for i, p in enumerate(http(sport=40002)):
+        out += enhanced(0, (T0 + i * 1_000_000) // 1000, ether(p), order=">")
+    return out + block(3, struct.pack(">I", len(ether(a[0]))) + ether(a[0]), ">")
+
+
+def merge_a():
+    return pcap([ether(p) for p in Talk().send(0, HTTP_GET).packets], step=10_000_000)
+
+
+def merge_b():
+    """The server's side of merge_a, later on."""
+    talk = Talk()
+    talk.packets = []
+    talk.send(0, HTTP_GET)
+    talk.packets = []
+    talk.send(1, HTTP_OK)
+    return pcap([ether(p, src=MAC_B, dst=MAC_A) for p in talk.packets], start=T0 + 25_000_000)
+
+
+CAPTURES = [ethernet, one_byte_segments, reordered, vlans, overlays, deep, tunnels, fragments, cut, file_ends, file_damaged, malformed,
+            big_endian, nanoseconds, modified, link_null, link_raw, link_sll2, link_ppp, link_80211, link_nflog, link_unknown, interfaces,
+            merge_a, merge_b]
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit("usage: tools/gen/captures.py DIRECTORY")
+    os.makedirs(sys.argv[1], exist_ok=True)
+    for capture in CAPTURES:
+        with open(os.path.join(sys.argv[1], capture.__name__ + (".pcapng" if capture is interfaces else ".pcap")), "wb") as f:
+            f.write(capture())
+
+
+if __name__ == "__main__":
+    main()
