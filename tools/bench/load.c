@@ -65,19 +65,25 @@ static uint64_t busy_ticks(void)
 	return v[0] + v[1] + v[2] + v[5] + v[6];
 }
 
-/* Request/response on one CPU: across two, the time to wake a halted one (10 or 60 us, as it comes) hides what is measured. */
-static void pin_to_first_cpu(void)
+/* Where things run is fixed, because else the scheduler's choice hides what is measured. Request/response on one CPU: to wake
+ * a halted one takes 10 or 60 us, as it comes. Bulk and floods on two: on one they have half the rate. */
+static void pin_to_cpu(bool last)
 {
-	cpu_set_t first, all;
+	cpu_set_t one, all;
 
-	CPU_ZERO(&first);
-	if (sched_getaffinity(0, sizeof(all), &all) == 0)
-		for (int i = 0; i < CPU_SETSIZE; i++)
-			if (CPU_ISSET(i, &all)) {
-				CPU_SET(i, &first);
-				break;
-			}
-	sched_setaffinity(0, sizeof(first), &first);
+	CPU_ZERO(&one);
+	if (sched_getaffinity(0, sizeof(all), &all) < 0)
+		return;
+	for (int i = 0, left = CPU_COUNT(&all); i < CPU_SETSIZE && left; i++) {
+		if (!CPU_ISSET(i, &all))
+			continue;
+		left--;
+		if (!last || !left) {
+			CPU_SET(i, &one);
+			break;
+		}
+	}
+	sched_setaffinity(0, sizeof(one), &one);
 }
 
 /* ---- server --------------------------------------------------------------------------------------- */
@@ -102,6 +108,7 @@ static void *serve_stream(void *arg)
 	int l = bound(SOCK_STREAM, PORT_STREAM);
 
 	(void)arg;
+	pin_to_cpu(true);
 	for (;;) {
 		int fd = accept4(l, NULL, NULL, SOCK_CLOEXEC);
 
@@ -120,7 +127,7 @@ static void *serve_http(void *arg)
 	struct epoll_event ev[64];
 
 	(void)arg;
-	pin_to_first_cpu();
+	pin_to_cpu(false);
 	for (int i = 0; i < HTTP_PORTS; i++) {
 		last_listener = bound(SOCK_STREAM, (uint16_t)(PORT_HTTP + i));
 		fcntl(last_listener, F_SETFL, O_NONBLOCK);
@@ -162,6 +169,7 @@ static void *serve_udp(void *arg)
 	int fd = bound(SOCK_DGRAM, PORT_UDP);
 
 	(void)arg;
+	pin_to_cpu(true);
 	memset(m, 0, sizeof(m));
 	for (int i = 0; i < BATCH; i++) {
 		iov[i] = (struct iovec){ buf[i], sizeof(buf[i]) };
@@ -272,6 +280,7 @@ static void run_stream(struct target *t, struct result *r)
 
 	if (fd < 0)
 		die("connect");
+	pin_to_cpu(false);
 	while (now_ns() < end)
 		if (send(fd, buf, sizeof(buf), MSG_NOSIGNAL) < 0)
 			r->errors++;
@@ -288,7 +297,7 @@ static void run_rr(struct target *t, struct result *r)
 
 	if (fd < 0)
 		die("connect");
-	pin_to_first_cpu();
+	pin_to_cpu(false);
 	after = now_ns();
 	end = after + t->duration_ns;
 	while (after < end) {
@@ -358,6 +367,7 @@ static void flood(struct target *t, struct result *r, uint16_t port, void (*each
 
 	if (fd < 0)
 		die("socket");
+	pin_to_cpu(false);
 	port_set(t, port);
 	memset(m, 0, sizeof(m));
 	for (int k = 0; k < BATCH; k++) {
