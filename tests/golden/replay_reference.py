@@ -21,8 +21,29 @@ L4 = {"tcp": 6, "udp": 17, "icmp": 1, "icmpv6": 58, "igmp": 2, "ipip": 4, "egp":
       "eigrp": 88, "ospf": 89, "pim": 103, "vrrp": 112, "pgm": 113, "sctp": 132, "udplite": 136, "dccp": 33}
 # nDPI calls these identified although it looks at nothing but the port; ours says port-guess.
 PORT_ONLY = {"FTP_DATA", "TargusDataspeed"}
-# Least share of reference flows with the same packet counts, and of DPI-confirmed labels that agree, by family.
-LEAST = {"pcap-ndpi": (0.97, 0.97), "pcap-suricata": (0.97, 0.97), "pcap-malformed": (0.85, 0.90), "pcap-vxlan": (0.97, 0.97)}
+# Least share of reference flows with the same packet counts, by family. What differs: pieces of fragmented datagrams (we count all,
+# ndpiReader the first), fuzzed headers (ndpiReader takes frames of unknown type for IP), tunnels that only we open.
+LEAST = {"pcap-ndpi": 0.99, "pcap-suricata": 0.97, "pcap-malformed": 0.91, "pcap-vxlan": 0.98}
+# Labels that may differ: (start of the capture's name, reference) -> why.
+CASSANDRA = "nDPI 4.2 takes nearly any small binary message for Cassandra"
+FUZZED = "the frame's type was overwritten and is no longer IP; ndpiReader does not look at it"
+CONNECT = "ours names the tunnel; nDPI adds the protocol that asked for it"
+EXCEPTIONS = {
+    ("fastcgi.pcap", "Cassandra"): CASSANDRA + "; it is FastCGI",
+    ("raft.pcap", "Cassandra"): CASSANDRA + "; it is a Raft library's",
+    ("socks.pcap", "Cassandra"): CASSANDRA + "; it is SOCKS",
+    ("tcpdump_of13_ericsson", "Cassandra"): CASSANDRA + "; it is OpenFlow",
+    ("tcpdump_resp_2_inline", "Memcached"): "inline commands of Redis on its port; ours says Redis",
+    ("tcpdump_resp_3_malicious", "Nats"): "malformed Redis on its port; ours says Redis",
+    ("sv_output-eve-anomaly-02", "SSH.HTTP"): "an HTTP request that an SSH server answered; ours says what was asked",
+    ("sv_http-connect", "HTTP_Connect.HTTP"): CONNECT,
+    ("fuzz-2020-02-16-11740", "Radius"): FUZZED,
+    ("tcpdump_vrrp-vrrp_print-oobr-2", "VRRP"): "a fragment whose length is no multiple of 8: it can be part of no datagram",
+    ("imap-starttls", "IMAPS"): "IMAP that becomes TLS: ours keeps the name it began with",
+    ("selfsigned", "TLS.ntop"): "the application stands only in the server's certificate",
+    ("ftp.pcap", "FTP_DATA"): "a data connection on a high port; nDPI tells it by the listing's first bytes",
+    ("ossfuzz_seed_fake_traces_1", "Gnutella"): "a fuzzer's packets: the second takes the place of the first",
+}
 
 
 def replay(path, *options):
@@ -107,6 +128,20 @@ class Tally(collections.Counter):
             for app, confidence in {w for w in want[4] if w[0] != "Unknown"}:
                 self.label(text, app, got, confidence == "by any means" or app in PORT_ONLY)
 
+    def tshark(self, name, ours, flows):
+        """Frames by VNI as tshark's own decapsulation has them; what has no ports there are pieces of datagrams."""
+        for f in flows:
+            if f["l4"] not in ("tcp", "udp") or len(f["a"].split()) != 2 or len(f["b"].split()) != 2:
+                continue
+            vni = f["vni"] if isinstance(f["vni"], int) else int(f["vni"], 16)
+            ends = sorted(end(a, int(port)) for a, port in (f["a"].split(), f["b"].split()))
+            got = ours.get((vni, L4[f["l4"]], *ends))
+            self["tshark flows"] += 1
+            if got and got[0] + got[1] == f["frames"]:
+                self["tshark frames"] += 1
+            else:
+                self.lines.append(f"{name} {vni} {ends}: packets {got and got[:2]}, tshark {f['frames']}")
+
     def label(self, text, want, got, guess):
         """guess: the reference says it by the port, or does not say how: our guess of the same name agrees."""
         self["labels"] += 1
@@ -114,6 +149,10 @@ class Tally(collections.Counter):
         if want in apps:
             self["same"] += 1
             return
+        if want == "GRE" and not got:
+            self["opened"] += 1
+            return
+        reason = next((why for (name, app), why in EXCEPTIONS.items() if app == want and text.startswith(name)), None)
         said = "/".join(sorted(f"{g[0]}({g[1]})" for g in got[4])) if got else "no flow"
         if any(a.split(".")[0] == want.split(".")[0] for a in apps):
             self["same protocol"] += 1
@@ -121,7 +160,8 @@ class Tally(collections.Counter):
             self["other"] += 1
         else:
             self["none"] += 1
-        self.kinds[f"{want} -> {said}"] += 1
+        self["excepted"] += reason is not None
+        self.kinds[f"{want} -> {said}: {reason or 'NOT EXPECTED'}"] += 1
         self.lines.append(f"{text}: label {said}, reference {want}")
 
 
@@ -169,6 +209,7 @@ def compare_family(family):
             tally.compare(name, our_flows(rows), their_flows(ref["flows"]))
             continue
         ours = our_flows(rows, vni=True)
+        tally.tshark(name, ours, ref["tshark_inner_flows"])
         for vni, flows in inner.items():
             tally.compare(name, ours, their_flows(flows, int(vni)))
         if not inner:
@@ -204,15 +245,19 @@ def main():
         result(not bad, f"{family}: {t['captures']} captures, none crashes or hangs (slowest {slowest[0]:.2f} s, {slowest[1]})")
         exact = t["captures with the same count"]
         result(exact >= t["captures with a count"] * 0.98, f"{family}: {exact} of {t['captures with a count']} captures with capinfos' packets")
+        if t["tshark flows"]:
+            result(t["tshark frames"] >= t["tshark flows"] * 0.98,
+                   f"{family}: of {t['tshark flows']} flows in tshark's decapsulation {t['tshark frames']} with the same frames and VNI")
         same = t["counts"] + t["more packets"] + t["other direction"]
-        result(same >= t["flows"] * LEAST[family][0],
+        result(same >= t["flows"] * LEAST[family],
                f"{family}: of {t['flows']} reference flows {t['counts']} with equal counts, {t['more packets']} with more packets, "
                f"{t['other direction']} divided otherwise between the directions, "
                f"{t['packets only']} with other bytes, {t['fewer packets']} with fewer, {t['missing']} missing")
-        same = t["same"]
-        result(same >= t["labels"] * LEAST[family][1],
-               f"{family}: of {t['labels']} DPI-confirmed labels {same} the same, {t['same protocol']} the same protocol with another "
-               f"application, {t['other']} other, {t['none']} none")
+        unexpected = t["labels"] - t["same"] - t["opened"] - t["excepted"]
+        result(not unexpected,
+               f"{family}: of {t['labels']} DPI-confirmed labels {t['same']} the same, {t['opened']} GRE whose content is named instead, "
+               f"{t['same protocol']} the same protocol with another application, {t['other']} other, {t['none']} none; "
+               f"{unexpected} of these are not listed as exceptions")
         for kind, count in t.kinds.most_common():
             print(f"# {count} x {kind}")
         if verbose:
