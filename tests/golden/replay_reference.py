@@ -44,6 +44,8 @@ EXCEPTIONS = {
     ("ftp.pcap", "FTP_DATA"): "a data connection on a high port; nDPI tells it by the listing's first bytes",
     ("ossfuzz_seed_fake_traces_1", "Gnutella"): "a fuzzer's packets: the second takes the place of the first",
 }
+# (capture, VNI): tshark looks deeper than our four layers, or into what has no valid VNI by RFC 7348.
+TSHARK_MORE = {("derived_nested.pcap", 100), ("derived_nested.pcap", 401), ("derived_malformed.pcap", 4097)}
 
 
 def replay(path, *options):
@@ -136,6 +138,8 @@ class Tally(collections.Counter):
             vni = f["vni"] if isinstance(f["vni"], int) else int(f["vni"], 16)
             ends = sorted(end(a, int(port)) for a, port in (f["a"].split(), f["b"].split()))
             got = ours.get((vni, L4[f["l4"]], *ends))
+            if (name, vni) in TSHARK_MORE:
+                continue
             self["tshark flows"] += 1
             if got and got[0] + got[1] == f["frames"]:
                 self["tshark frames"] += 1
@@ -246,7 +250,7 @@ def main():
         exact = t["captures with the same count"]
         result(exact >= t["captures with a count"] * 0.98, f"{family}: {exact} of {t['captures with a count']} captures with capinfos' packets")
         if t["tshark flows"]:
-            result(t["tshark frames"] >= t["tshark flows"] * 0.98,
+            result(t["tshark frames"] == t["tshark flows"],
                    f"{family}: of {t['tshark flows']} flows in tshark's decapsulation {t['tshark frames']} with the same frames and VNI")
         same = t["counts"] + t["more packets"] + t["other direction"]
         result(same >= t["flows"] * LEAST[family],
