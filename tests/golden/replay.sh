@@ -47,6 +47,26 @@ done
 c=$dir/c
 # shellcheck disable=SC2317 # called through check
 {
+fits_schema() { # every row of every capture; names too
+	local f
+	for f in "$c"/*; do pg --format json --containers "$dir/inspect.json" "$f" 2>/dev/null; done >"$dir/all" &&
+		python3 tests/golden/schema.py lines:replay <"$dir/all"; }
+sandboxed() { # while it waits for more of a pipe: a filter, no privileges to gain, no capability, few descriptors
+	local pid child rc=1
+	mkfifo "$dir/pipe" && { build/pierglass replay --json - <"$dir/pipe" >/dev/null 2>&1 & pid=$!; } && exec 9>"$dir/pipe"
+	head -c 200 "$c/ethernet.pcap" >&9
+	for _ in $(seq 50); do
+		child=$(cat "/proc/$pid/task/$pid/children" 2>/dev/null); child=${child%% *}
+		grep -qs '^Seccomp:[[:space:]]*2' "/proc/$child/status" && break
+		sleep 0.1
+	done
+	cp "/proc/$child/status" "$dir/status" && grep -E '^(Seccomp|NoNewPrivs|CapEff|CapPrm):' "$dir/status"
+	grep -q '^Seccomp:[[:space:]]*2' "$dir/status" && grep -q '^NoNewPrivs:[[:space:]]*1' "$dir/status" &&
+		grep -q '^CapEff:[[:space:]]*0*$' "$dir/status" && rc=0
+	exec 9>&-
+	wait "$pid"
+	return $rc
+}
 csv_fits() { pg --format csv "$c/overlays.pcap" 2>/dev/null | python3 -c '
 import csv, sys
 rows = list(csv.reader(sys.stdin))
@@ -87,7 +107,9 @@ check "standard input says the same as the file" same_from_stdin
 check "so does a pipe that hesitates" same_from_pipe
 check "two files are merged in order of time into one flow" merged
 check "names from docker inspect, made harmless" named
+check "every row fits etc/schema/replay.json" fits_schema
 check "no root is needed" unprivileged
+check "the sandbox is on" sandboxed
 check "no file: usage" refuses 2 "which file" --json
 check "a file that is not there" refuses 2 "No such file" "$dir/none"
 check "a directory" refuses 2 "directory" "$dir"
