@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "sensor/core/core_priv.h"
 
-#define NO_ENGINE_NS (2 * NSEC_PER_SEC)  /* an engine that has not answered by then is worth a line */
+#define NO_ENGINE_NS (2 * NSEC_PER_SEC)  /* an engine that has not answered by then (the hooks are ready) is worth a line */
 #define SETTLE_NS (500 * NSEC_PER_MSEC)  /* hooks follow the first listing within this */
 
 struct banner_count {
@@ -74,7 +74,7 @@ void banner_tick(struct core *c, uint64_t now_ns)
 			log_info("watching engine %s (Docker %s) at %s: %u running containers, %u networks", e->name, e->version,
 				 e->socket, n.containers, n.networks);
 		}
-		if (!e->up && !e->resyncs && !(p->banner_waiting & 1u << i) && now_ns - c->start_mono_ns > NO_ENGINE_NS) {
+		if (!e->up && !e->resyncs && !(p->banner_waiting & 1u << i) && p->ready && now_ns - p->ready_ns > NO_ENGINE_NS) {
 			p->banner_waiting |= 1u << i;
 			log_info("no engine answers at %s yet (%s): waiting for it. Start it (for example: systemctl start docker), "
 				 "or see the sensor on an engine of its own: make demo", e->socket, strerror(e->error < 0 ? -e->error : ENOTCONN));

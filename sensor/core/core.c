@@ -15,7 +15,7 @@
 #include "sensor/core/store.h"
 
 #define TICK_MS 50
-#define STORE_EVERY_S 5
+#define STORE_EVERY_S 2 /* what a killed core forgets */
 #define NODES_MAX 20000
 #define PROCESSES_MAX 65536
 #define LISTENERS_MAX 65536
@@ -310,6 +310,7 @@ void core_close(struct core *c)
 	cgroup_names_free(p->cgroups);
 	strpool_free(p->strings);
 	free(p->per_cpu);
+	free(p->early_labels);
 	free(p);
 	c->priv = NULL;
 }

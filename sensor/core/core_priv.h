@@ -32,6 +32,7 @@ enum flow_state {
 	FLOW_LISTENED = 1 << 5,    /* counted at its listener */
 	/* Both nodes of an overlay flow are watched by this sensor: this record counts only what its local end sent. */
 	FLOW_HALF_VIEW = 1 << 6,
+	FLOW_BASELINE = 1 << 7,    /* an earlier core added what it held at our start */
 };
 
 #define CORE_SUBSCRIBERS_MAX 64
@@ -82,7 +83,12 @@ struct core_private {
 
 	char docker_list[1024];        /* --docker, "" none */
 	int config_fd;
+	char config_name[MSG_NAME_LEN];
+	uint64_t ready_ns;
 	bool configured, ready, stopping;
+	bool synced; /* every engine that can be reached was listed once: flows can be named */
+	struct msg_label *early_labels; /* what the inspector said before that */
+	unsigned early_label_count;
 	uint64_t labels_unmatched;
 	int api_fd;
 	int exit_status;
@@ -151,6 +157,8 @@ void events_consume(struct core *c);
 void events_iterate(struct core *c, int fd);
 
 /* ---- ingest_labels.c */
+/* Once the engines are listed: takes in what was said before. */
+void labels_early(struct core *c);
 void labels_message(const struct ipc_hdr *hdr, const void *body, int fd, void *core);
 
 /* ---- keeper_link.c */

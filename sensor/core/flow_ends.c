@@ -14,6 +14,16 @@ static uint64_t flow_netns(struct core *c, const struct flow *f, unsigned e)
 	const struct ident_ns *ns;
 	const struct ident_link *l;
 
+	if (!f->end_if[e]) {
+		/* It has not sent yet: whoever has the address. */
+		struct ident_end end;
+
+		ident_resolve(c->ident, f->key.ns, 0, f->key.addr[e], f->key.proto, ntohs(f->key.port[e]), &end);
+		if (end.container && !end.container->remote && end.container->ns && end.how == IDENT_HOW_ADDRESS) {
+			ns = ident_ns_get(c->ident, end.container->ns);
+			return ns ? ns->cookie : 0;
+		}
+	}
 	if (!f->end_if[e] || f->end_if[e] >= 0x80000000u) {
 		ns = ident_ns_get(c->ident, f->key.ns);
 		return ns && ns->kind == IDENT_NS_NODE ? ns->cookie : 0;

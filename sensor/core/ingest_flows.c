@@ -22,6 +22,7 @@
 #define SCAN_REFRESH_NS (1 * NSEC_PER_SEC) /* counters of known flows, when there are any */
 
 #define HOLD_NS (2 * NSEC_PER_SEC)         /* a flow waits this long for the name of its container */
+#define SYNC_NS (5 * NSEC_PER_SEC)         /* no flow is named before the engines are listed, but not for longer */
 #define PROVISIONAL_NS (60 * NSEC_PER_SEC) /* after this a name is taken as it is */
 
 /* DECISIONS 31 */
@@ -170,7 +171,7 @@ static bool flow_name(struct core *c, struct flow *f)
 	if (!pair)
 		return false;
 	changed = pair != f->edge;
-	if (changed && (f->state & FLOW_IN_MAP)) {
+	if (changed && (f->state & (FLOW_IN_MAP | FLOW_BASELINE)) == FLOW_IN_MAP) {
 		struct flow_sums s = flow_totals(f);
 		struct topo_delta d = flow_delta(c, f, &s);
 
@@ -185,7 +186,7 @@ static bool flow_name(struct core *c, struct flow *f)
 		f->state |= FLOW_PROVISIONAL;
 	if (flow_is_no_edge(c, f, &n[cl], &n[sv])) {
 		f->state = (uint8_t)((f->state & ~FLOW_IN_MAP) | FLOW_NO_EDGE);
-	} else if (changed && (f->state & FLOW_IN_MAP)) {
+	} else if (changed && (f->state & (FLOW_IN_MAP | FLOW_BASELINE)) == FLOW_IN_MAP) {
 		struct flow_sums s = flow_totals(f);
 
 		flow_into_map(c, f, &s);
@@ -259,7 +260,7 @@ static struct flow *flow_take(struct core *c, const struct flow_key *key, const 
 		f->client_end = 2;
 		if (v->first_ns <= c->priv->baseline_ns) {
 			/* An earlier core counted what is in it now. */
-			f->state |= FLOW_IN_MAP;
+			f->state |= FLOW_IN_MAP | FLOW_BASELINE;
 			memcpy(f->packets, v->packets, sizeof(f->packets));
 			memcpy(f->bytes, v->bytes, sizeof(f->bytes));
 		}
@@ -380,6 +381,24 @@ struct flow *flows_fetch(struct core *c, const struct flow_key *key)
 	return flow_take(c, key, &v, false);
 }
 
+/* A restarted core finds flows before it knows a single container: it waits for the engines' lists, within bounds. */
+static bool flows_synced(struct core *c, uint64_t now)
+{
+	struct core_private *p = c->priv;
+	bool all = c->engine_count > 0;
+
+	if (p->synced)
+		return true;
+	for (unsigned i = 0; i < c->engine_count; i++)
+		if (!c->engines[i].resyncs)
+			all = false;
+	if (!all && now - p->ready_ns < SYNC_NS)
+		return false;
+	p->synced = true;
+	labels_early(c);
+	return true;
+}
+
 /* ---- the scan ------------------------------------------------------------------------------------------------ */
 struct scan_end {
 	struct core *c;
@@ -438,7 +457,7 @@ void flows_scan(struct core *c, bool force)
 	int fd = core_map_fd(c, "flows");
 	struct scan_end e;
 
-	if (fd < 0 || !p->gauge)
+	if (fd < 0 || !p->gauge || !flows_synced(c, now))
 		return;
 	opened = __atomic_load_n(&p->gauge->opened, __ATOMIC_RELAXED);
 	in_map = opened - __atomic_load_n(&p->gauge->reaped, __ATOMIC_RELAXED);

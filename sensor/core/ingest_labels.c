@@ -21,6 +21,21 @@ static const char *label_str(struct core *c, const char *old, const char *s)
 	return r;
 }
 
+#define EARLY_LABELS_MAX 2048
+
+static void label_keep(struct core *c, const struct msg_label *l)
+{
+	struct core_private *p = c->priv;
+
+	if (!p->early_labels)
+		p->early_labels = calloc(EARLY_LABELS_MAX, sizeof(*p->early_labels));
+	if (!p->early_labels || p->early_label_count == EARLY_LABELS_MAX) {
+		p->labels_unmatched++;
+		return;
+	}
+	p->early_labels[p->early_label_count++] = *l;
+}
+
 static void label_take(struct core *c, struct msg_label *l)
 {
 	struct flow *f = flow_table_find(c->flows, &l->key);
@@ -58,6 +73,17 @@ static void label_take(struct core *c, struct msg_label *l)
 	}
 	if (f->state & FLOW_ANNOUNCED)
 		core_announce(c, f, "labelled");
+}
+
+void labels_early(struct core *c)
+{
+	struct core_private *p = c->priv;
+
+	for (unsigned i = 0; i < p->early_label_count; i++)
+		label_take(c, &p->early_labels[i]);
+	free(p->early_labels);
+	p->early_labels = NULL;
+	p->early_label_count = 0;
 }
 
 /* The container that asked: by the namespace of its loopback, or by the interface the question came from. */
@@ -98,7 +124,10 @@ void labels_message(const struct ipc_hdr *hdr, const void *body, int fd, void *a
 			struct msg_label l;
 
 			memcpy(&l, p + at, sizeof(l));
-			label_take(c, &l);
+			if (c->priv->synced)
+				label_take(c, &l);
+			else
+				label_keep(c, &l);
 		}
 		break;
 	case MSG_DNS:

@@ -58,6 +58,7 @@ static void take_fd_message(struct core *c, const struct msg_fd *m, int fd)
 		if (p->config_fd >= 0)
 			close(p->config_fd);
 		p->config_fd = fd;
+		memcpy(p->config_name, m->name, sizeof(p->config_name));
 		if (keeper_configure(c) < 0) {
 			c->priv->exit_status = 2;
 			uv_stop(p->loop);
@@ -184,6 +185,7 @@ static void take_ready(struct core *c)
 		peer_send(p->keeper, MSG_ITER, p->next_seq++, &it, sizeof(it));
 	}
 	p->ready = true;
+	p->ready_ns = clock_mono_ns();
 	if (p->api_fd >= 0 && !c->api) {
 		r = api_open(c, p->loop, p->api_fd, &c->api);
 		p->api_fd = -1;
@@ -326,7 +328,7 @@ int keeper_configure(struct core *c)
 
 	config_defaults(&cfg);
 	if (p->config_fd >= 0) {
-		r = config_read(&cfg, p->config_fd, "configuration", err, sizeof(err));
+		r = config_read(&cfg, p->config_fd, p->config_name[0] ? p->config_name : "configuration", err, sizeof(err));
 		close(p->config_fd);
 		p->config_fd = -1;
 		if (r < 0) {

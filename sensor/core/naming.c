@@ -66,14 +66,16 @@ struct twin_search {
 	const char *network_id;
 	const uint8_t *addr;
 	unsigned engine;
-	const struct ident_container *found;
+	const struct ident_container *found; /* one that is there, else the one that left last */
 };
 
 static void twin_cb(const struct ident_container *ct, void *arg)
 {
 	struct twin_search *s = arg;
 
-	if (s->found || ct->remote || ct->engine == s->engine || ct->gone_mono_ns)
+	if (ct->remote || ct->engine == s->engine)
+		return;
+	if (s->found && (!s->found->gone_mono_ns || (ct->gone_mono_ns && ct->gone_mono_ns < s->found->gone_mono_ns)))
 		return;
 	for (unsigned i = 0; i < ct->endpoint_count; i++) {
 		const struct ident_endpoint *ep = &ct->endpoints[i];
@@ -155,6 +157,10 @@ void name_end(struct core *c, const struct flow *f, unsigned e, struct end_name 
 
 	memset(n, 0, sizeof(*n));
 	ident_resolve(c->ident, f->key.ns, f->end_if[e], addr, f->key.proto, ntohs(f->key.port[e]), &n->end);
+	/* An end that never sent is here because a frame for it came by, maybe flooded to every port: if the address is not this
+	 * interface's, it is somebody else's. */
+	if (f->end_if[e] && n->end.spoofed && !f->packets[e])
+		ident_resolve(c->ident, f->key.ns, 0, addr, f->key.proto, ntohs(f->key.port[e]), &n->end);
 	name_addr_text(addr, n->address);
 	n->desc.id = n->id;
 	n->desc.node = c->node;

@@ -68,6 +68,15 @@ static const char *view_state(const struct flow *f)
 	return f->key.proto == IPPROTO_TCP ? "half-open" : "new";
 }
 
+/* The host's port behind which this container's port is published; 0: none. Behind DNAT the packet no longer tells. */
+static uint16_t published_as(const struct ident_container *ct, uint8_t proto, uint16_t port)
+{
+	for (unsigned i = 0; i < ct->port_count && i < IDENT_PORTS_MAX; i++)
+		if (ct->ports[i].proto == proto && ct->ports[i].container_port == port)
+			return ct->ports[i].host_port;
+	return 0;
+}
+
 void core_view_flow(struct core *c, struct flow *f, struct core_flow_view *v)
 {
 	const struct flow_pair *pair = f->edge;
@@ -107,6 +116,8 @@ void core_view_flow(struct core *c, struct flow *f, struct core_flow_view *v)
 	v->engine = name_of_engine(c, ns ? ns->engine : 0);
 	ident_resolve(c->ident, f->key.ns, f->end_if[sv], f->key.addr[sv], f->key.proto, ntohs(f->key.port[sv]), &end);
 	v->vni = view_vni(c, f, end.network);
+	if (v->client.kind != TOPO_WORKLOAD && v->server.container)
+		v->published_port = published_as(v->server.container, v->l4, v->server.port);
 	if (end.how == IDENT_HOW_PUBLISHED && end.port) {
 		v->published_port = v->server.port;
 		v->server.port = end.port;

@@ -68,7 +68,7 @@ static int setup(void **state)
 	put_map("flows", bpf_map_create(BPF_MAP_TYPE_HASH, "flows", sizeof(struct flow_key), sizeof(struct pg_flow), 1024, NULL));
 	put_map("flow_gauge", bpf_map_create(BPF_MAP_TYPE_ARRAY, "flow_gauge", 4, sizeof(struct pg_flow_gauge), 1, &o));
 	assert_int_equal(flows_start(&core), 0);
-	core.priv->ready = true;
+	core.priv->ready = core.priv->synced = true;
 	return 0;
 }
 
@@ -355,6 +355,63 @@ static void test_earlier_core_counted(void **state)
 	assert_int_equal(e.flows, 0);
 }
 
+/* What an earlier core added under a name is not added again under a better one. */
+static void test_earlier_counts_stay_where_they_are(void **state)
+{
+	struct flow_key k = key_ab(40007);
+	struct pg_flow v = flow_ab(5);
+	struct edges e;
+
+	ROOT_ONLY();
+	put_node();
+	core.priv->baseline_ns = clock_mono_ns();
+	v.first_ns = core.priv->baseline_ns - 1;
+	kernel_put(&k, &v);
+	scan();
+	put_links(0);
+	put_links(1);
+	put_container(CID_A, "a", 0, ADDR_A);
+	put_container(CID_B, "b", 1, ADDR_B);
+	v.packets[0] = 6;
+	kernel_put(&k, &v);
+	scan();
+	v.packets[0] = 8;
+	kernel_put(&k, &v);
+	scan();
+	e = edges();
+	assert_string_equal(e.client, "img/a");
+	assert_true(e.packets_to_server <= 3);
+	assert_int_equal(e.flows, 0);
+}
+
+/* A restarted core names nothing before the engines were listed; what the inspector says meanwhile is kept. */
+static void test_waits_for_the_engines(void **state)
+{
+	struct flow_key k = key_ab(40008);
+	struct pg_flow v = flow_ab(1);
+	struct msg_label l = { .confidence = LABEL_DPI, .app = "HTTP" };
+	struct ipc_hdr h = { .type = MSG_LABEL, .len = sizeof(l) };
+
+	ROOT_ONLY();
+	core.priv->synced = false;
+	core.priv->ready_ns = clock_mono_ns();
+	v.first_ns -= 10 * NSEC_PER_SEC;
+	v.last_ns -= 10 * NSEC_PER_SEC;
+	v.tcp_flags[0] = v.tcp_flags[1] = 1;
+	kernel_put(&k, &v);
+	l.key = k;
+	labels_message(&h, &l, -1, &core);
+	scan();
+	assert_int_equal(edges().count, 0);
+	assert_int_equal(flow_table_count(core.flows), 0);
+	known_world();
+	core.engines[0].resyncs = 1;
+	scan();
+	assert_int_equal(edges().count, 1);
+	assert_string_equal(edges().client, "img/a");
+	assert_string_equal(edges().app, "HTTP");
+}
+
 static void test_half_open_is_given_back(void **state)
 {
 	struct flow_key k = key_ab(40005);
@@ -405,6 +462,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_does_not_wait_for_ever, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_address_moves_on, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_earlier_core_counted, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_earlier_counts_stay_where_they_are, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_waits_for_the_engines, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_half_open_is_given_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_label_before_scan, setup, teardown),
 	};
