@@ -33,7 +33,7 @@ int sandbox_enter_broker(void);
 int sandbox_enter_inspector(uint64_t mem_max_bytes);
 
 /* pierglass-inspect, "replay" mode, started by the command line by whoever runs it, with the files open. Needs no privilege and
- * drops what there is. Allowed: reading and writing what is open, memory (at most mem_max_bytes, private and writable), time.
+ * drops what there is. Allowed: reading and writing what is open, memory (at most mem_max_bytes > 0, private and writable), time.
  * No open, no socket, no bpf, no thread, no exec. */
 int sandbox_enter_replay(uint64_t mem_max_bytes);
 

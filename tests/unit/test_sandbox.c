@@ -248,6 +248,19 @@ static const struct sandbox_kind inspector = { "inspector", NOBODY, CAP_SYS_ADMI
 static const struct sandbox_kind core = { "core", NOBODY, -1, enter_core };
 static const struct sandbox_kind broker = { "broker", NOBODY, -1, sandbox_enter_broker };
 static const struct sandbox_kind verdict = { "verdict", NOBODY, CAP_NET_ADMIN, sandbox_enter_verdict };
+static int enter_replay(void)
+{
+	return sandbox_enter_replay(1ULL << 40);
+}
+
+static int enter_replay_small(void)
+{
+	return sandbox_enter_replay(256ULL << 20);
+}
+
+static const struct sandbox_kind replay = { "replay", NOBODY, -1, enter_replay };
+static const struct sandbox_kind replay_root = { "replay by root", 0, -1, enter_replay };
+static const struct sandbox_kind replay_small = { "replay with little memory", NOBODY, -1, enter_replay_small };
 static const struct sandbox_kind keeper = { "keeper", 0, -1, sandbox_enter_keeper };
 
 /* Runs what inside k's sandbox. Returns the wait status. */
@@ -340,6 +353,14 @@ static void test_broker(void **state)
 	check_kind(&broker, 2);
 }
 
+/* Whoever starts it: it may do what the verdict process may without its capability. */
+static void test_replay(void **state)
+{
+	check_kind(&replay, 3);
+	check_kind(&replay_root, 3);
+	assert_true(refused(run(&replay_small, try_big_memory)));
+}
+
 static void test_verdict(void **state)
 {
 	check_kind(&verdict, 3);
@@ -419,6 +440,7 @@ static void test_status(void **state)
 	check_status(&inspector, 0);
 	check_status(&core, 0);
 	check_status(&broker, 0);
+	check_status(&replay, 0);
 	check_status(&verdict, 1ULL << CAP_NET_ADMIN);
 }
 
@@ -467,7 +489,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_control),	     cmocka_unit_test(test_inspector), cmocka_unit_test(test_inspector_needs_cap),
 		cmocka_unit_test(test_core),	     cmocka_unit_test(test_broker),    cmocka_unit_test(test_verdict),
-		cmocka_unit_test(test_keeper),	     cmocka_unit_test(test_status),
+		cmocka_unit_test(test_keeper),	     cmocka_unit_test(test_status),    cmocka_unit_test(test_replay),
 	};
 
 #ifdef PG_SAN
