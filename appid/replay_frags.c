@@ -165,7 +165,7 @@ static void gather_put(struct gather *g, const struct piece *s)
 {
 	uint32_t len = (uint32_t)bytes_left(&s->data), end = s->from + s->wire_len;
 
-	if (!g->buf)
+	if (!g->buf || !s->data.p)
 		return;
 	for (uint32_t at = 0; at < len; at += UNIT) {
 		uint32_t u = (s->from + at) / UNIT, n = len - at < UNIT ? len - at : UNIT;

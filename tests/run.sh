@@ -140,7 +140,7 @@ units() {
 		fi
 	done
 }
-suite_unit() { build unit unit; units unit build; }
+suite_unit() { build unit all unit; units unit build; }
 suite_san() { build san SAN="$san" all unit; units san "build-${san//,/-}"; }
 
 # Each target: its seeds replayed, then a fixed number of mutations from a fixed start, so that a run can be repeated.

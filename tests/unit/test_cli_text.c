@@ -124,12 +124,14 @@ static void test_table_aligns_and_fits(void **state)
 
 static int parse(struct cli_options *o, const struct cli_command **c, const char *line)
 {
-	char buf[256], *argv[16] = { (char *)(uintptr_t) "pierglass" }, *save = NULL;
+	/* The options point into the line: it lives until the next one. */
+	static char buf[256];
+	char *argv[16] = { (char *)(uintptr_t) "pierglass" }, *save = NULL;
 	int argc = 1;
 
 	snprintf(buf, sizeof(buf), "%s", line);
 	for (char *p = strtok_r(buf, " ", &save); p && argc < 15; p = strtok_r(NULL, " ", &save))
-		argv[argc++] = strdup(p); /* the options point into it: lives as long as the test */
+		argv[argc++] = p;
 	return cli_parse(argc, argv, o, c);
 }
 
