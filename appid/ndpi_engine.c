@@ -137,6 +137,9 @@ static void read_answer(struct ndpi_engine *e, ndpi_protocol proto, struct ndpi_
 	switch (f->confidence) {
 	case NDPI_CONFIDENCE_DPI:
 		ret->sure = NDPI_SURE_DPI;
+		/* nDPI takes nearly anything on their ports; what is a message, our own reader has said before. */
+		if (proto.app_protocol == NDPI_PROTOCOL_MDNS || proto.app_protocol == NDPI_PROTOCOL_LLMNR)
+			ret->sure = NDPI_SURE_PARTIAL;
 		break;
 	case NDPI_CONFIDENCE_DPI_CACHE: /* said of an earlier flow of the same peers */
 		ret->sure = NDPI_SURE_PARTIAL;
