@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "appid/inspector.h"
 
+#include <errno.h>
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -209,7 +210,7 @@ void inspector_sample(struct inspector *i, const struct pg_sample *s, const uint
 	f->whole[s->dir] |= !!(s->flags & PG_SAMPLE_LAST);
 	r = dialogue_add(&f->work->talk, s->dir, s->tcp_seq, payload, s->cap_len, s->payload_len);
 	account_memory(i, f);
-	i->stats.pieces_dropped += r < 0;
+	i->stats.pieces_dropped += r < 0 && r != -ERANGE; /* beyond the first 2 KiB nothing is wanted */
 	if (r <= 0 && !f->whole[s->dir])
 		return;
 	step(i, f, s, bytes_of(payload, s->cap_len));
