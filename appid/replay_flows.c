@@ -267,11 +267,13 @@ static void datagram_add(struct replay *r, const struct replay_datagram *d)
 	}
 	r->stats.joined += d->whole;
 	o = replay_unwrap_ip(&p, d->ip, r->opt.vxlan_port);
+	if (p.layers > layers && (o == REPLAY_OK || o == REPLAY_FRAGMENT)) /* what was in the tunnel is one packet */
+		r->stats.absorbed += d->packets - 1;
 	if (o == REPLAY_FRAGMENT && p.layers > layers) /* fragments inside a tunnel inside fragments */
 		fragment_add(r, &p, d->last_ns);
 	else if (o != REPLAY_OK)
 		skip_note(r, o, d->packets);
-	else if (p.layers > layers) /* what was in the tunnel is one packet */
+	else if (p.layers > layers)
 		flow_add(r, &p, 1, p.frame_len, d->first_ns, d->last_ns);
 	else
 		flow_add(r, &p, d->packets, d->bytes, d->first_ns, d->last_ns);

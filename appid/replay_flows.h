@@ -41,6 +41,9 @@ struct replay_stats {
 	uint64_t too_deep;                /* in a flow, but with a further tunnel that was left closed */
 	uint64_t bare;                    /* in a flow, with a transport header that is cut or damaged */
 	uint64_t cut_payloads;            /* in a flow, their content cut by the snap length */
+	/* Frames that together carried a piece of what is in a tunnel, all but one of each: packets = counted + skipped +
+	 * absorbed. */
+	uint64_t absorbed;
 	uint64_t tunnelled, fragments, joined; /* joined: datagrams out of fragments */
 	uint64_t flows;
 	uint64_t first_ns, last_ns;

@@ -84,6 +84,7 @@ static struct outcome run(const uint8_t *p, size_t len, size_t step)
 	const struct replay_options options = { .inspected = 64, .flows_max = 1024 };
 	struct input in = { p, len, step, 0 };
 	struct outcome o = { 0 };
+	uint64_t skipped = 0;
 	struct capture_packet packet;
 	struct capture *c;
 	struct replay *r;
@@ -99,6 +100,9 @@ static struct outcome run(const uint8_t *p, size_t len, size_t step)
 	o.stats = *replay_stats(r);
 	o.file = *capture_stats(c);
 	assert_int_equal(o.rows, o.stats.counted);
+	for (unsigned i = 0; i < REPLAY_SKIP_MAX; i++)
+		skipped += o.stats.skipped[i];
+	assert_int_equal(o.stats.counted + skipped + o.stats.absorbed, o.stats.packets);
 	replay_free(r);
 	capture_close(c);
 	return o;
@@ -247,6 +251,135 @@ static void test_capture_times(void **state)
 	}
 }
 
+static size_t put_block(uint8_t *p, uint32_t type, uint32_t len)
+{
+	memset(p, 0, len);
+	memcpy(p, &type, 4);
+	memcpy(p + 4, &len, 4);
+	memcpy(p + len - 4, &len, 4);
+	return len;
+}
+
+/* A section, an interface, what the test wants, a packet. */
+static void test_capture_long_blocks(void **state)
+{
+	static const struct {
+		uint32_t type, len;
+		unsigned packets;
+		enum capture_end end;
+	} cases[] = {
+		{ 0x0bad, 3 << 20, 1, CAPTURE_WHOLE },		     { 6, 3 << 20, 0, CAPTURE_DAMAGED },
+		{ 5, CAPTURE_RECORD_MAX, 1, CAPTURE_WHOLE },	     { 0x0a0d0d0a, 24, 0, CAPTURE_DAMAGED },
+		{ 1, CAPTURE_RECORD_MAX + (1 << 17), 0, CAPTURE_DAMAGED },
+	};
+	static const uint32_t magic = 0x1a2b3c4d;
+	uint8_t *file = malloc(4 << 20);
+
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++)
+		for (unsigned cut = 0; cut < 2; cut++) {
+			size_t len = put_block(file, 0x0a0d0d0a, 28), at;
+			struct outcome o;
+
+			memcpy(file + 8, &magic, 4);
+			len += put_block(file + len, 1, 20);
+			at = len;
+			len += put_block(file + len, cases[i].type, cases[i].len);
+			if (cases[i].type == 0x0a0d0d0a)
+				memcpy(file + at + 8, &magic, 4);
+			len += put_block(file + len, 6, 32);
+			o = run(file, cut ? at + cases[i].len / 2 : len, SIZE_MAX);
+			assert_int_equal(o.file.packets, cut ? 0 : cases[i].packets);
+			if (!cut)
+				assert_int_equal(o.file.end, cases[i].end);
+			else
+				assert_true(o.file.end == CAPTURE_CUT || o.file.end == CAPTURE_DAMAGED);
+		}
+	free(file);
+}
+
+static void test_capture_many_interfaces(void **state)
+{
+	static const uint32_t magic = 0x1a2b3c4d;
+	uint8_t *file = malloc(28 + 20 * (CAPTURE_INTERFACES_MAX + 10) + 32);
+	uint32_t last = CAPTURE_INTERFACES_MAX - 1;
+	size_t len = put_block(file, 0x0a0d0d0a, 28);
+	struct outcome o;
+
+	memcpy(file + 8, &magic, 4);
+	for (unsigned i = 0; i < CAPTURE_INTERFACES_MAX + 10; i++)
+		len += put_block(file + len, 1, 20);
+	put_block(file + len, 6, 32);
+	memcpy(file + len + 8, &last, 4);
+	o = run(file, len + 32, SIZE_MAX);
+	assert_int_equal(o.file.bad_blocks, 10);
+	assert_int_equal(o.file.packets, 1);
+	free(file);
+}
+
+static void test_names_of_things(void **state)
+{
+	for (int i = 0; i <= CAPTURE_END_MAX; i++)
+		assert_true(strlen(capture_end_name((enum capture_end)i)) > 3);
+	for (int i = 0; i <= REPLAY_SKIP_MAX; i++)
+		assert_true(strlen(replay_skip_name((enum replay_skip)i)) > 3);
+	for (uint8_t i = 0; i <= LABEL_CONFIDENCE_MAX; i++)
+		assert_true(strlen(replay_confidence_name(i)) >= 3);
+	assert_string_equal(replay_proto_app(IPPROTO_ICMP), "ICMP");
+	assert_null(replay_proto_app(IPPROTO_TCP));
+	assert_null(replay_proto_name(250));
+}
+
+/* What does not fit is counted, and nothing else is lost. */
+static void test_flows_full(void **state)
+{
+	const struct replay_options options = { .inspected = 4, .flows_max = 3 };
+	struct file f = file_load("ethernet.pcap");
+	struct input in = { f.p, f.len, SIZE_MAX, 0 };
+	struct capture_packet p;
+	struct capture *c;
+	struct replay *r = replay_new(&options, NULL, 1);
+	uint64_t rows = 0;
+
+	assert_int_equal(capture_open(give, &in, &c), 0);
+	while (capture_next(c, &p) == 1)
+		replay_packet(r, &p);
+	replay_finish(r);
+	replay_each(r, sum_row, &rows);
+	assert_int_equal(replay_stats(r)->flows, 3);
+	assert_int_equal(replay_stats(r)->skipped[REPLAY_SKIP_FLOWS_FULL], 2); /* the DNS exchange */
+	assert_int_equal(rows, 20);
+	replay_free(r);
+	capture_close(c);
+	free(f.p);
+}
+
+/* VLANs are told apart, and so are VNIs. */
+static bool collect_vlan(const struct replay_row *row, void *arg)
+{
+	unsigned *seen = arg;
+
+	if (row->vlan_count)
+		*seen |= 1u << row->vlan[row->vlan_count - 1];
+	return true;
+}
+
+static void test_flows_by_vlan(void **state)
+{
+	struct replay *r = replay_new(&(struct replay_options){ .inspected = 64 }, NULL, 1);
+	uint8_t frame[14 + 4 + 20 + 8] = { [12] = 0x81, [16] = 0x08, [18] = 0x45, [21] = 28, [27] = 17, [30] = 1, [34] = 2 };
+	unsigned seen = 0;
+
+	for (uint8_t vlan = 1; vlan <= 5; vlan++) {
+		frame[15] = vlan;
+		replay_packet(r, &(struct capture_packet){ .data = frame, .cap_len = sizeof(frame), .wire_len = sizeof(frame), .linktype = 1 });
+	}
+	replay_finish(r);
+	assert_int_equal(replay_stats(r)->flows, 5);
+	replay_each(r, collect_vlan, &seen);
+	assert_int_equal(seen, 0x3e);
+	replay_free(r);
+}
+
 /* ---- fragments ------------------------------------------------------------------------------------------------ */
 static void fragment(struct replay_packet *p, uint8_t buf[128], unsigned from, unsigned len, bool more, uint16_t id, uint8_t fill)
 {
@@ -314,6 +447,21 @@ static void test_frags_refused(void **state)
 	assert_false(d.has_first);
 	assert_int_equal(bytes_left(&d.ip.cap), 0);
 	assert_false(replay_frags_old(f, UINT64_MAX, &d));
+	/* Headers that are no fragment's: too short, a header length that cannot be, IPv6 without a fragment header. */
+	fragment(&p, buf, 8, 8, true, 1, 'a');
+	p.ip.cap.end = p.ip.cap.p + 12;
+	assert_int_equal(replay_frags_add(f, &p, 1, &d), -EBADMSG);
+	fragment(&p, buf, 8, 8, true, 1, 'a');
+	buf[0] = 0x44;
+	assert_int_equal(replay_frags_add(f, &p, 1, &d), -EBADMSG);
+	for (unsigned next = 0; next < 256; next++) {
+		memset(buf, 0, sizeof(buf));
+		buf[0] = 0x60;
+		buf[5] = 64;
+		buf[6] = (uint8_t)next;
+		p.ip = (struct packet_part){ bytes_of(buf, 104), 104 };
+		assert_int_equal(replay_frags_add(f, &p, 1, &d), next == 44 ? 1 : -EBADMSG);
+	}
 	replay_frags_free(f);
 }
 
@@ -381,6 +529,26 @@ static void test_names(void **state)
 	replay_names_free(n);
 }
 
+static void test_write_summary(void **state)
+{
+	struct replay_stats s = { .packets = 9, .linktypes_unknown = 1ULL << 42, .skipped = { [REPLAY_SKIP_NO_FIRST] = 3 }, .too_deep = 1 };
+	enum replay_format f;
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+
+	replay_write_summary(&s, out);
+	fclose(out);
+	assert_non_null(strstr(text, "3 packets skipped: fragments without their first\n"));
+	assert_non_null(strstr(text, "link type 42 is not supported\n"));
+	assert_non_null(strstr(text, "encapsulation too deep"));
+	assert_null(strstr(text, "malformed"));
+	free(text);
+	assert_int_equal(replay_format_parse("csv", &f), 0);
+	assert_int_equal(f, REPLAY_CSV);
+	assert_int_equal(replay_format_parse("xml", &f), -EINVAL);
+}
+
 static void test_write_hostile_values(void **state)
 {
 	struct replay_row row = { .app = "HTTP", .confidence = "own", .host = "=1+\"x\",<y>", .info = "", .proto = 250,
@@ -389,22 +557,28 @@ static void test_write_hostile_values(void **state)
 		[REPLAY_JSON] = "\"host\":\"=1+\\\"x\\\",\\u003cy>\"", [REPLAY_CSV] = ",\"'=1+\"\"x\"\",<y>\",", [REPLAY_TEXT] = "(VNI 7)",
 	};
 
+	struct replay_names *n = replay_names_new();
+
+	assert_int_equal(replay_names_read(n, ":: the name", 11), 0);
 	for (unsigned f = 0; f < REPLAY_FORMAT_MAX; f++) {
 		struct replay_writer w;
 		char *text = NULL;
 		size_t len = 0;
 		FILE *out = open_memstream(&text, &len);
 
-		replay_writer_init(&w, out, (enum replay_format)f, NULL);
+		replay_writer_init(&w, out, (enum replay_format)f, n);
+		assert_true(replay_write_row(&row, &w));
 		assert_true(replay_write_row(&row, &w));
 		replay_writer_done(&w);
 		fclose(out);
 		assert_non_null(strstr(text, want[f]));
+		assert_non_null(strstr(text, "the name"));
 		assert_non_null(strstr(text, "ip-250"));
 		if (f != REPLAY_TEXT)
 			assert_non_null(strstr(text, "1.500000"));
 		free(text);
 	}
+	replay_names_free(n);
 }
 
 int main(void)
@@ -415,11 +589,17 @@ int main(void)
 		cmocka_unit_test(test_capture_end_says_why),
 		cmocka_unit_test(test_capture_read_fails),
 		cmocka_unit_test(test_capture_times),
+		cmocka_unit_test(test_capture_long_blocks),
+		cmocka_unit_test(test_capture_many_interfaces),
+		cmocka_unit_test(test_names_of_things),
+		cmocka_unit_test(test_flows_full),
+		cmocka_unit_test(test_flows_by_vlan),
 		cmocka_unit_test(test_frags_order_and_overlap),
 		cmocka_unit_test(test_frags_refused),
 		cmocka_unit_test(test_frags_bounded),
 		cmocka_unit_test(test_label_keeps_the_better),
 		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_write_summary),
 		cmocka_unit_test(test_write_hostile_values),
 	};
 

@@ -291,6 +291,105 @@ def link_nflog():
     return pcap([b"\2\0\0\0" + struct.pack("<HH", 8, 1) + bytes(4) + struct.pack("<HH", 4 + len(p), 9) + p for p in http()], link=239)
 
 
+def snap(p, kind=0x0800):
+    return b"\xaa\xaa\3\0\0\0" + struct.pack("!H", kind) + p
+
+
+def link_llc():
+    """Ethernet with a length instead of a type: SNAP is looked into, the rest is not IP."""
+    other = [ether(b"\x42\x42\3" + bytes(35), 38), ether(b"\xaa\xaa\3\0\0\x0c" + bytes(30), 36), ether(b"\1\2", 2)]
+    return pcap([ether(snap(p), len(p) + 8) for p in http()] + other)
+
+
+def link_slip():
+    return pcap([bytes(16) + p for p in http()], link=8)
+
+
+def link_frelay():
+    frames = [b"\x18\x41\3\xcc" + p for p in http()] + [b"\x18\x41\3\0\xcc" + p for p in http(sport=40001)]
+    frames += [b"\x18\x41\3\x80\0\0\0\x08\0" + p for p in http(sport=40002)]
+    return pcap(frames + [b"\x18\x41\3\xb1x", b"\0\0\0", b"\x18\x41\3\0", b"\x18\x41\3\x80\0"], link=107)
+
+
+def link_atm():
+    return pcap([bytes(4) + snap(p) for p in http()] + [bytes(2)], link=123)
+
+
+def link_rfc1483():
+    return pcap([snap(p) for p in http()], link=11)
+
+
+def link_ppi():
+    def ppi(link, frame):
+        return struct.pack("<BBHI", 0, 0, 8, link) + frame
+
+    wlan = b"\x08\x03" + bytes(28)
+    frames = [ppi(1, ether(p)) for p in http()] + [ppi(105, wlan + snap(p)) for p in http(sport=40001)]
+    return pcap(frames + [ppi(9, b"x"), ppi(1, b"x"), b"\0\0\2\0\0\0\0\0", b"\0"], link=192)
+
+
+def link_wlan():
+    """802.11: to and from a distribution system, with QoS, with HT control; protected and empty frames are not IP."""
+    frames = [b"\x08\x01" + bytes(22) + snap(p) for p in http()] + [b"\x88\x83" + bytes(28) + bytes(6) + snap(p) for p in http(sport=40001)]
+    return pcap(frames + [b"\x08\x41" + bytes(40), b"\x48\1" + bytes(40), b"\x08\1" + bytes(4), b"\x88\3" + bytes(22)], link=105)
+
+
+def link_ppp_kinds():
+    frames = [b"\0\0\x21" + p for p in http()] + [b"\1\x21" + p for p in http(sport=40001)] + [b"\1\0", b"\1\xff\x03", b"\1"]
+    return pcap(frames, link=204)
+
+
+def link_pppoe():
+    return pcap([struct.pack("!BBHHH", 0x11, 0, 1, len(p) + 2, 0x21) + p for p in http()] +
+                [struct.pack("!BBHHH", 0x11, 0xa7, 1, 2, 0x21) + b"x", b"\x11\0"], link=51)
+
+
+def link_nflog_big():
+    head = b"\2\0\0\0"
+    frames = [head + struct.pack(">HH", 5, 1) + bytes(4) + struct.pack(">HH", 4 + len(p), 9) + p for p in http()]
+    return pcap(frames + [head, head + b"\0\0\0\0", b"\x07\0\0\0" + struct.pack("<HH", 8, 9) + bytes(4), head + struct.pack("<HH", 99, 1)],
+                link=239)
+
+
+def labels():
+    """MPLS: a stack, a pseudo-wire with Ethernet inside, no bottom, something that is no IP."""
+    a, b = struct.pack("!I", 0x00010040), struct.pack("!I", 0x00020140)
+    frames = [ether(a * 3 + b + p, 0x8848) for p in http()] + [ether(b + bytes(4) + ether(p), 0x8847) for p in http(sport=40001)]
+    return pcap(frames + [ether(a * 12, 0x8847), ether(b + b"\xf0" + bytes(30), 0x8847), ether(b, 0x8847), ether(a, 0x8847),
+                          ether(b + bytes(6), 0x8847)])
+
+
+def erspan():
+    def gre(kind, flags, rest):
+        return ether(ip4(47, struct.pack("!HH", flags, kind) + rest, "192.0.2.1", "192.0.2.2"))
+
+    one = [gre(0x88be, 0, ether(p)) for p in http()]
+    two = [gre(0x88be, 0x1000, bytes(4) + b"\x10\1" + bytes(6) + ether(p)) for p in http(sport=40001)]
+    three = [gre(0x22eb, 0x1000, bytes(4) + b"\x20\1" + bytes(10) + ether(p)) for p in http(sport=40002)]
+    more = [gre(0x22eb, 0x1000, bytes(4) + b"\x20\1" + bytes(9) + b"\1" + bytes(8) + ether(p)) for p in http(sport=40003)]
+    odd = [gre(0x0800, 0x4000, bytes(8)), gre(0x0800, 1, bytes(8)), gre(0x22eb, 0x1000, bytes(15) + b"\1"), gre(0x6558, 0xb000, b"")]
+    return pcap(one + two + three + more + odd)
+
+
+def blocks():
+    """pcapng: what a reader passes over, or gives up at."""
+    p = ether(http()[3])
+    out = section() + block(6, bytes(20) + b"no interface yet") + block(1, b"\1\0") + interface(1, option(9, b"\x06") + b"\x02\0\xff\xff")
+    out += block(2, struct.pack("<HHIIII", 0, 0xffff, T0 // 1000 >> 32, T0 // 1000 & 0xffffffff, len(p), len(p)) + p)
+    out += block(6, struct.pack("<IIIII", 0, 0, 0, 4000, 4000) + p) + block(6, b"short") + block(3, struct.pack("<I", len(p)) + p)
+    return out + enhanced(0, T0 // 1000, p) + struct.pack("<II", 6, 13) + bytes(20)
+
+
+def block_too_long():
+    p = ether(http()[3])
+    return section() + interface(1) + enhanced(0, T0 // 1000, p) + struct.pack("<II", 6, 0x7ffffffc) + bytes(40)
+
+
+def section_broken():
+    p = ether(http()[3])
+    return section() + interface(1) + enhanced(0, T0 // 1000, p) + struct.pack("<IIII", 0x0a0d0d0a, 28, 0x12345678, 1) + bytes(16)
+
+
 def link_unknown():
     return pcap([bytes(40)] * 3, link=147)
 
@@ -331,8 +430,12 @@ def merge_b():
 
 
 CAPTURES = [ethernet, one_byte_segments, reordered, vlans, overlays, deep, tunnels, fragments, cut, file_ends, file_damaged, malformed,
-            big_endian, nanoseconds, modified, link_null, link_raw, link_sll2, link_ppp, link_80211, link_nflog, link_unknown, interfaces,
+            big_endian, nanoseconds, modified, link_null, link_raw, link_sll2, link_ppp, link_80211, link_nflog, link_llc, link_slip, link_frelay, link_atm,
+            link_rfc1483, link_ppi, link_wlan, link_ppp_kinds, link_pppoe, link_nflog_big, labels, erspan, blocks, block_too_long,
+            section_broken, link_unknown, interfaces,
             merge_a, merge_b]
+
+NG = (interfaces, blocks, block_too_long, section_broken)
 
 
 def main():
@@ -340,7 +443,7 @@ def main():
         sys.exit("usage: tools/gen/captures.py DIRECTORY")
     os.makedirs(sys.argv[1], exist_ok=True)
     for capture in CAPTURES:
-        with open(os.path.join(sys.argv[1], capture.__name__ + (".pcapng" if capture is interfaces else ".pcap")), "wb") as f:
+        with open(os.path.join(sys.argv[1], capture.__name__ + (".pcapng" if capture in NG else ".pcap")), "wb") as f:
             f.write(capture())
 
 
