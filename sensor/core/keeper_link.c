@@ -118,9 +118,19 @@ static void take_link(struct core *c, const struct msg_link *m)
 	ident_put_link(c->ident, &l);
 }
 
+/* Whether flows are counted at this interface: the host end of a container's veth. */
+static bool counts_flows(struct core *c, const struct msg_hook *m)
+{
+	const struct ident_link *l = ident_link_get(c->ident, m->ns, m->ifindex);
+	const struct ident_ns *ns = ident_ns_get(c->ident, m->ns);
+
+	return l && l->kind == IDENT_LINK_VETH && ns && ns->kind != IDENT_NS_CONTAINER;
+}
+
 static void take_hook(struct core *c, const struct msg_hook *m)
 {
 	struct core_hook *h;
+	uint64_t late = m->late_in_packets + m->late_out_packets, known = 0;
 
 	for (h = c->hooks; h; h = h->next)
 		if (h->hook.ns == m->ns && h->hook.ifindex == m->ifindex)
@@ -131,11 +141,13 @@ static void take_hook(struct core *c, const struct msg_hook *m)
 			return;
 		h->next = c->hooks;
 		c->hooks = h;
+	} else {
+		known = h->hook.late_in_packets + h->hook.late_out_packets; /* the same hook is told again at each change of its link */
 	}
 	h->hook = *m;
 	/* What passed before the sensor itself began is no loss; what passed a new interface before its hook is. */
-	if (c->priv->ready && !m->adopted && m->how != MSG_HOOK_NONE)
-		core_lost(c, LOSS_LATE_ATTACH, m->late_in_packets + m->late_out_packets);
+	if (c->priv->ready && !m->adopted && m->how != MSG_HOOK_NONE && late > known && counts_flows(c, m))
+		core_lost(c, LOSS_LATE_ATTACH, late - known);
 }
 
 static void forget_hooks(struct core *c, uint16_t ns, uint32_t ifindex)
