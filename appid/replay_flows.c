@@ -337,6 +337,16 @@ void replay_finish(struct replay *r)
 }
 
 /* ---- rows ------------------------------------------------------------------------------------------------------------------- */
+/* Multicast (RFC 5771, RFC 4291 2.7) or the limited broadcast: nobody sends from there. */
+static bool is_group(const uint8_t addr[16])
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+	if (memcmp(addr, mapped, 12))
+		return addr[0] == 0xff;
+	return addr[12] >> 4 == 0xe || be32_at(addr + 12) == 0xffffffff;
+}
+
 /* Who is the client: who sent the SYN; else as the protocol says; else who has the port that is no service's; else who
  * spoke first. */
 static unsigned client_of(const struct flow *f, const struct replay_label *l)
@@ -345,6 +355,8 @@ static unsigned client_of(const struct flow *f, const struct replay_label *l)
 
 	if (f->flags & PG_FLOW_SYN_SEEN)
 		return first;
+	if (is_group(f->key.addr[0]) != is_group(f->key.addr[1]))
+		return is_group(f->key.addr[0]);
 	if (l && l->confidence >= LABEL_PARTIAL && l->server_end < 2)
 		return !l->server_end;
 	if (ntohs(f->key.port[first]) < 1024 && ntohs(f->key.port[!first]) >= 1024 && f->key.port[first])
