@@ -110,6 +110,7 @@ check "names from docker inspect, made harmless" named
 check "every row fits etc/schema/replay.json" fits_schema
 check "no root is needed" unprivileged
 check "the sandbox is on" sandboxed
+check "labels do not depend on how a conversation travels" python3 tests/golden/replay_forms.py build/pierglass
 check "no file: usage" refuses 2 "which file" --json
 check "a file that is not there" refuses 2 "No such file" "$dir/none"
 check "a directory" refuses 2 "directory" "$dir"
