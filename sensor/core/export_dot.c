@@ -119,7 +119,7 @@ char *export_dot(struct core *c, const struct map_view *m, size_t *ret_len)
 		     "\tgraph [fontname=\"Helvetica\", fontsize=12];\n");
 	for (size_t i = 0; i < m->node_count; i++) {
 		if (g[i].group[0] && (!i || strcmp(g[i].group, g[i - 1].group))) {
-			text_f(&t, "\tsubgraph cluster_%u {\n\t\tlabel=\"", clusters++);
+			text_f(&t, "\tsubgraph cluster_%u {\n\t\tlabeljust=l; label=\"", clusters++);
 			text_name(&t, TEXT_DOT, g[i].group);
 			text_raw(&t, "\"; style=\"rounded\"; color=\"#9db8d2\"; margin=14;\n");
 		}
