@@ -24,6 +24,8 @@
  *   vteps       HASH       struct pg_vtep_key -> struct pg_vtep
  *   flow_gauge  ARRAY[1], MMAPABLE, struct pg_flow_gauge
  *   early_drop  LPM_TRIE   struct pg_lpm_key -> u32             (XDP; empty means: drop nothing)
+ *   programs    PROG_ARRAY[] what the hooks of all interfaces call; the loader's alone (sensor/bpf/private.h). While it is
+ *                          pinned it stays filled, so that hooks go on without a keeper
  */
 
 /* ---- flows ---------------------------------------------------------------------------------- */
@@ -146,6 +148,7 @@ enum pg_counter {
 	PG_CTR_SOCKET_REFUSED,  /* sockets map full: owner of a socket not kept */
 	PG_CTR_VTEP_REFUSED,
 	PG_CTR_XDP_DROPPED,
+	PG_CTR_NOT_HOOKED,      /* packets at a hook whose program was not in place: seen, and no more known of them */
 	PG_CTR_MAX = 24
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* TC at the host end of a container's veth. Loaded once per network namespace (its number is read-only data).
+/* TC at the host end of a container's veth. Loaded once; reached by a tail call from the stubs of the namespaces (ns_of()).
  *
  * A packet is counted once: when it comes out of the container (ingress here). What goes to the container (egress here) was
  * counted before if it came in by another container's veth, or out of a bridge, or was sent by a host-network container.
@@ -26,7 +26,7 @@ struct {
 
 static __noinline int if_mac_learn(struct __sk_buff *skb)
 {
-	struct if_mac_key k = { .ifindex = skb->ifindex, .ns = ns };
+	struct if_mac_key k = { .ifindex = skb->ifindex, .ns = ns_of(skb) };
 	u8 yes = 1;
 
 	if (bpf_skb_load_bytes(skb, 6, k.mac, 6))
@@ -42,7 +42,7 @@ static __noinline int if_mac_learn(struct __sk_buff *skb)
 /* Whether this frame goes out here only because the bridge sent it everywhere. */
 static __noinline int frame_is_flooded(struct __sk_buff *skb)
 {
-	struct if_mac_key k = { .ifindex = skb->ifindex, .ns = ns };
+	struct if_mac_key k = { .ifindex = skb->ifindex, .ns = ns_of(skb) };
 
 	if (bpf_skb_load_bytes(skb, 0, k.mac, 6))
 		return 0;
@@ -55,7 +55,10 @@ static __noinline int frame_is_flooded(struct __sk_buff *skb)
 }
 
 /* Never 0 for a marked packet: 0 is what unmarked ones have. */
-#define COUNTED_MARK (ns ^ 0x5047)
+static __always_inline u16 counted_mark(const struct __sk_buff *skb)
+{
+	return ns_of(skb) ^ 0x5047;
+}
 
 static __always_inline u32 tag_bytes(struct __sk_buff *skb)
 {
@@ -65,18 +68,18 @@ static __always_inline u32 tag_bytes(struct __sk_buff *skb)
 SEC("tc")
 int container_ingress(struct __sk_buff *skb)
 {
-	struct pg_if_stats *st = if_stats_find(skb->ifindex, ns);
+	struct pg_if_stats *st = if_stats_find(skb->ifindex, ns_of(skb));
 	struct packet p;
 	int r;
 
-	r = packet_parse_l2(&p, skb, tag_bytes(skb), ns);
+	r = packet_parse_l2(&p, skb, tag_bytes(skb), ns_of(skb));
 	if (st) {
 		st->in_skbs++;
 		st->in_raw_bytes += skb->len;
 		st->in_packets += p.segs;
 		st->in_bytes += p.bytes;
 	}
-	skb->tc_index = COUNTED_MARK;
+	skb->tc_index = counted_mark(skb);
 	if (r != PARSE_OK) {
 		if_mac_learn(skb);
 		count_no_flow(&p, r);
@@ -111,7 +114,7 @@ static __noinline int sent_by_hostnet(struct __sk_buff *skb)
 	return 0;
 }
 
-static __always_inline bool came_by_counted(u32 ifindex)
+static __always_inline bool came_by_counted(u32 ifindex, u16 ns)
 {
 	struct pg_if_key k = { .ifindex = ifindex, .ns = ns };
 	struct pg_if *i = bpf_map_lookup_elem(&interfaces, &k);
@@ -143,19 +146,19 @@ static __always_inline bool received_is_ours(struct __sk_buff *skb, struct packe
 SEC("tc")
 int container_egress(struct __sk_buff *skb)
 {
-	struct pg_if_stats *st = if_stats_find(skb->ifindex, ns);
+	struct pg_if_stats *st = if_stats_find(skb->ifindex, ns_of(skb));
 	u32 via_if = skb->ingress_ifindex;
 	struct pg_flow *f = NULL;
 	struct packet p;
 	int r = PARSE_OK;
 	bool elsewhere;
 
-	elsewhere = via_if && ((skb->tc_index && skb->tc_index == COUNTED_MARK) || came_by_counted(via_if));
+	elsewhere = via_if && ((skb->tc_index && skb->tc_index == counted_mark(skb)) || came_by_counted(via_if, ns_of(skb)));
 	if (elsewhere && skb->gso_segs <= 1 && !skb->gso_size) { /* the common case needs no look inside */
 		p.segs = 1;
 		p.bytes = skb->len + tag_bytes(skb);
 	} else {
-		r = packet_parse_l2(&p, skb, tag_bytes(skb), ns);
+		r = packet_parse_l2(&p, skb, tag_bytes(skb), ns_of(skb));
 	}
 	if (st) {
 		st->out_skbs++;

@@ -6,7 +6,6 @@
 
 #include "sensor/bpf/parse.bpf.h"
 
-volatile const pg_u16 ns;             /* our number of the namespace this object is loaded for */
 volatile const pg_u32 half_open_max;
 
 /* Where a packet was met. Exactly one of send_if and recv_if is not 0. */

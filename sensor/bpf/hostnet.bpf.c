@@ -6,6 +6,7 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
+volatile const pg_u16 ns; /* our number of the node's namespace */
 volatile const pg_u32 pseudo_ifindex;
 
 #define ALLOW 1

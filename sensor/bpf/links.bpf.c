@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Interfaces that are no container's: vxlan devices (totals only; their packets are counted as flows at the veths) and
- * uplinks (totals; the outside of VXLAN: who tunnels which VNI to whom, RFC 7348 section 5). */
+ * uplinks (totals; the outside of VXLAN: who tunnels which VNI to whom, RFC 7348 section 5). Loaded once (ns_of()). */
 #include "sensor/bpf/parse.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
-volatile const pg_u16 ns;
 volatile const pg_u16 vxlan_port; /* host byte order */
 
 #define TC_NEXT (-1)
@@ -16,7 +15,7 @@ enum { RECEIVED, SENT };
 
 static __always_inline void stats_add(struct __sk_buff *skb, u32 dir, u64 packets, u64 bytes)
 {
-	struct pg_if_stats *st = if_stats_find(skb->ifindex, ns);
+	struct pg_if_stats *st = if_stats_find(skb->ifindex, ns_of(skb));
 
 	if (!st)
 		return;
@@ -43,7 +42,7 @@ static __always_inline int vxlan_link(struct __sk_buff *skb, u32 dir)
 	struct packet p = { .segs = 1, .bytes = skb->len };
 
 	if (skb->gso_size || skb->gso_segs > 1)
-		packet_parse_l2(&p, skb, tag_bytes(skb), ns);
+		packet_parse_l2(&p, skb, tag_bytes(skb), ns_of(skb));
 	stats_add(skb, dir, p.segs, p.bytes);
 	return TC_NEXT;
 }
@@ -110,15 +109,15 @@ static __noinline int outer_size(struct __sk_buff *skb, u32 inner_off, u64 ret[2
 		return 0;
 	if (inner_off > 256 || bpf_skb_load_bytes(skb, inner_off + 12, &proto, 2))
 		return 0;
-	packet_parse_l3(&p, skb, bpf_ntohs(proto), inner_off + ETH_HDR_LEN, 0, ns);
+	packet_parse_l3(&p, skb, bpf_ntohs(proto), inner_off + ETH_HDR_LEN, 0, ns_of(skb));
 	ret[0] = p.segs;
 	ret[1] = p.bytes;
 	return 0;
 }
 
-static __always_inline void vtep_count(struct outer *o, u32 vni, u32 dir, u64 packets, u64 bytes)
+static __always_inline void vtep_count(const struct __sk_buff *skb, struct outer *o, u32 vni, u32 dir, const u64 size[2])
 {
-	struct pg_vtep_key k = { .vni = vni, .ns = ns };
+	struct pg_vtep_key k = { .vni = vni, .ns = ns_of(skb) };
 	struct pg_vtep fresh = {}, *v;
 	u64 now = bpf_ktime_get_coarse_ns();
 
@@ -131,16 +130,16 @@ static __always_inline void vtep_count(struct outer *o, u32 vni, u32 dir, u64 pa
 		v = bpf_map_lookup_elem(&vteps, &k);
 	}
 	if (!v) {
-		count_add(PG_CTR_VTEP_REFUSED, packets);
+		count_add(PG_CTR_VTEP_REFUSED, size[0]);
 		return;
 	}
 	v->last_ns = now;
 	if (dir == SENT) {
-		__sync_fetch_and_add(&v->packets[SENT], packets);
-		__sync_fetch_and_add(&v->bytes[SENT], bytes);
+		__sync_fetch_and_add(&v->packets[SENT], size[0]);
+		__sync_fetch_and_add(&v->bytes[SENT], size[1]);
 	} else {
-		__sync_fetch_and_add(&v->packets[RECEIVED], packets);
-		__sync_fetch_and_add(&v->bytes[RECEIVED], bytes);
+		__sync_fetch_and_add(&v->packets[RECEIVED], size[0]);
+		__sync_fetch_and_add(&v->bytes[RECEIVED], size[1]);
 	}
 }
 
@@ -152,7 +151,7 @@ static __always_inline int uplink(struct __sk_buff *skb, u32 dir)
 
 	if (outer_parse(skb, &o) && !bpf_skb_load_bytes(skb, o.vxlan_off, vx, sizeof(vx)) && (vx[0] & VXLAN_FLAG_VNI)) {
 		outer_size(skb, o.vxlan_off + VXLAN_HDR_LEN, size);
-		vtep_count(&o, (u32)vx[4] << 16 | (u32)vx[5] << 8 | vx[6], dir, size[0], size[1]);
+		vtep_count(skb, &o, (u32)vx[4] << 16 | (u32)vx[5] << 8 | vx[6], dir, size);
 	}
 	stats_add(skb, dir, size[0], size[1]);
 	return TC_NEXT;

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* lo inside a container's namespace, egress: the answers of the engine's resolver (127.0.0.11 port 53, UDP; the engine
  * rewrites the port behind it before this hook) go to the inspector, because they never cross the veth. Nothing else is
- * looked at: no flows, no counters of lo. */
+ * looked at: no flows, no counters of lo. Loaded once (ns_of()). */
 #include "sensor/bpf/parse.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
-
-volatile const pg_u16 ns;
 
 #define TC_NEXT (-1)
 #define RESOLVER bpf_htonl(0x7f00000b) /* 127.0.0.11 */
@@ -65,7 +63,7 @@ int lo_egress(struct __sk_buff *skb)
 		return TC_NEXT;
 	if (bpf_skb_load_bytes(skb, ETH_HDR_LEN + sizeof(ip), &sport, 2) || sport != bpf_htons(53))
 		return TC_NEXT;
-	if (packet_parse_l2(&p, skb, 0, ns) == PARSE_OK)
+	if (packet_parse_l2(&p, skb, 0, ns_of(skb)) == PARSE_OK)
 		answer_take(skb, &p);
 	return TC_NEXT;
 }

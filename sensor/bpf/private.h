@@ -51,6 +51,21 @@ enum {
 	OWNER_UDP = 1 << 18,
 };
 
+/* programs PROG_ARRAY[PG_HOOK_SLOTS]: the programs behind the hooks of interfaces, each loaded once. What is attached to an
+ * interface is a stub of its namespace, which writes the namespace's number to skb->cb[0] and calls one of these. Stubs
+ * outlive keepers: numbers here keep their meaning while PG_ABI_VERSION does; new ones come at the end. */
+enum hook_program {
+	HOOK_CONTAINER_IN,
+	HOOK_CONTAINER_OUT,
+	HOOK_VXLAN_IN,
+	HOOK_VXLAN_OUT,
+	HOOK_UPLINK_IN,
+	HOOK_UPLINK_OUT,
+	HOOK_LO_OUT,
+	HOOK_MAX
+};
+#define PG_HOOK_SLOTS 16
+
 /* netns_numbers HASH u64 netns cookie -> u32: our number; key 0: the number given last (bpf_loader_ns_number()). */
 
 #endif

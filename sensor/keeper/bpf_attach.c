@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Programs on interfaces: TCX links where the kernel has them, pinned; else clsact filters, which live with the interface.
- * An attached program of an earlier keeper is replaced by ours in place, so that no packet passes unseen. */
+/* Hooks on interfaces: TCX links where the kernel has them, pinned; else clsact filters, which live with the interface.
+ * What is attached is a stub (bpf_programs.c). An earlier keeper's is replaced by ours in place: no packet passes unseen. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -14,160 +14,12 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "sensor/keeper/bpf_private.h"
-/* skeletons use abi.h's types */
-#include "sensor/bpf/flow.skel.h"
-#include "sensor/bpf/links.skel.h"
-#include "sensor/bpf/lo.skel.h"
 
 #define TCX_INGRESS 46 /* enum bpf_attach_type of Linux 6.6; libbpf 1.1's header ends before it */
 #define TCX_EGRESS 47
 #define LINK_TYPE_TCX 11 /* enum bpf_link_type */
 #define FILTER_HANDLE 0x5047 /* ours among the clsact filters of an interface: "PG" */
 #define FILTER_PRIORITY 0x5047
-
-/* ---- programs ------------------------------------------------------------------------------------ */
-static int role_hooks(enum pg_if_role role, int *ret_in, int *ret_out)
-{
-	*ret_in = *ret_out = -1;
-	switch (role) {
-	case PG_IF_CONTAINER:
-		*ret_in = HOOK_CONTAINER_IN;
-		*ret_out = HOOK_CONTAINER_OUT;
-		return 0;
-	case PG_IF_VXLAN:
-		*ret_in = HOOK_VXLAN_IN;
-		*ret_out = HOOK_VXLAN_OUT;
-		return 0;
-	case PG_IF_UPLINK:
-		*ret_in = HOOK_UPLINK_IN;
-		*ret_out = HOOK_UPLINK_OUT;
-		return 0;
-	case PG_IF_LOOPBACK:
-		*ret_out = HOOK_LO_OUT;
-		return 0;
-	case PG_IF_BRIDGE:
-		return 0;
-	case PG_IF_NONE:
-	case PG_IF_MAX:
-		break;
-	}
-	return -EINVAL;
-}
-
-static void programs_free(struct ns_programs *p)
-{
-	if (!p)
-		return;
-	for (int i = 0; i < HOOK_MAX; i++)
-		close_fd(&p->fd[i]);
-	free(p);
-}
-
-static struct ns_programs *programs_get(struct bpf_loader *l, uint16_t ns)
-{
-	struct ns_programs *p;
-
-	for (p = l->programs; p; p = p->next)
-		if (p->ns == ns)
-			return p;
-	p = calloc(1, sizeof(*p));
-	if (!p)
-		return NULL;
-	for (int i = 0; i < HOOK_MAX; i++)
-		p->fd[i] = -1;
-	p->ns = ns;
-	p->next = l->programs;
-	l->programs = p;
-	return p;
-}
-
-static int programs_take(struct ns_programs *p, struct bpf_object *o, int in, const char *in_name, int out, const char *out_name)
-{
-	int fd;
-
-	if (in_name) {
-		fd = object_program_fd(o, in_name);
-		if (fd < 0)
-			return fd;
-		close_fd(&p->fd[in]);
-		p->fd[in] = fd;
-	}
-	fd = object_program_fd(o, out_name);
-	if (fd < 0)
-		return fd;
-	close_fd(&p->fd[out]);
-	p->fd[out] = fd;
-	return 0;
-}
-
-static int programs_load_flow(struct bpf_loader *l, struct ns_programs *p)
-{
-	struct flow_bpf *s = flow_bpf__open();
-	int r;
-
-	if (!s)
-		return -errno;
-	s->rodata->ns = p->ns;
-	s->rodata->half_open_max = l->half_open_max;
-	r = object_load(l, s->obj);
-	if (!r)
-		r = programs_take(p, s->obj, HOOK_CONTAINER_IN, "container_ingress", HOOK_CONTAINER_OUT, "container_egress");
-	flow_bpf__destroy(s);
-	return r;
-}
-
-static int programs_load_links(struct bpf_loader *l, struct ns_programs *p)
-{
-	struct links_bpf *s = links_bpf__open();
-	int r;
-
-	if (!s)
-		return -errno;
-	s->rodata->ns = p->ns;
-	s->rodata->vxlan_port = l->vxlan_port;
-	r = object_load(l, s->obj);
-	if (!r)
-		r = programs_take(p, s->obj, HOOK_VXLAN_IN, "vxlan_ingress", HOOK_VXLAN_OUT, "vxlan_egress");
-	if (!r)
-		r = programs_take(p, s->obj, HOOK_UPLINK_IN, "uplink_ingress", HOOK_UPLINK_OUT, "uplink_egress");
-	links_bpf__destroy(s);
-	return r;
-}
-
-static int programs_load_lo(struct bpf_loader *l, struct ns_programs *p)
-{
-	struct lo_bpf *s = lo_bpf__open();
-	int r;
-
-	if (!s)
-		return -errno;
-	s->rodata->ns = p->ns;
-	r = object_load(l, s->obj);
-	if (!r)
-		r = programs_take(p, s->obj, -1, NULL, HOOK_LO_OUT, "lo_egress");
-	lo_bpf__destroy(s);
-	return r;
-}
-
-static int programs_load(struct bpf_loader *l, struct ns_programs *p, enum pg_if_role role)
-{
-	int in, out, r;
-
-	r = role_hooks(role, &in, &out);
-	if (r || out < 0 || p->fd[out] >= 0)
-		return r;
-	switch (role) {
-	case PG_IF_CONTAINER:
-		return programs_load_flow(l, p);
-	case PG_IF_VXLAN:
-	case PG_IF_UPLINK:
-		return programs_load_links(l, p);
-	case PG_IF_LOOPBACK:
-		return programs_load_lo(l, p);
-	default:
-		return 0;
-	}
-}
 
 /* ---- one hook of one interface --------------------------------------------------------------------- */
 struct tcx_link_info { /* struct bpf_link_info of Linux 6.6 as far as it is needed */
@@ -278,16 +130,13 @@ static int hook_attach_one(struct bpf_loader *l, struct link_state *s, bool ingr
 
 static int hook_attach(struct bpf_loader *l, struct link_state *s)
 {
-	struct ns_programs *p;
+	const struct ns_stubs *p;
 	int in, out, r;
 
 	r = role_hooks(s->role, &in, &out);
 	if (r || out < 0)
 		return r;
-	p = programs_get(l, s->ns);
-	if (!p)
-		return -ENOMEM;
-	r = programs_load(l, p, s->role);
+	r = stubs_get(l, s->ns, s->role, &p);
 	if (!r && in >= 0)
 		r = hook_attach_one(l, s, true, p->fd[in]);
 	if (!r)
@@ -413,9 +262,9 @@ int bpf_loader_attach_link(struct bpf_loader *l, int netns_fd, uint16_t ns, uint
 
 int bpf_loader_prepare_ns(struct bpf_loader *l, uint16_t ns)
 {
-	struct ns_programs *p = ns ? programs_get(l, ns) : NULL;
+	const struct ns_stubs *p;
 
-	return p ? programs_load(l, p, PG_IF_CONTAINER) : -EINVAL;
+	return ns ? stubs_get(l, ns, PG_IF_CONTAINER, &p) : -EINVAL;
 }
 
 int bpf_loader_detach_link(struct bpf_loader *l, int netns_fd, uint16_t ns, uint32_t ifindex)
@@ -459,15 +308,7 @@ void bpf_loader_forget_ns(struct bpf_loader *l, uint16_t ns)
 		if (s->ns == ns)
 			bpf_loader_forget_link(l, ns, s->ifindex);
 	}
-	for (struct ns_programs **p = &l->programs; *p; p = &(*p)->next) {
-		if ((*p)->ns == ns) {
-			struct ns_programs *gone = *p;
-
-			*p = gone->next;
-			programs_free(gone);
-			break;
-		}
-	}
+	stubs_forget(l, ns);
 	ns_number_forget(l, ns);
 }
 
@@ -496,10 +337,5 @@ void links_close(struct bpf_loader *l, bool unpin)
 		}
 		link_remove(l, l->links);
 	}
-	while (l->programs) {
-		struct ns_programs *p = l->programs;
-
-		l->programs = p->next;
-		programs_free(p);
-	}
+	stubs_close(l);
 }

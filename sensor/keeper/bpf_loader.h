@@ -3,6 +3,10 @@
  * interprets nothing. Everything lives on as pins in one bpffs directory when the keeper dies; the next keeper's
  * bpf_loader_open() adopts it, so hooks keep counting and counters continue.
  *
+ * Each program is loaded once, at the first hook that wants it, into a slot of the map programs. On an interface stands a
+ * stub of its namespace, which calls the slot: a namespace costs two small stubs, a successor's program takes its
+ * predecessor's place under all hooks at once. A hook whose slot is empty counts its packets in PG_CTR_NOT_HOOKED.
+ *
  * One thread. Functions return 0 (or a descriptor) or -errno, and leave nothing half-attached behind on error. A call that
  * takes a namespace descriptor enters that network namespace and comes back to where it was before it returns; should
  * coming back ever fail, it aborts (a keeper in the wrong namespace is worse than none). Logs at debug only. */
@@ -45,8 +49,9 @@ void bpf_loader_each_feature(const struct bpf_loader *l, void (*cb)(const struct
  * for every namespace: flows, interfaces and pins are keyed by it. */
 int bpf_loader_ns_number(struct bpf_loader *l, uint64_t netns_cookie, uint16_t *ret);
 
-/* Loads the programs for containers' veths in namespace ns now (the verifier takes a tenth of a second and more), so that the
- * first attach there need not wait for them. 0 or -errno; the attach tries again. */
+/* Loads what a container's veth in namespace ns needs now: the programs, if this is the loader's first namespace (the verifier
+ * takes some tenths of a second), and the namespace's own stubs, which take a fraction of a millisecond. The first attach then
+ * need not wait for them. 0 or -errno; the attach tries again. */
 int bpf_loader_prepare_ns(struct bpf_loader *l, uint16_t ns);
 
 /* Makes an interface of namespace ns known with a role and attaches that role's programs to it:
@@ -90,7 +95,8 @@ int bpf_loader_xdp_attach(struct bpf_loader *l, int netns_fd, uint16_t ns, uint3
 int bpf_loader_xdp_detach(struct bpf_loader *l, uint16_t ns, uint32_t ifindex);
 
 /* Frees the loader. unpin false: hooks keep counting, for the next keeper. unpin true: removes every trace: links, pins, the
- * bpffs mount (clsact filters of other namespaces are out of its reach: detach those links before). NULL is fine. */
+ * bpffs mount (clsact filters of other namespaces are out of its reach and only let pass what comes: detach those links
+ * before). NULL is fine. */
 void bpf_loader_close(struct bpf_loader *l, bool unpin);
 
 #endif

@@ -48,6 +48,8 @@ static const struct map_spec map_specs[MAP_MAX] = {
 	[MAP_WAKEUPS] = { "wakeups", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct ring_wakeups), 1, 0 },
 	[MAP_ITER_SEEN] = { "iter_seen", BPF_MAP_TYPE_LRU_HASH, 8, 4, 65536, 0 },
 	[MAP_NETNS_NUMBERS] = { "netns_numbers", BPF_MAP_TYPE_HASH, 8, 4, 65536, BPF_F_NO_PREALLOC },
+	/* Emptied by the kernel when no descriptor and no pin is left: the pin keeps the hooks going between two keepers. */
+	[MAP_PROGRAMS] = { "programs", BPF_MAP_TYPE_PROG_ARRAY, 4, 4, PG_HOOK_SLOTS, 0 },
 	[MAP_ABI] = { "abi", BPF_MAP_TYPE_ARRAY, 4, 4, 1, 0 },
 };
 

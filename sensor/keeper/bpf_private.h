@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Inside of the eBPF loader: what bpf_loader.c, bpf_maps.c, bpf_attach.c, bpf_global.c, bpf_link_stats.c share. */
+/* Inside of the eBPF loader: what its files share. */
 #ifndef PG_SENSOR_KEEPER_BPF_PRIVATE_H
 #define PG_SENSOR_KEEPER_BPF_PRIVATE_H
 
@@ -33,6 +33,7 @@ enum map_id {
 	MAP_WAKEUPS,
 	MAP_ITER_SEEN,
 	MAP_NETNS_NUMBERS,
+	MAP_PROGRAMS,
 	MAP_ABI,
 	MAP_MAX
 };
@@ -49,23 +50,21 @@ int maps_fd(const struct maps *m, const char *name);
 /* Gives an opened, not yet loaded object our maps instead of its own; those we do not know stay its own. */
 int maps_share(const struct maps *m, struct bpf_object *o);
 
-/* ---- programs of one namespace ------------------------------------------------------------------- */
-enum hook_program {
-	HOOK_CONTAINER_IN,
-	HOOK_CONTAINER_OUT,
-	HOOK_VXLAN_IN,
-	HOOK_VXLAN_OUT,
-	HOOK_UPLINK_IN,
-	HOOK_UPLINK_OUT,
-	HOOK_LO_OUT,
-	HOOK_MAX
-};
-
-struct ns_programs {
-	struct ns_programs *next;
+/* ---- programs behind interfaces' hooks (bpf_programs.c) -------------------------------------------- */
+/* The stubs of one namespace: what is attached there. */
+struct ns_stubs {
+	struct ns_stubs *next;
 	uint16_t ns;
 	int fd[HOOK_MAX]; /* -1: not loaded (yet) */
 };
+
+/* The hooks of a role; -1: none in that direction. -EINVAL: no such role. */
+int role_hooks(enum pg_if_role role, int *ret_in, int *ret_out);
+/* The stubs of a namespace, with those of the role loaded, and the programs they call. They stay the loader's, until
+ * stubs_forget(). */
+int stubs_get(struct bpf_loader *l, uint16_t ns, enum pg_if_role role, const struct ns_stubs **ret);
+void stubs_forget(struct bpf_loader *l, uint16_t ns);
+void stubs_close(struct bpf_loader *l);
 
 struct link_state {
 	struct link_state *next;
@@ -92,7 +91,8 @@ struct bpf_loader {
 	uint32_t half_open_max;
 	uint16_t vxlan_port;
 	struct maps maps;
-	struct ns_programs *programs;
+	uint32_t programs_set; /* bit per enum hook_program: its slot holds this loader's own program */
+	struct ns_stubs *stubs;
 	struct link_state *links;
 	struct hostnet_state *hostnets;
 	int xdp_prog;       /* -1: not loaded */

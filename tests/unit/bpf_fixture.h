@@ -267,6 +267,83 @@ FIXTURE_UNUSED static struct pg_if_stats if_stats_of(struct fixture *f, uint16_t
 	return s;
 }
 
+/* ---- what the kernel holds ----------------------------------------------------------------------------- */
+FIXTURE_UNUSED static uint32_t map_id(struct fixture *f, const char *name)
+{
+	struct bpf_map_info info = {};
+	uint32_t len = sizeof(info);
+
+	assert_int_equal(bpf_obj_get_info_by_fd(bpf_loader_map_fd(f->loader, name), &info, &len), 0);
+	return info.id;
+}
+
+/* Programs of this name that use the map: ours, not those of a sensor that runs beside the test. */
+FIXTURE_UNUSED static unsigned programs_using(uint32_t map, const char *name)
+{
+	uint32_t id = 0;
+	unsigned n = 0;
+
+	while (bpf_prog_get_next_id(id, &id) == 0) {
+		uint32_t maps[64], len = sizeof(struct bpf_prog_info);
+		struct bpf_prog_info info = { .map_ids = (uintptr_t)maps, .nr_map_ids = 64 };
+		int fd = bpf_prog_get_fd_by_id(id);
+
+		if (fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &len) == 0 && strncmp(info.name, name, strlen(name)) == 0)
+			for (uint32_t i = 0; i < info.nr_map_ids && i < 64; i++)
+				n += maps[i] == map;
+		close(fd);
+	}
+	return n;
+}
+
+/* Programs go away a moment after their last reference. */
+FIXTURE_UNUSED static unsigned programs_wait(uint32_t map, const char *name, unsigned want)
+{
+	for (int i = 0; i < 500 && programs_using(map, name) != want; i++)
+		usleep(20000);
+	return programs_using(map, name);
+}
+
+/* A map lives as long as any program that uses it: when it is gone, so are all of them. The kernel takes its time: an array of
+ * programs is emptied with a grace period for every program that calls through it. */
+FIXTURE_UNUSED static bool map_gone(uint32_t id)
+{
+	for (int i = 0; i < 500; i++) {
+		int fd = bpf_map_get_fd_by_id(id);
+
+		if (fd < 0)
+			return true;
+		close(fd);
+		usleep(20000);
+	}
+	return false;
+}
+
+/* What is attached to the first container's veth, "in" or "out": by its pinned link, else by its filter. -1: nothing. */
+FIXTURE_UNUSED static int fixture_program_of(struct fixture *f, const char *what)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)f->veth[0],
+		    .attach_point = strcmp(what, "in") == 0 ? BPF_TC_INGRESS : BPF_TC_EGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, filter, .handle = 0x5047, .priority = 0x5047);
+	struct bpf_link_info info = {};
+	uint32_t len = sizeof(info);
+	char path[160];
+	int link, r;
+
+	snprintf(path, sizeof(path), "%s/links/%u-%u-%s", f->pin_dir, f->ns, f->veth[0], what);
+	link = bpf_obj_get(path);
+	if (link >= 0) {
+		r = bpf_obj_get_info_by_fd(link, &info, &len);
+		close(link);
+		return r ? -1 : bpf_prog_get_fd_by_id(info.prog_id);
+	}
+	ns_go(f->node);
+	r = bpf_tc_query(&hook, &filter);
+	ns_go(f->home);
+	return r ? -1 : bpf_prog_get_fd_by_id(filter.prog_id);
+}
+
+/* ---- traffic ---------------------------------------------------------------------------------------------- */
 struct end {
 	const char *addr;
 	uint16_t port; /* host byte order */

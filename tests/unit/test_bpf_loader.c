@@ -70,56 +70,6 @@ static bool has_tcx(void)
 	return w.present;
 }
 
-static uint32_t map_id(const char *name)
-{
-	struct bpf_map_info info = {};
-	uint32_t len = sizeof(info);
-
-	assert_int_equal(bpf_obj_get_info_by_fd(bpf_loader_map_fd(fx->loader, name), &info, &len), 0);
-	return info.id;
-}
-
-/* Programs of this name that use the map: ours, not those of a sensor that runs beside the test. */
-static unsigned programs_using(uint32_t map, const char *name)
-{
-	uint32_t id = 0;
-	unsigned n = 0;
-
-	while (bpf_prog_get_next_id(id, &id) == 0) {
-		uint32_t maps[64], len = sizeof(struct bpf_prog_info);
-		struct bpf_prog_info info = { .map_ids = (uintptr_t)maps, .nr_map_ids = 64 };
-		int fd = bpf_prog_get_fd_by_id(id);
-
-		if (fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &len) == 0 && strncmp(info.name, name, strlen(name)) == 0)
-			for (uint32_t i = 0; i < info.nr_map_ids && i < 64; i++)
-				n += maps[i] == map;
-		close(fd);
-	}
-	return n;
-}
-
-/* Programs go away a moment after their last reference. */
-static unsigned programs_wait(uint32_t map, const char *name, unsigned want)
-{
-	for (int i = 0; i < 100 && programs_using(map, name) != want; i++)
-		usleep(20000);
-	return programs_using(map, name);
-}
-
-/* A map lives as long as any program that uses it: when it is gone, so are all of them. */
-static bool map_gone(uint32_t id)
-{
-	for (int i = 0; i < 100; i++) {
-		int fd = bpf_map_get_fd_by_id(id);
-
-		if (fd < 0)
-			return true;
-		close(fd);
-		usleep(20000);
-	}
-	return false;
-}
-
 static void datagrams(uint16_t port, unsigned n)
 {
 	int a = bound_socket(fx, fx->container[0], SOCK_DGRAM, (struct end){ "10.77.0.2", port });
@@ -164,7 +114,7 @@ static void adoption(bool no_tcx, uint16_t port)
 	keeper_dies(no_tcx);
 	datagrams(port, 7);
 	assert_int_equal(fixture_loader_with(fx, 0, 0, no_tcx), 0);
-	flows_id = map_id("flows");
+	flows_id = map_id(fx, "flows");
 	bpf_loader_adopted(fx->loader, &adopted, &replaced);
 	assert_true(adopted >= 15);
 	assert_int_equal(replaced, 0);
@@ -216,8 +166,8 @@ static void test_unpin_leaves_nothing(void **state)
 	assert_int_equal(fixture_loader_with(fx, 0, 0, false), 0);
 	assert_int_equal(fixture_attach(fx), 0);
 	assert_int_equal(bpf_loader_attach_global(fx->loader), 0);
-	flows_id = map_id("flows");
-	sockets_id = map_id("sockets");
+	flows_id = map_id(fx, "flows");
+	sockets_id = map_id(fx, "sockets");
 	assert_int_equal(programs_using(flows_id, "container_ingre"), 1);
 	assert_int_equal(programs_using(sockets_id, "socket_set_stat"), 1);
 	assert_int_equal(bpf_loader_attach_global(fx->loader), 0); /* again: the old ones go */

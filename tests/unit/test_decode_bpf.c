@@ -17,22 +17,6 @@
 static struct fixture *fx;
 static int prog = -1;
 
-static int program_of(const char *what)
-{
-	struct bpf_link_info info = {};
-	uint32_t len = sizeof(info);
-	char path[160];
-	int link, fd;
-
-	snprintf(path, sizeof(path), "%s/links/%u-%u-%s", fx->pin_dir, fx->ns, fx->veth[0], what);
-	link = bpf_obj_get(path);
-	if (link < 0 || bpf_obj_get_info_by_fd(link, &info, &len))
-		return -1;
-	fd = bpf_prog_get_fd_by_id(info.prog_id);
-	close(link);
-	return fd;
-}
-
 static int setup(void **state)
 {
 	fx = fixture_new();
@@ -40,7 +24,7 @@ static int setup(void **state)
 		return 0;
 	if (fixture_net(fx) || fixture_loader_with(fx, 65536, 65536, false) || fixture_attach(fx))
 		return -1;
-	prog = program_of("in");
+	prog = fixture_program_of(fx, "in");
 	return prog < 0;
 }
 
