@@ -272,6 +272,17 @@ static __always_inline bool flow_end_is(struct pg_flow *f, u32 end, u32 ifindex)
 	return !have || have == ifindex;
 }
 
+/* An end that only ever received is where the first copy of a frame went out, and a bridge that did not know the address yet
+ * sent copies to every port: the end that answers is the real one. */
+static __always_inline bool flow_end_corrected(struct pg_flow *f, u32 end, u32 ifindex)
+{
+	u32 have = f->end_if[end & 1];
+
+	if (f->packets[end & 1])
+		return false;
+	return __sync_val_compare_and_swap(&f->end_if[end & 1], have, ifindex) == have;
+}
+
 static __always_inline void count_seen(const struct packet *p)
 {
 	count_add(PG_CTR_SEEN, p->segs);
@@ -290,7 +301,7 @@ static __always_inline struct pg_flow *flow_of_sender(struct packet *p, struct p
 {
 	struct pg_flow *f = bpf_map_lookup_elem(&flows, &p->key);
 
-	if (f && !flow_end_is(f, p->dir, at->send_if)) {
+	if (f && !flow_end_is(f, p->dir, at->send_if) && !flow_end_corrected(f, p->dir, at->send_if)) {
 		p->key.claimant_if = at->send_if;
 		f = bpf_map_lookup_elem(&flows, &p->key);
 	}

@@ -41,6 +41,8 @@ const char *core_loss_name(enum core_loss l)
 		return "vtep_map";
 	case LOSS_LATE_ATTACH:
 		return "late_attach";
+	case LOSS_NOT_HOOKED:
+		return "not_hooked";
 	case LOSS_USER_FLOW_TABLE:
 		return "user_flow_table";
 	case LOSS_LABELS_DROPPED:

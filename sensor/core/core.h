@@ -48,6 +48,7 @@ enum core_loss {
 	LOSS_SOCKET_MAP,           /* sockets, kernel */
 	LOSS_VTEP_MAP,
 	LOSS_LATE_ATTACH,          /* packets that passed an interface before its hook was there */
+	LOSS_NOT_HOOKED,           /* packets, kernel: a hook whose program was not there */
 	LOSS_USER_FLOW_TABLE,      /* flows refused in user space (their packets go to the edge only) */
 	LOSS_LABELS_DROPPED,       /* inspector results that core's queue had no room for */
 	LOSS_INSPECTOR_EVICTED,    /* flows the inspector gave up for lack of room */

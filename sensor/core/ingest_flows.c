@@ -491,7 +491,7 @@ void counters_read(struct core *c)
 		{ PG_CTR_REFUSED_FULL, LOSS_FLOW_TABLE_FULL }, { PG_CTR_REFUSED_HALF, LOSS_HALF_OPEN_BUDGET },
 		{ PG_CTR_MALFORMED, LOSS_MALFORMED },	       { PG_CTR_SAMPLE_LOST, LOSS_SAMPLE_RING },
 		{ PG_CTR_EVENT_LOST, LOSS_EVENT_RING },	       { PG_CTR_SOCKET_REFUSED, LOSS_SOCKET_MAP },
-		{ PG_CTR_VTEP_REFUSED, LOSS_VTEP_MAP },
+		{ PG_CTR_VTEP_REFUSED, LOSS_VTEP_MAP },	       { PG_CTR_NOT_HOOKED, LOSS_NOT_HOOKED },
 	};
 	int fd = core_map_fd(c, "counters");
 	uint64_t *per_cpu = c->priv->per_cpu;

@@ -32,7 +32,7 @@ static struct {
 const char *core_loss_name(enum core_loss l)
 {
 	static const char *const names[LOSS_MAX] = {
-		"flow_table_full", "half_open_budget", "malformed", "sample_ring", "event_ring", "socket_map", "vtep_map", "late_attach",
+		"flow_table_full", "half_open_budget", "malformed", "sample_ring", "event_ring", "socket_map", "vtep_map", "late_attach", "not_hooked",
 		"user_flow_table", "labels_dropped", "inspector_evicted", "inspector_pieces", "process_table", "listener_table", "edge_table", "engine_gaps",
 		"engine_answers", "container_late", "container_table",
 		"bad_version", "store", "api_stream",

@@ -88,7 +88,7 @@ static void test_dot_groups_and_labels(void **state)
 	_cleanup_free_ char *s = export(*state, MAP_DOT), *again = export(*state, MAP_DOT);
 
 	assert_string_equal(s, again);
-	assert_non_null(strstr(s, "subgraph cluster_0 {\n\t\tlabel=\"shop\""));
+	assert_non_null(strstr(s, "subgraph cluster_0 {\n\t\tlabeljust=l; label=\"shop\""));
 	assert_non_null(strstr(s, "[label=\"web\", tooltip=\"shop/web\""));
 	assert_non_null(strstr(s, "[label=\"MySQL :3306\""));
 	assert_non_null(strstr(s, "[label=\"Redis? :6379\""));
