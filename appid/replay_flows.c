@@ -10,6 +10,7 @@
 #include "appid/inspector.h"
 #include "appid/ndpi_engine.h"
 #include "appid/replay_frags.h"
+#include "appid/replay_hold.h"
 #include "appid/replay_label.h"
 #include "appid/stream_head.h"
 #include "base/clock.h"
@@ -30,8 +31,10 @@ enum {
 	SAMPLED_BYTES = STREAM_HEAD_WINDOW, /* of a direction */
 	TH_FIN = 1, TH_SYN = 2, TH_RST = 4, TH_ACK = 16,
 };
-/* struct flow has no field for these: how far a flow is. */
-enum { STATE_DONE = 1 };
+/* flow.state: how far a flow is. STARTS_0 << d: the SYN of direction d was seen, end_if[d] is the sequence number of its first
+ * byte; BEGUN_0 << d: that byte was handed to the inspector; ACKED_0 << d: the other end has it, captured or not.
+ * flow.owner[d]: bytes of direction d that were handed over. */
+enum { STATE_DONE = 1, STATE_STARTS_0 = 2, STATE_BEGUN_0 = 8, STATE_ACKED_0 = 32 };
 
 struct domain {
 	uint32_t vni;
@@ -45,6 +48,7 @@ struct replay {
 	struct ndpi_engine *engine;
 	struct inspector *insp;
 	struct replay_frags *frags;
+	struct replay_hold hold;
 	struct domain *domains;
 	uint16_t *domain_slots; /* index + 1; 0: free */
 	unsigned domain_count, domain_last;
@@ -138,18 +142,6 @@ static void tick(struct replay *r)
 	inspector_tick(r->insp, r->clock_ns / SLOWER);
 }
 
-static void time_passes(struct replay *r)
-{
-	if (r->clock_ns - r->flushed_ns < FLUSH_NS)
-		return;
-	if (r->clock_ns - r->ticked_ns >= TICK_NS) {
-		tick(r);
-		return;
-	}
-	r->flushed_ns = r->clock_ns;
-	inspector_flush(r->insp);
-}
-
 static void sample(struct replay *r, struct flow *f, const struct packet_view *v, uint64_t ts_ns)
 {
 	const uint8_t *data = v->payload;
@@ -195,10 +187,76 @@ static bool wants_sample(struct replay *r, struct flow *f, const struct packet_v
 	return v->payload && v->payload_cap_len && f->owner[v->dir] < SAMPLED_BYTES;
 }
 
-/* ---- counting --------------------------------------------------------------------------------------------------------- */
-static void direction_note(struct flow *f, const struct packet_view *v)
+static void release(struct replay *r, struct replay_held *h)
 {
-	if (f->key.proto != IPPROTO_TCP || !(v->tcp_flags & TH_SYN) || f->flags & PG_FLOW_SYN_SEEN)
+	h->flow->state |= (uint8_t)(STATE_BEGUN_0 << h->view.dir);
+	if (!(h->flow->state & STATE_DONE) && h->flow->owner[h->view.dir] < SAMPLED_BYTES)
+		sample(r, h->flow, &h->view, h->ts_ns);
+	free((void *)(uintptr_t)h->view.payload);
+}
+
+/* Gives what waited long enough to the inspector as it is. */
+static void release_old(struct replay *r, uint64_t ts_ns)
+{
+	struct replay_held h;
+
+	while (replay_hold_take(&r->hold, NULL, 0, ts_ns, &h))
+		release(r, &h);
+}
+
+/* Hands a segment to the inspector, or keeps it back when it overtook the first one of its direction. */
+static void offer(struct replay *r, struct flow *f, const struct packet_view *v, uint64_t ts_ns)
+{
+	uint8_t starts = (uint8_t)(STATE_STARTS_0 << v->dir), begun = (uint8_t)(STATE_BEGUN_0 << v->dir);
+	uint32_t seq = v->tcp_seq + !!(v->tcp_flags & TH_SYN);
+	struct replay_held h;
+
+	if (f->key.proto != IPPROTO_TCP || f->state & begun || !(f->state & starts)) {
+		sample(r, f, v, ts_ns);
+		return;
+	}
+	if ((int32_t)(seq - f->end_if[v->dir]) > 0 && !(f->state & STATE_ACKED_0 << v->dir)) {
+		if (replay_hold_full(&r->hold))
+			release_old(r, r->hold.at[0].ts_ns);
+		if (replay_hold_add(&r->hold, f, v, ts_ns))
+			return;
+	}
+	f->state |= begun;
+	sample(r, f, v, ts_ns);
+	while (replay_hold_take(&r->hold, f, v->dir, 0, &h))
+		release(r, &h);
+}
+
+static void time_passes(struct replay *r)
+{
+	if (r->clock_ns - r->flushed_ns < FLUSH_NS)
+		return;
+	if (r->clock_ns - r->ticked_ns >= TICK_NS) {
+		if (r->hold.count && r->clock_ns > REPLAY_HOLD_NS)
+			release_old(r, r->clock_ns - REPLAY_HOLD_NS);
+		tick(r);
+		return;
+	}
+	r->flushed_ns = r->clock_ns;
+	inspector_flush(r->insp);
+}
+
+/* ---- counting --------------------------------------------------------------------------------------------------------- */
+static void direction_note(struct flow *f, const struct packet_view *v, bool bare)
+{
+	uint8_t starts = (uint8_t)(STATE_STARTS_0 << v->dir);
+
+	if (f->key.proto != IPPROTO_TCP)
+		return;
+	if (v->tcp_flags & TH_ACK && !bare && f->state & STATE_STARTS_0 << !v->dir && (int32_t)(v->tcp_ack - f->end_if[!v->dir]) > 0)
+		f->state |= (uint8_t)(STATE_ACKED_0 << !v->dir);
+	if (!(v->tcp_flags & TH_SYN))
+		return;
+	if (!bare && !(f->state & starts) && !f->owner[v->dir]) {
+		f->state |= starts;
+		f->end_if[v->dir] = v->tcp_seq + 1;
+	}
+	if (f->flags & PG_FLOW_SYN_SEEN)
 		return;
 	f->flags |= PG_FLOW_SYN_SEEN;
 	f->client_end = v->tcp_flags & TH_ACK ? !v->dir : v->dir;
@@ -234,10 +292,10 @@ static void flow_add(struct replay *r, struct replay_packet *p, uint32_t packets
 	r->stats.bare += p->bare ? packets : 0;
 	r->stats.tunnelled += p->layers ? packets : 0;
 	r->stats.cut_payloads += v->payload_cap_len < v->payload_len ? packets : 0;
-	direction_note(f, v);
+	direction_note(f, v, p->bare);
 	time_passes(r);
 	if (wants_sample(r, f, v))
-		sample(r, f, v, last_ns);
+		offer(r, f, v, last_ns);
 }
 
 static void skip_note(struct replay *r, enum replay_outcome o, uint32_t packets)
@@ -331,6 +389,7 @@ void replay_packet(struct replay *r, const struct capture_packet *c)
 void replay_finish(struct replay *r)
 {
 	fragments_expire(r, UINT64_MAX);
+	release_old(r, UINT64_MAX);
 	inspector_tick(r->insp, r->clock_ns / SLOWER);
 	inspector_finish(r->insp);
 	r->stats.flows = flow_table_count(r->table);
@@ -463,6 +522,7 @@ void replay_free(struct replay *r)
 		flow_table_each(r->table, flow_forget, NULL);
 	flow_table_free(r->table);
 	replay_frags_free(r->frags);
+	replay_hold_done(&r->hold);
 	free(r->domains);
 	free(r->domain_slots);
 	free(r);
