@@ -43,7 +43,7 @@ void config_defaults(struct config *c)
 		.xdp = MSG_XDP_OFF,
 		.vxlan_port = 4789,
 		.flows_max = 131072,
-		.half_open_max = 16384,
+		.half_open_max = 65536,
 		.edges_max = 50000,
 		.history_days = 14,
 		.store_max_bytes = 1ULL << 30,

@@ -15,7 +15,7 @@ struct config {
 	char uplinks[4][16];       /* hooks.uplinks: [eth0] */
 	uint16_t vxlan_port;       /* hooks.vxlan_port: 4789 */
 	uint32_t flows_max;        /* limits.flows: 131072 */
-	uint32_t half_open_max;    /* limits.half_open: 16384 */
+	uint32_t half_open_max;    /* limits.half_open: 65536 */
 	uint32_t edges_max;        /* limits.edges: 50000 */
 	uint32_t history_days;     /* store.history_days: 14 */
 	uint64_t store_max_bytes;  /* store.max_bytes: 1 GiB */

@@ -316,7 +316,7 @@ static bool flow_has_ended(const struct flow *f, uint64_t now, bool pressure)
 		return idle > TCP_IDLE_NS;
 	}
 	if (pressure && !(f->flags & PG_FLOW_TWO_WAY))
-		return idle > NSEC_PER_SEC / 5;
+		return idle > NSEC_PER_SEC / 10;
 	return idle > UDP_IDLE_NS;
 }
 
@@ -437,7 +437,15 @@ static void scan_map(struct core *c, int fd, bool names_moved)
 	} while (!err);
 }
 
-static bool scan_is_due(struct core *c, uint64_t now, uint64_t opened, uint64_t in_map, bool force)
+/* Whether room is running out: for flows as such, or for one-way ones (a scan, a flood of datagrams). Then those that are over,
+ * or were never answered, leave early. */
+static bool scan_under_pressure(const struct core *c, const struct pg_flow_gauge *g)
+{
+	return g->opened - g->reaped > c->config.flows_max / 2 ||
+	       g->opened - g->promoted - g->reaped_half > c->config.half_open_max / 2;
+}
+
+static bool scan_is_due(struct core *c, uint64_t now, uint64_t opened, uint64_t in_map, bool force, bool pressure)
 {
 	struct core_private *p = c->priv;
 	uint64_t since = now - p->last_scan_ns;
@@ -446,30 +454,33 @@ static bool scan_is_due(struct core *c, uint64_t now, uint64_t opened, uint64_t 
 		return since > SCAN_MIN_NS / 2;
 	if (opened != p->seen_opened)
 		/* Few turns of rest when the table fills up: room matters more than our share of the processor. */
-		return since > SCAN_MIN_NS && since > p->last_scan_took_ns * (in_map > c->config.flows_max / 2 ? 2 : 9);
+		return since > SCAN_MIN_NS && since > p->last_scan_took_ns * (pressure ? 2 : 9);
 	return (in_map || flow_table_count(c->flows)) && since > SCAN_REFRESH_NS && since > p->last_scan_took_ns * 50;
 }
 
 void flows_scan(struct core *c, bool force)
 {
 	struct core_private *p = c->priv;
-	uint64_t now = clock_mono_ns(), opened, in_map, names;
+	uint64_t now = clock_mono_ns(), in_map, names;
+	struct pg_flow_gauge g;
+	bool pressure;
 	int fd = core_map_fd(c, "flows");
 	struct scan_end e;
 
 	if (fd < 0 || !p->gauge || !flows_synced(c, now))
 		return;
-	opened = __atomic_load_n(&p->gauge->opened, __ATOMIC_RELAXED);
-	in_map = opened - __atomic_load_n(&p->gauge->reaped, __ATOMIC_RELAXED);
-	if (!scan_is_due(c, now, opened, in_map, force))
+	g = *p->gauge;
+	in_map = g.opened - g.reaped;
+	pressure = scan_under_pressure(c, &g);
+	if (!scan_is_due(c, now, g.opened, in_map, force, pressure))
 		return;
 	events_consume(c); /* processes first, so that the flows find their owners */
-	c->gauge = *p->gauge;
+	c->gauge = g;
 	names = ident_generation(c->ident) + p->dns_generation;
 	scan_map(c, fd, names != p->names_seen);
 	p->names_seen = names;
-	p->seen_opened = opened;
-	e = (struct scan_end){ c, clock_mono_ns(), in_map > c->config.flows_max / 2 };
+	p->seen_opened = g.opened;
+	e = (struct scan_end){ c, clock_mono_ns(), pressure };
 	flow_table_each(c->flows, scan_end_cb, &e);
 	p->last_scan_ns = clock_mono_ns();
 	p->last_scan_took_ns = p->last_scan_ns - now;

@@ -40,7 +40,7 @@ static void test_defaults(void **state)
 	assert_int_equal(c.xdp, MSG_XDP_OFF);
 	assert_int_equal(c.vxlan_port, 4789);
 	assert_int_equal(c.flows_max, 131072);
-	assert_int_equal(c.half_open_max, 16384);
+	assert_int_equal(c.half_open_max, 65536);
 	assert_int_equal(c.edges_max, 50000);
 	assert_int_equal(c.history_days, 14);
 	assert_int_equal(c.store_max_bytes, 1ULL << 30);

@@ -429,6 +429,33 @@ static void test_half_open_is_given_back(void **state)
 	assert_int_equal(edges().flows, 1); /* it is on the map all the same */
 }
 
+/* Datagrams that nobody answers leave early when the room for one-way flows runs out, and only then. */
+static void test_one_way_flood_makes_room(void **state)
+{
+	struct flow_key k = key_ab(0);
+	struct pg_flow v = flow_ab(1);
+
+	ROOT_ONLY();
+	known_world();
+	k.proto = IPPROTO_UDP;
+	v.packets[1] = v.bytes[1] = 0;
+	v.flags = 0;
+	v.first_ns = v.last_ns = clock_mono_ns() - NSEC_PER_SEC;
+	for (uint16_t i = 0; i < 20; i++) {
+		k.port[0] = htons((uint16_t)(1000 + i));
+		kernel_put(&k, &v);
+	}
+	core.config.half_open_max = 100;
+	scan();
+	assert_int_equal(flow_table_count(core.flows), 20);
+	core.config.half_open_max = 30;
+	scan();
+	assert_int_equal(flow_table_count(core.flows), 0);
+	assert_int_equal(core.priv->gauge->reaped_half, 20);
+	assert_int_equal(edges().flows, 20);
+	assert_int_equal(edges().packets_to_server, 20);
+}
+
 static void test_label_before_scan(void **state)
 {
 	struct flow_key k = key_ab(40006);
@@ -465,6 +492,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_earlier_counts_stay_where_they_are, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_waits_for_the_engines, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_half_open_is_given_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_one_way_flood_makes_room, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_label_before_scan, setup, teardown),
 	};
 
