@@ -290,8 +290,10 @@ static struct flow *flow_take(struct core *c, const struct flow_key *key, const 
 		if (delta.packets[0] || delta.packets[1] || owners)
 			flow_into_map(c, f, &delta);
 		/* A process tells apart the containers of one namespace, so its arrival may change the name. */
-		if (((f->state & FLOW_PROVISIONAL) && names_moved) || owners)
-			flow_name(c, f);
+		if (((f->state & FLOW_PROVISIONAL) && names_moved) || owners) {
+			if (!flow_name(c, f) && owners)
+				core_announce(c, f, "named");
+		}
 	} else if (!(f->state & FLOW_NO_EDGE) || ((f->state & FLOW_PROVISIONAL) && names_moved)) {
 		flow_name(c, f);
 		if (!(f->state & FLOW_NO_EDGE) && (f->state & FLOW_ANNOUNCED)) {
@@ -430,6 +432,8 @@ static void scan_map(struct core *c, int fd, bool names_moved)
 			log_debug("flow map: batch read failed: %s", strerror(-err));
 			return;
 		}
+		/* After the read: a process runs before it sends, so what the flows just read need is in the ring now. */
+		events_consume(c);
 		for (uint32_t i = 0; i < count; i++)
 			flow_take(c, &keys[i], &values[i], names_moved);
 		in = out;
@@ -474,7 +478,6 @@ void flows_scan(struct core *c, bool force)
 	pressure = scan_under_pressure(c, &g);
 	if (!scan_is_due(c, now, g.opened, in_map, force, pressure))
 		return;
-	events_consume(c); /* processes first, so that the flows find their owners */
 	c->gauge = g;
 	names = ident_generation(c->ident) + p->dns_generation;
 	scan_map(c, fd, names != p->names_seen);
