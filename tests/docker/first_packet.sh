@@ -68,7 +68,8 @@ on_map() {
 		else ("flows \(map(.flows) | add) packets \(map(.packets_to_server) | add) clients \(map(.client) | unique | .[:5])" | error) end' >/dev/null
 }
 programs() {
-	jq -r --arg s "$2" 'select(.dport == 9 and .server.container == $s and .client.exe == "/bin/client") | .client.container' "$LAB_DIR/$1.stream" |
+	jq -r --arg s "$2" --arg p "$1" 'select(.dport == 9 and .server.container == $s and .client.exe == "/bin/client") | .client.container |
+		select(startswith($p))' "$LAB_DIR/$1.stream" |
 		sort -u | wc -l | grep -qx "$n" || { echo "not every client is attributed to its program"; return 1; }
 }
 
