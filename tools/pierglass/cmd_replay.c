@@ -4,19 +4,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
-#include <limits.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tools/pierglass/cli.h"
+#include "tools/pierglass/cli_inspect.h"
 #include "tools/pierglass/cli_text.h"
 #include "tools/pierglass/cli_value.h"
 
@@ -159,77 +155,6 @@ static int files_open(struct replay *r, const struct cli_options *o)
 	return CLI_OK;
 }
 
-/* ---- the program ---------------------------------------------------------------------------------------------- */
-/* Beside this program, as built; or in sbin beside our bin, as installed. */
-static int inspector_open(void)
-{
-	static const char *const where[] = { "pierglass-inspect", "../sbin/pierglass-inspect" };
-	char path[PATH_MAX], *slash;
-	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
-
-	if (n <= 0)
-		return -1;
-	path[n] = '\0';
-	slash = strrchr(path, '/');
-	if (!slash)
-		return -1;
-	for (size_t i = 0; i < ARRAY_SIZE(where); i++) {
-		int fd;
-
-		if ((size_t)snprintf(slash + 1, sizeof(path) - (size_t)(slash + 1 - path), "%s", where[i]) >=
-		    sizeof(path) - (size_t)(slash + 1 - path))
-			continue;
-		fd = open(path, O_RDONLY | O_CLOEXEC);
-		if (fd >= 0)
-			return fd;
-	}
-	return -1;
-}
-
-static int wait_for(pid_t pid)
-{
-	int status;
-
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR) {
-			complain("%s", strerror(errno));
-			return CLI_REFUSED;
-		}
-	if (WIFEXITED(status))
-		return WEXITSTATUS(status);
-	if (WTERMSIG(status) == SIGPIPE) /* "| head": end as it did */
-		raise(SIGPIPE);
-	if (WTERMSIG(status) != SIGINT && WTERMSIG(status) != SIGTERM)
-		complain("the reading process was ended by signal %d (%s); nothing else is harmed. Please report the capture", WTERMSIG(status),
-			 strsignal(WTERMSIG(status)));
-	return CLI_REFUSED;
-}
-
-static int run(const struct replay *r)
-{
-	static char *const environment[] = { NULL };
-	_cleanup_close_ int program = inspector_open();
-	pid_t parent = getpid(), pid;
-
-	if (program < 0) {
-		complain("pierglass-inspect is neither beside this program nor in ../sbin: %s", strerror(errno));
-		return CLI_REFUSED;
-	}
-	fflush(stdout);
-	pid = fork();
-	if (pid < 0) {
-		complain("%s", strerror(errno));
-		return CLI_REFUSED;
-	}
-	if (pid == 0) {
-		(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-		if (getppid() == parent)
-			syscall(SYS_execveat, program, "", r->args, environment, AT_EMPTY_PATH);
-		_exit(127);
-	}
-	return wait_for(pid);
-}
-
 static bool is_format(const char *s)
 {
 	return !strcmp(s, "text") || !strcmp(s, "json") || !strcmp(s, "csv");
@@ -262,7 +187,7 @@ int cmd_replay(const struct cli_options *o)
 	if (!rc)
 		rc = files_open(&r, o);
 	if (!rc)
-		rc = run(&r);
+		rc = cli_inspect("replay", r.args);
 	for (unsigned i = 0; i < r.file_count; i++)
 		close_fd(&r.files[i]);
 	close_fd(&r.names);
