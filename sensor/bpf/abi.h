@@ -51,7 +51,7 @@ struct pg_flow {
 	pg_u32 end_if[2];         /* [e] interface index of end e's veth host end (or hostnet pseudo index), 0: not local */
 	pg_u32 via_if[2];         /* [d] for packets counted at the receiver: the interface they came in by; 0: this node */
 	pg_u16 sampled[2];        /* [d] payload bytes handed to the inspector */
-	pg_u8 samples[2];         /* [d] samples handed to the inspector */
+	pg_u8 samples[2];         /* [d] samples handed to the inspector (saturates) */
 	pg_u8 tcp_flags[2];       /* [d] OR of the TCP flags seen (RFC 9293: FIN 1 SYN 2 RST 4 PSH 8 ACK 16) */
 	pg_u32 flags;             /* enum pg_flow_flag */
 	pg_u32 pad;
@@ -72,7 +72,11 @@ _Static_assert(sizeof(struct pg_flow_gauge) == 64, "pg_flow_gauge");
 /* ---- samples -------------------------------------------------------------------------------- */
 #define PG_SAMPLE_MAX 1024       /* payload bytes in one sample */
 #define PG_SAMPLE_BUDGET 2048    /* payload bytes per direction of a flow */
-#define PG_SAMPLE_COUNT_MAX 48   /* samples per direction of a flow */
+/* Samples per direction: of datagrams no more than this; of a stream those beyond it are taken (to PG_SAMPLE_BUDGET bytes, so
+ * never more than that many) while less than PG_SAMPLES_SPARE_BYTES of the ring wait, else lost and counted. */
+#define PG_SAMPLE_COUNT_MAX 48
+#define PG_SAMPLES_RING_BYTES (4u << 20)
+#define PG_SAMPLES_SPARE_BYTES (PG_SAMPLES_RING_BYTES / 4)
 
 enum pg_sample_flag {
 	PG_SAMPLE_SYN_DIR_KNOWN = 1 << 0, /* the flow's SYN was seen: client is known */
@@ -142,7 +146,7 @@ enum pg_counter {
 	PG_CTR_REFUSED_HALF_BYTES,
 	PG_CTR_ELSEWHERE,       /* egress packets skipped: counted where they were sent */
 	PG_CTR_SAMPLES,         /* samples delivered to the ring */
-	PG_CTR_SAMPLE_LOST,     /* ring full */
+	PG_CTR_SAMPLE_LOST,     /* ring full, or no room to spare for a further small piece */
 	PG_CTR_EVENTS,          /* events delivered to the ring */
 	PG_CTR_EVENT_LOST,      /* ring full */
 	PG_CTR_SOCKET_REFUSED,  /* sockets map full: owner of a socket not kept */

@@ -113,6 +113,7 @@ static __noinline struct pg_flow *flow_make(struct packet *p, struct place *at)
 		struct pg_sample head;       \
 		u8 payload[bytes];           \
 	}
+SAMPLE_OF(16);
 SAMPLE_OF(64);
 SAMPLE_OF(256);
 SAMPLE_OF(512);
@@ -162,7 +163,9 @@ static __noinline int sample_take(struct __sk_buff *skb, struct packet *p, u32 c
 	u32 flags = flags_ends[0], end_if0 = flags_ends[1], end_if1 = flags_ends[2];
 	int r;
 
-	if (cap <= 64)
+	if (cap <= 16)
+		r = SAMPLE_TAKE(16);
+	else if (cap <= 64)
 		r = SAMPLE_TAKE(64);
 	else if (cap <= 256)
 		r = SAMPLE_TAKE(256);
@@ -175,16 +178,33 @@ static __noinline int sample_take(struct __sk_buff *skb, struct packet *p, u32 c
 	return r;
 }
 
+/* A stream may come byte by byte, so a direction's segments are limited in bytes, its datagrams in number too. */
+static __always_inline bool budget_used(const struct packet *p, u32 bytes, u32 count)
+{
+	return bytes >= PG_SAMPLE_BUDGET || (count >= PG_SAMPLE_COUNT_MAX && p->key.proto == IPPROTO_UDP);
+}
+
+/* Small pieces beyond a direction's first PG_SAMPLE_COUNT_MAX get what the ring has to spare: however many there are, three
+ * quarters of it stay for first packets. */
+static __always_inline bool ring_has_spare(void)
+{
+	return bpf_ringbuf_query(&samples, BPF_RB_AVAIL_DATA) < PG_SAMPLES_SPARE_BYTES;
+}
+
 static __noinline int flow_sample(struct __sk_buff *skb, struct packet *p, struct pg_flow *f)
 {
 	u32 dir = p->dir & 1, cap = p->payload_len, flags = f->flags, args[3];
 	u32 used = f->sampled[dir], taken = f->samples[dir];
 
-	if (used >= PG_SAMPLE_BUDGET || taken >= PG_SAMPLE_COUNT_MAX)
+	if (budget_used(p, used, taken))
 		return 0;
 	if (bpf_map_lookup_elem(&inspected, &p->key)) {
 		bpf_map_delete_elem(&inspected, &p->key);
 		__sync_fetch_and_or(&f->flags, PG_FLOW_INSPECTED);
+		return 0;
+	}
+	if (taken >= PG_SAMPLE_COUNT_MAX && !ring_has_spare()) {
+		count_add(PG_CTR_SAMPLE_LOST, 1);
 		return 0;
 	}
 	if (cap > PG_SAMPLE_MAX)
@@ -201,15 +221,16 @@ static __noinline int flow_sample(struct __sk_buff *skb, struct packet *p, struc
 	}
 	if (cap < p->payload_len)
 		args[0] |= PG_SAMPLE_CUT;
-	if (used + cap >= PG_SAMPLE_BUDGET || taken + 1 >= PG_SAMPLE_COUNT_MAX)
+	if (budget_used(p, used + cap, taken + 1))
 		args[0] |= PG_SAMPLE_LAST;
 	args[1] = f->end_if[0];
 	args[2] = f->end_if[1];
 	if (sample_take(skb, p, cap, args))
 		return 0; /* the budget is for what the inspector got */
 	f->sampled[dir] = used + cap;
-	f->samples[dir] = taken + 1;
-	if ((args[0] & PG_SAMPLE_LAST) && (f->sampled[!dir] >= PG_SAMPLE_BUDGET || f->samples[!dir] >= PG_SAMPLE_COUNT_MAX))
+	if (taken < 255)
+		f->samples[dir] = taken + 1;
+	if ((args[0] & PG_SAMPLE_LAST) && budget_used(p, f->sampled[!dir], f->samples[!dir]))
 		__sync_fetch_and_or(&f->flags, PG_FLOW_INSPECTED);
 	return 0;
 }

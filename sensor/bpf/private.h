@@ -6,7 +6,6 @@
 
 #include "sensor/bpf/abi.h"
 
-#define PG_SAMPLES_RING_BYTES (4u << 20)
 #define PG_EVENTS_RING_BYTES (1u << 20)
 #define PG_PSEUDO_IFINDEX_MIN 0x80000000u /* host-network containers (sensor/msg.h, MSG_HOSTNET) */
 

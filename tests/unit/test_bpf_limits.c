@@ -251,6 +251,87 @@ static void test_samples_budget_and_inspected(void **state)
 	close(a);
 }
 
+static void pair_open(struct end to, int ends[2])
+{
+	int one = 1, l = bound_socket(fx, fx->container[1], SOCK_STREAM, to);
+
+	assert_int_equal(listen(l, 1), 0);
+	ends[0] = socket_in(fx, fx->container[0], AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(connect_to(ends[0], to), 0);
+	ends[1] = accept(l, NULL, NULL);
+	assert_int_equal(setsockopt(ends[0], IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)), 0);
+	close(l);
+}
+
+/* Each byte in a segment of its own: the other end takes it and says so before the next goes. */
+static void send_bytewise(const int ends[2], unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		char c = (char)('a' + i % 26);
+		int one = 1;
+
+		assert_int_equal(send(ends[0], &c, 1, 0), 1);
+		assert_int_equal(recv(ends[1], &c, 1, 0), 1);
+		assert_int_equal(setsockopt(ends[1], IPPROTO_TCP, TCP_QUICKACK, &one, sizeof(one)), 0);
+	}
+}
+
+/* A stream that comes byte by byte is seen as far as any other. */
+static void test_samples_bytewise(void **state)
+{
+	struct end to = { "10.77.0.3", 93 };
+	struct got g = { .port = htons(93) };
+	int ends[2];
+
+	SKIP_UNLESS(fx);
+	samples_read(&(struct got){ .port = 0 });
+	quiet();
+	reap_all();
+	pair_open(to, ends);
+	send_bytewise(ends, PG_SAMPLE_BUDGET + 100);
+	samples_read(&g);
+	assert_int_equal(g.bytes[0], PG_SAMPLE_BUDGET);
+	assert_int_equal(g.last, 1);
+	assert_int_equal(g.count, PG_SAMPLE_BUDGET);
+	for (unsigned i = 0; i < PG_SAMPLE_BUDGET; i++)
+		assert_int_equal(g.text[0][i], 'a' + i % 26);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+/* A flood of single bytes that nobody reads leaves most of the ring to others. */
+static void test_samples_bytewise_bounded(void **state)
+{
+	enum { PAIRS = 12, RECORD = 8 + sizeof(struct pg_sample) + 16 };
+	struct got g = { .port = htons(94) };
+	static char buf[1024];
+	int ends[PAIRS][2], a;
+	uint64_t lost;
+
+	SKIP_UNLESS(fx);
+	samples_read(&(struct got){ .port = 0 });
+	quiet();
+	reap_all();
+	lost = counter(fx, PG_CTR_SAMPLE_LOST);
+	for (int i = 0; i < PAIRS; i++) {
+		pair_open((struct end){ "10.77.0.3", 94 }, ends[i]);
+		send_bytewise(ends[i], PG_SAMPLE_BUDGET);
+	}
+	assert_true(counter(fx, PG_CTR_SAMPLE_LOST) > lost);
+	lost = counter(fx, PG_CTR_SAMPLE_LOST);
+	a = bound_socket(fx, fx->container[0], SOCK_DGRAM, (struct end){ "10.77.0.2", 95 });
+	for (int i = 0; i < 2000; i++) /* a new flow each, 1 KiB each */
+		assert_int_equal(send_to(a, (struct end){ "10.77.0.3", (uint16_t)(30000 + i % 400) }, buf, sizeof(buf)), 0);
+	assert_int_equal(counter(fx, PG_CTR_SAMPLE_LOST), lost);
+	samples_read(&g);
+	assert_in_range(g.count * RECORD, PG_SAMPLES_SPARE_BYTES - RECORD, PG_SAMPLES_SPARE_BYTES + PAIRS * PG_SAMPLE_COUNT_MAX * RECORD);
+	for (int i = 0; i < PAIRS; i++) {
+		close(ends[i][0]);
+		close(ends[i][1]);
+	}
+	close(a);
+}
+
 /* A reader that blocks is woken by the first record after a pause, and finds the others without one each. */
 static void test_samples_wake(void **state)
 {
@@ -312,6 +393,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_half_open_refused), cmocka_unit_test(test_full_refused),
 		cmocka_unit_test(test_samples_tcp),	  cmocka_unit_test(test_samples_budget_and_inspected),
+		cmocka_unit_test(test_samples_bytewise),  cmocka_unit_test(test_samples_bytewise_bounded),
 		cmocka_unit_test(test_samples_wake),	  cmocka_unit_test(test_samples_lost),
 	};
 

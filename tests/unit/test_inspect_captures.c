@@ -81,7 +81,12 @@ static void on_enough(const struct flow_key *key, void *arg)
 {
 }
 
-/* As the kernel does it: at most PG_SAMPLE_MAX of a packet, PG_SAMPLE_BUDGET and PG_SAMPLE_COUNT_MAX of a direction. */
+static bool budget_used(const struct seen *f, unsigned dir, uint8_t proto)
+{
+	return f->sampled[dir] >= PG_SAMPLE_BUDGET || (proto == IPPROTO_UDP && f->samples[dir] >= PG_SAMPLE_COUNT_MAX);
+}
+
+/* As the kernel does it: at most PG_SAMPLE_MAX of a packet, PG_SAMPLE_BUDGET of a direction, PG_SAMPLE_COUNT_MAX datagrams. */
 static void sample(struct run *r, const struct flow_key *key, unsigned dir, uint32_t seq, struct bytes payload, size_t wire_len,
 		   uint64_t ts_ns)
 {
@@ -91,7 +96,7 @@ static void sample(struct run *r, const struct flow_key *key, unsigned dir, uint
 	struct pg_sample s = { .version = PG_ABI_VERSION, .dir = (uint8_t)dir, .tcp_seq = seq, .ts_ns = ts_ns,
 			       .payload_len = (uint32_t)wire_len, .key = *key };
 
-	if (!f || !cap || f->sampled[dir] >= PG_SAMPLE_BUDGET || f->samples[dir] >= PG_SAMPLE_COUNT_MAX)
+	if (!f || !cap || budget_used(f, dir, key->proto))
 		return;
 	if (cap > PG_SAMPLE_MAX)
 		cap = PG_SAMPLE_MAX;
@@ -102,7 +107,7 @@ static void sample(struct run *r, const struct flow_key *key, unsigned dir, uint
 	s.cap_len = (uint16_t)cap;
 	if (cap < wire_len)
 		s.flags |= PG_SAMPLE_CUT;
-	if (f->sampled[dir] >= PG_SAMPLE_BUDGET || f->samples[dir] >= PG_SAMPLE_COUNT_MAX)
+	if (budget_used(f, dir, key->proto))
 		s.flags |= PG_SAMPLE_LAST;
 	begin = clock_mono_ns();
 	inspector_sample(r->insp, &s, payload.p);
