@@ -61,6 +61,9 @@ enum msg_type {
 	MSG_HOSTNET,   /* struct msg_hostnet: count the traffic of a host-network container's cgroup, or stop */
 	MSG_PROC_EXE,  /* struct msg_pid -> answer body: readlink /proc/PID/exe */
 
+	MSG_PROC_ARGS, /* struct msg_pid -> answer body: first PG_ARGS_MAX bytes of /proc/PID/cmdline */
+	MSG_SYSCALLS,  /* struct msg_syscalls: watch system calls, or stop */
+
 	/* -- broker -> keeper, answered by the same type */
 	MSG_ENGINE_CONNECT, /* struct msg_engine_ref -> answer with a connected stream descriptor, or -errno */
 
@@ -189,6 +192,9 @@ struct msg_cgroup_id {
 enum msg_iter_kind { MSG_ITER_PROCESSES, MSG_ITER_SOCKETS };
 struct msg_iter {
 	uint32_t kind; /* enum msg_iter_kind */
+};
+struct msg_syscalls {
+	uint32_t on;
 };
 struct msg_hostnet {
 	uint32_t on;

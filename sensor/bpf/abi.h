@@ -7,7 +7,7 @@
 
 #include "flows/flow_key.h"
 
-#define PG_ABI_VERSION 1
+#define PG_ABI_VERSION 2
 
 /* Names of the maps, as pinned below the bpffs directory and as handed to core ("maps are plural nouns"):
  *   flows       HASH       struct flow_key -> struct pg_flow
@@ -20,6 +20,7 @@
  *   if_slots    PERCPU_ARRAY[] struct pg_if_slot: an interface's statistics are if_stats' plus those of the slot that has
  *                          its key, if there is one (a slot costs the programs a third of a hash lookup)
  *   sockets     HASH       u64 cookie -> struct pg_owner
+ *   syscalls    ARRAY[PG_SYSCALL_BUCKETS] struct pg_syscall_bucket: which system calls each cgroup has used
  *   hostnet     HASH       u64 cgroup id -> u32 pseudo ifindex  (containers on the host network; written by the keeper)
  *   vteps       HASH       struct pg_vtep_key -> struct pg_vtep
  *   flow_gauge  ARRAY[1], MMAPABLE, struct pg_flow_gauge
@@ -153,6 +154,7 @@ enum pg_counter {
 	PG_CTR_VTEP_REFUSED,
 	PG_CTR_XDP_DROPPED,
 	PG_CTR_NOT_HOOKED,      /* packets at a hook whose program was not in place: seen, and no more known of them */
+	PG_CTR_SYSCALL_REFUSED, /* cgroups whose system calls are not followed: their bucket was full */
 	PG_CTR_MAX = 24
 };
 
@@ -171,19 +173,31 @@ enum pg_owner_flag {
 
 enum pg_event_type {
 	PG_EV_NONE,
-	PG_EV_EXEC,     /* text: path of the executable as its own root sees it */
+	PG_EV_EXEC,     /* text: executable, script, arguments (below) */
 	PG_EV_FORK,     /* tgid/start_boot_ns are the child's; parent_* the parent's. Threads make no event */
 	PG_EV_EXIT,     /* last thread gone */
 	PG_EV_LISTEN,   /* TCP socket began to listen */
 	PG_EV_BIND,     /* UDP socket was bound to a port explicitly */
 	PG_EV_CLOSE,    /* a socket announced by LISTEN or BIND stopped listening or is gone */
 	PG_EV_CGROUP,   /* a cgroup was made; cgroup: its id; text: its path */
-	PG_EV_PROCESS,  /* iterator: a process that is there; text as EXEC */
+	PG_EV_PROCESS,  /* iterator: a process that is there; text as EXEC, without script and arguments */
+	PG_EV_CGROUP_GONE, /* a cgroup was removed; cgroup: its id */
+	PG_EV_SYSCALL,  /* first use of a system call by a cgroup: syscall, arch */
+	PG_EV_RAW,      /* a raw or packet socket was asked for: family, sock_type, proto; cookie 0 for AF_PACKET */
 	PG_EV_MAX
 };
 
-#define PG_TEXT_MAX 512
+#define PG_TEXT_MAX 512    /* bytes of a path: executable, cgroup */
+#define PG_SCRIPT_MAX 256  /* bytes of a script's path, a power of two */
+#define PG_ARGS_MAX 1024   /* bytes of arguments, a power of two */
+#define PG_EVENT_TEXT_MAX (PG_TEXT_MAX + PG_SCRIPT_MAX + PG_ARGS_MAX)
 
+enum pg_arch { PG_ARCH_NATIVE, PG_ARCH_IA32, PG_ARCH_X32, PG_ARCH_MAX };
+
+/* The text of EXEC and PROCESS, one part after the other, none with a final NUL:
+ *   path_len bytes    executable as the process's own root sees it; a memfd's name
+ *   script_len bytes  EXEC of a script: its path as the caller wrote it (may be relative), the executable is its interpreter
+ *   the rest          EXEC: argument list as at start, each argument with its NUL (the last may be cut) */
 struct pg_event {
 	pg_u16 version;
 	pg_u16 type;          /* enum pg_event_type */
@@ -197,24 +211,57 @@ struct pg_event {
 	pg_u32 parent_tgid;   /* process events: real parent */
 	pg_u32 flags;         /* enum pg_event_flag */
 	pg_u64 parent_start_boot_ns;
+	pg_u64 parent_cgroup; /* differs from cgroup when the process was put into the container from outside */
 	pg_u64 exe_ino;       /* process events: inode of the executable */
 	pg_u32 exe_dev;       /* kernel-internal dev_t (major << 20 | minor) */
 	pg_u32 mnt_ns_ino;    /* mount namespace inode */
 	pg_u64 cookie;        /* socket events */
 	pg_u8 addr[16];       /* socket events: local address, IPv4 as IPv4-mapped; :: and 0.0.0.0 as :: and ::ffff:0.0.0.0 */
 	pg_u16 port;          /* socket events: local port, network byte order */
-	pg_u8 proto;          /* IPPROTO_TCP or IPPROTO_UDP */
+	pg_u8 proto;          /* IPPROTO_TCP or IPPROTO_UDP; RAW: low byte of the protocol asked for (AF_PACKET: 0) */
 	pg_u8 v6only;         /* socket events: an AF_INET6 socket that takes no IPv4 */
 	char comm[16];
+	pg_u16 path_len, script_len;
+	pg_u16 syscall;       /* SYSCALL: number in its table (x32: without bit 30) */
+	pg_u8 arch;           /* SYSCALL: enum pg_arch */
+	pg_u8 family;         /* RAW: AF_INET, AF_INET6, AF_PACKET */
+	pg_u32 sock_type;     /* RAW: SOCK_RAW, SOCK_DGRAM (AF_PACKET) */
+	pg_u32 count;         /* reserved for events that stand for several */
 	pg_u32 pad;
 };
 enum pg_event_flag {
-	PG_EVF_TEXT_CUT = 1 << 0,
-	PG_EVF_MEMFD = 1 << 1,    /* the executable is a memfd */
-	PG_EVF_DELETED = 1 << 2,  /* the executable has no link left */
-	PG_EVF_ITER = 1 << 3,     /* was there before the sensor */
+	PG_EVF_TEXT_CUT = 1 << 0,  /* path or script is longer */
+	PG_EVF_MEMFD = 1 << 1,     /* the executable is a memfd */
+	PG_EVF_DELETED = 1 << 2,   /* the executable has no link left */
+	PG_EVF_ITER = 1 << 3,      /* was there before the sensor */
+	PG_EVF_ARGS_CUT = 1 << 4,  /* there are more arguments, or longer ones */
+	PG_EVF_NS_INIT = 1 << 5,   /* process 1 of its pid namespace */
+	PG_EVF_RUNTIME = 1 << 6,   /* SYSCALL: made by the container runtime before it started the program */
+	PG_EVF_FILTERED = 1 << 7,  /* SYSCALL with RUNTIME: made under a seccomp filter, which hence has to allow it */
 };
-_Static_assert(sizeof(struct pg_event) == 128, "pg_event");
+_Static_assert(sizeof(struct pg_event) == 152, "pg_event");
+
+/* ---- system calls: which ones a cgroup has used ----------------------------------------------- */
+#define PG_SYSCALL_MAX 576 /* numbers in a table, x32's own from 512 included */
+#define PG_SYSCALL_WAYS 4
+#define PG_SYSCALL_BUCKETS 1024u
+enum pg_syscall_set { /* the first ones as enum pg_arch: made by programs; then the runtime's (native) */
+	PG_SYSCALL_RUNTIME = PG_ARCH_MAX,
+	PG_SYSCALL_RUNTIME_FILTERED,
+	PG_SYSCALL_SETS
+};
+struct pg_syscall_set_bits {
+	pg_u64 bits[PG_SYSCALL_MAX / 64];
+};
+struct pg_syscall_bucket {
+	pg_u64 cgroup[PG_SYSCALL_WAYS]; /* 0: free */
+	struct pg_syscall_set_bits used[PG_SYSCALL_WAYS][PG_SYSCALL_SETS];
+};
+_Static_assert(sizeof(struct pg_syscall_bucket) == 32 + 4 * 5 * 72, "pg_syscall_bucket");
+static inline __attribute__((always_inline)) pg_u32 pg_syscall_bucket_of(pg_u64 cgroup)
+{
+	return (pg_u32)(cgroup * 0x9e3779b97f4a7c15ULL >> 32) & (PG_SYSCALL_BUCKETS - 1);
+}
 
 /* ---- VXLAN outside (RFC 7348), at the uplink -------------------------------------------------- */
 struct pg_vtep_key {

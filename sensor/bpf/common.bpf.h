@@ -106,6 +106,13 @@ struct {
 } hostnet SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, PG_SYSCALL_BUCKETS);
+	__type(key, u32);
+	__type(value, struct pg_syscall_bucket);
+} syscalls SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, 1);

@@ -11,11 +11,12 @@
 #define NAME_MAX_LEN 255
 #define TMPFS_MAGIC 0x01021994
 
-/* Room for the event in front of the longest text, for the text, and for what the verifier, which does not see that
- * offset and length add up to the end, believes could lie behind it. */
+/* Room for the event in front of the longest path, for the path, which ends at the end of text, for what follows it, and
+ * for what the verifier, which does not see that offset and length add up to the end, believes could lie behind it. */
 struct exe_scratch {
 	u8 room[sizeof(struct pg_event)];
 	char text[PG_TEXT_MAX];
+	char more[PG_SCRIPT_MAX + PG_ARGS_MAX];
 	char slack[PG_TEXT_MAX];
 };
 
@@ -121,6 +122,9 @@ static __always_inline u32 exe_describe(struct task_struct *t, struct pg_event *
 	}
 	if (w.cut)
 		e->flags |= PG_EVF_TEXT_CUT;
+	if (task_is_ns_init(t))
+		e->flags |= PG_EVF_NS_INIT;
+	e->path_len = PG_TEXT_MAX - w.at;
 	return PG_TEXT_MAX - w.at;
 }
 

@@ -3,6 +3,7 @@
  * descriptor; each read runs the program for as many tasks or files as fit. A record that did not fit is offered again by
  * the kernel, so nothing is remembered as told before it was written. */
 #include "sensor/bpf/exe_path.bpf.h"
+#include "sensor/bpf/syscalls.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -43,6 +44,8 @@ int iter_processes(struct bpf_iter__task *ctx)
 		return 0;
 	event_of_task(&e, t, PG_EV_PROCESS);
 	e.flags |= PG_EVF_ITER;
+	if (is_of_container(t))
+		syscalls_watch(e.cgroup);
 	len = exe_describe(t, &e, s);
 	at = PG_TEXT_MAX - len;
 	if (len > PG_TEXT_MAX || at > PG_TEXT_MAX)

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Processes of containers: exec, fork, exit; new cgroups. A container's process is one whose mount or network namespace
- * is not the node's. */
+/* Processes of containers: exec, fork, exit; cgroups made and removed. */
 #include "sensor/bpf/exe_path.bpf.h"
+#include "sensor/bpf/syscalls.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
-
-volatile const pg_u32 node_mnt_ns, node_net_ns; /* inode numbers of the node's own namespaces */
 
 enum { SCRATCH_EXEC, SCRATCH_CGROUP, SCRATCH_COUNT };
 
@@ -16,24 +14,49 @@ struct {
 	__type(value, struct exe_scratch);
 } event_scratch SEC(".maps");
 
-static __always_inline bool is_of_container(struct task_struct *t)
+/* Script and arguments, behind the path. Returns their length together. */
+static __always_inline u32 exec_describe(struct task_struct *t, struct linux_binprm *bprm, struct pg_event *e, struct exe_scratch *s)
 {
-	u32 mnt = task_mnt_ns(t), net = task_net_ns(t);
+	const char *filename = BPF_CORE_READ(bprm, filename);
+	u64 start = BPF_CORE_READ(t, mm, arg_start), end = BPF_CORE_READ(t, mm, arg_end), len;
+	u32 script = 0;
+	long n;
 
-	return (mnt && mnt != node_mnt_ns) || (net && net != node_net_ns);
+	if (filename != BPF_CORE_READ(bprm, interp)) {
+		n = bpf_probe_read_kernel_str(s->more, PG_SCRIPT_MAX, filename);
+		if (n > 0)
+			script = (n - 1) & (PG_SCRIPT_MAX - 1);
+		if (n == PG_SCRIPT_MAX)
+			e->flags |= PG_EVF_TEXT_CUT;
+		e->script_len = script;
+	}
+	if (end <= start)
+		return script;
+	len = end - start;
+	if (len > PG_ARGS_MAX) {
+		len = PG_ARGS_MAX;
+		e->flags |= PG_EVF_ARGS_CUT;
+	}
+	/* A page that is not there (swapped out meanwhile) cannot be waited for here. */
+	if (bpf_probe_read_user(s->more + script, bounded(len, PG_ARGS_MAX), (void *)start)) {
+		e->flags |= PG_EVF_ARGS_CUT;
+		return script;
+	}
+	return script + len;
 }
 
-/* Puts the event in front of its text, which ends at the end of s->text, and sends both as one record. */
-static __always_inline void event_send_text(struct pg_event *e, struct exe_scratch *s, u32 len)
+/* Puts the event in front of its text, of which len bytes end at the end of s->text and more follow there, and sends all as
+ * one record. */
+static __always_inline void event_send_text(struct pg_event *e, struct exe_scratch *s, u32 len, u32 more)
 {
 	u32 at = PG_TEXT_MAX - len;
 	u64 flags = events_wake_flags(e->ts_ns);
 
-	e->text_len = len;
-	if (len > PG_TEXT_MAX || at > PG_TEXT_MAX)
+	e->text_len = len + more;
+	if (len > PG_TEXT_MAX || at > PG_TEXT_MAX || more > sizeof(s->more))
 		return;
 	bpf_probe_read_kernel((u8 *)s + at, sizeof(*e), e);
-	if (bpf_ringbuf_output(&events, (u8 *)s + at, sizeof(*e) + len, flags))
+	if (bpf_ringbuf_output(&events, (u8 *)s + at, sizeof(*e) + len + more, flags))
 		count_add(PG_CTR_EVENT_LOST, 1);
 	else
 		count_add(PG_CTR_EVENTS, 1);
@@ -45,13 +68,15 @@ int BPF_PROG(process_exec, struct task_struct *t, pid_t old_pid, struct linux_bi
 	u32 which = SCRATCH_EXEC;
 	struct exe_scratch *s = bpf_map_lookup_elem(&event_scratch, &which);
 	struct pg_event e;
-	u32 len;
+	u32 len, more;
 
 	if (!s || !is_of_container(t))
 		return 0;
 	event_of_task(&e, t, PG_EV_EXEC);
+	syscalls_watch(e.cgroup);
 	len = exe_describe(t, &e, s);
-	event_send_text(&e, s, len);
+	more = exec_describe(t, bprm, &e, s);
+	event_send_text(&e, s, len, more);
 	return 0;
 }
 
@@ -104,5 +129,19 @@ int BPF_PROG(cgroup_made, struct cgroup *cgrp, const char *path)
 		count_add(PG_CTR_EVENT_LOST, 1);
 	else
 		count_add(PG_CTR_EVENTS, 1);
+	return 0;
+}
+
+SEC("tp_btf/cgroup_rmdir")
+int BPF_PROG(cgroup_removed, struct cgroup *cgrp, const char *path)
+{
+	struct pg_event e;
+
+	if (BPF_CORE_READ(cgrp, root, hierarchy_id))
+		return 0;
+	event_of_task(&e, (void *)bpf_get_current_task(), PG_EV_CGROUP_GONE);
+	e.cgroup = BPF_CORE_READ(cgrp, kn, id);
+	syscalls_unwatch(e.cgroup);
+	event_send(&e);
 	return 0;
 }

@@ -169,6 +169,22 @@ int socket_post_bind6(struct bpf_sock *sk)
 }
 
 /* ---- the rest -------------------------------------------------------------------------------------------- */
+static __always_inline void raw_event(struct bpf_sock *sk)
+{
+	struct task_struct *t = (void *)bpf_get_current_task();
+	struct pg_event e;
+
+	if (!is_of_container(t))
+		return;
+	event_of_task(&e, t, PG_EV_RAW);
+	e.cookie = bpf_get_socket_cookie(sk);
+	e.netns_cookie = bpf_get_netns_cookie(sk);
+	e.family = sk->family;
+	e.sock_type = sk->type;
+	e.proto = sk->protocol;
+	event_send(&e);
+}
+
 SEC("cgroup/sock_create")
 int socket_create(struct bpf_sock *sk)
 {
@@ -177,6 +193,8 @@ int socket_create(struct bpf_sock *sk)
 	if (sk->protocol == 262) /* MPTCP: its subflows are TCP sockets of their own */
 		return ALLOW;
 	owner_note(bpf_get_socket_cookie(sk), bpf_get_netns_cookie(sk), 0);
+	if (sk->type == SOCK_RAW_TYPE)
+		raw_event(sk);
 	return ALLOW;
 }
 

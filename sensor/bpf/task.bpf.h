@@ -31,6 +31,29 @@ static __always_inline u32 task_net_ns(struct task_struct *t)
 	return ns ? BPF_CORE_READ(ns, net_ns, ns.inum) : 0;
 }
 
+/* Process 1 of its own pid namespace, which is not the node's. */
+static __always_inline bool task_is_ns_init(struct task_struct *t)
+{
+	struct pid *pid = BPF_CORE_READ(t, thread_pid);
+	u32 level = BPF_CORE_READ(pid, level);
+	struct upid up = {};
+
+	if (!level || level > 32)
+		return false;
+	bpf_probe_read_kernel(&up, sizeof(up), &pid->numbers[level]);
+	return up.nr == 1;
+}
+
+/* A container's process is one whose mount or network namespace is not the node's. */
+volatile const pg_u32 node_mnt_ns, node_net_ns; /* inode numbers of the node's own namespaces */
+
+static __always_inline bool is_of_container(struct task_struct *t)
+{
+	u32 mnt = task_mnt_ns(t), net = task_net_ns(t);
+
+	return (mnt && mnt != node_mnt_ns) || (net && net != node_net_ns);
+}
+
 static __always_inline void owner_of_task(struct pg_owner *o, struct task_struct *t, u64 netns_cookie, u32 flags)
 {
 	o->start_boot_ns = BPF_CORE_READ(t, group_leader, start_boottime);
@@ -55,6 +78,7 @@ static __always_inline void event_of_task(struct pg_event *e, struct task_struct
 	e->tgid = BPF_CORE_READ(t, tgid);
 	e->uid = BPF_CORE_READ(t, cred, uid.val);
 	e->parent_tgid = BPF_CORE_READ(parent, tgid);
+	e->parent_cgroup = task_cgroup_id(parent);
 	e->parent_start_boot_ns = BPF_CORE_READ(parent, group_leader, start_boottime);
 	e->mnt_ns_ino = task_mnt_ns(t);
 	BPF_CORE_READ_STR_INTO(&e->comm, t, comm);
@@ -77,12 +101,13 @@ static __always_inline void event_set_socket(struct pg_event *e, const struct so
 	}
 }
 
-static __always_inline void event_send(struct pg_event *e)
+/* False: there was no room for it. */
+static __always_inline bool event_send(struct pg_event *e)
 {
-	if (bpf_ringbuf_output(&events, e, sizeof(*e), events_wake_flags(e->ts_ns)))
-		count_add(PG_CTR_EVENT_LOST, 1);
-	else
-		count_add(PG_CTR_EVENTS, 1);
+	bool sent = !bpf_ringbuf_output(&events, e, sizeof(*e), events_wake_flags(e->ts_ns));
+
+	count_add(sent ? PG_CTR_EVENTS : PG_CTR_EVENT_LOST, 1);
+	return sent;
 }
 
 #endif

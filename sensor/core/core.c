@@ -57,6 +57,8 @@ const char *core_loss_name(enum core_loss l)
 		return "listener_table";
 	case LOSS_EDGE_TABLE:
 		return "edge_table";
+	case LOSS_EVENT_UNNAMED:
+		return "event_unnamed";
 	case LOSS_ENGINE_GAPS:
 		return "engine_gaps";
 	case LOSS_ENGINE_ANSWERS:
@@ -129,6 +131,11 @@ void core_announce(struct core *c, struct flow *f, const char *what)
 	struct core_flow_view v;
 	bool made = false;
 
+	if (strcmp(what, "new") == 0 && core_event_wanted(c, CORE_EVENT_CONNECT)) {
+		core_view_flow(c, f, &v);
+		made = true;
+		events_flow(c, f, &v);
+	}
 	for (int i = 0; i < CORE_SUBSCRIBERS_MAX; i++) {
 		if (!c->priv->subscribers[i].cb)
 			continue;
@@ -190,6 +197,7 @@ static void core_tick(uv_timer_t *t)
 	if (!c->priv->configured)
 		return;
 	engines_tick(c);
+	events_waiting(c, clock_mono_ns());
 	if (c->priv->ready)
 		flows_scan(c, false);
 }
@@ -209,6 +217,7 @@ static void core_second(uv_timer_t *t)
 	if (!c->priv->configured)
 		return;
 	counters_read(c);
+	events_second(c);
 	listeners_expire(c->listeners, now);
 	processes_expire(c->procs, now);
 	ident_expire(c->ident, now);
@@ -254,12 +263,13 @@ int core_open(struct core *c, uv_loop_t *loop)
 	p->next_seq = 1;
 	p->strings = strpool_new();
 	p->cgroups = cgroup_names_new();
+	p->bus = event_bus_new();
 	p->cpus = libbpf_num_possible_cpus();
 	p->per_cpu = calloc(p->cpus > 0 ? (size_t)p->cpus : 1, sizeof(*p->per_cpu));
 	c->start_wall_ns = clock_wall_ns();
 	c->start_mono_ns = clock_mono_ns();
 	c->ident = ident_new(c->node);
-	if (!p->strings || !p->cgroups || !p->per_cpu || !c->ident)
+	if (!p->strings || !p->cgroups || !p->bus || !p->per_cpu || !c->ident)
 		return -ENOMEM;
 	uv_timer_init(loop, &p->tick);
 	uv_timer_init(loop, &p->second);
@@ -310,6 +320,7 @@ void core_close(struct core *c)
 	pairs_free(c);
 	core_free_tables(c);
 	cgroup_names_free(p->cgroups);
+	event_bus_free(p->bus);
 	strpool_free(p->strings);
 	free(p->per_cpu);
 	free(p->early_labels);

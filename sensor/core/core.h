@@ -56,6 +56,7 @@ enum core_loss {
 	LOSS_PROCESS_TABLE,
 	LOSS_LISTENER_TABLE,
 	LOSS_EDGE_TABLE,
+	LOSS_EVENT_UNNAMED,        /* events of a container that no engine named in time */
 	LOSS_ENGINE_GAPS,          /* breaks of an engine's event stream (resynchronised after) */
 	LOSS_ENGINE_ANSWERS,       /* answers or event lines of an engine that could not be used */
 	LOSS_CONTAINER_LATE,       /* containers that were over before they could be inspected alive */

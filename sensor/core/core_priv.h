@@ -7,6 +7,7 @@
 
 #include "base/strpool.h"
 #include "sensor/core/core.h"
+#include "sensor/core/events.h"
 #include "sensor/core/peer.h"
 
 struct docker_client;
@@ -75,6 +76,8 @@ struct core_private {
 	uv_poll_t events_poll;
 	bool events_polled;
 	unsigned events_busy;
+	struct event_bus *bus;
+	bool syscalls_on; /* the keeper was told to watch system calls */
 
 	/* banner */
 	uint32_t banner_engines, banner_waiting; /* bits: engines that were announced, that were said to be waited for */
@@ -149,8 +152,18 @@ struct flow *flows_fetch(struct core *c, const struct flow_key *key);
 void flow_renamed(struct core *c, struct flow *f);
 void counters_read(struct core *c);
 
+/* ---- events.c */
+struct event_bus *event_bus_new(void);
+void event_bus_free(struct event_bus *b);
+/* Tells events whose container has got its name, gives up those that waited too long. */
+void events_waiting(struct core *c, uint64_t now_ns);
+
 /* ---- ingest_events.c */
+/* A flow began: its client's connect. */
+void events_flow(struct core *c, const struct flow *f, const struct core_flow_view *v);
 int events_start(struct core *c);
+/* Once a second: system calls are watched while there is a container to be watched. */
+void events_second(struct core *c);
 void events_stop(struct core *c);
 void events_consume(struct core *c);
 /* Reads all records of an iterator (blocking, bounded by what is there); closes fd. */
@@ -179,6 +192,9 @@ void engines_state(struct core *c, const struct msg_engine *e);
 void engines_keeper_answer(struct core *c, const struct ipc_hdr *hdr, const void *body);
 /* A cgroup's path became known. */
 void engines_cgroup_seen(struct core *c, uint64_t cgroup, const char *path);
+/* Whether the cgroup's path names a container, known to an engine or not. */
+bool engines_cgroup_is_container(struct core *c, uint64_t cgroup);
+void engines_cgroup_gone(struct core *c, uint64_t cgroup);
 struct cgroup_names *cgroup_names_new(void);
 void cgroup_names_free(struct cgroup_names *n);
 

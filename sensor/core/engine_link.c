@@ -20,7 +20,7 @@
 struct cgroup_name {
 	UT_hash_handle hh;
 	uint64_t id;
-	uint64_t seen_ns;
+	uint64_t seen_ns, gone_ns; /* gone 0: there */
 	char cid[IDENT_ID_LEN];   /* innermost container of the path */
 	char outer[IDENT_ID_LEN]; /* outermost: what our engine runs, when the inner one belongs to an engine inside it */
 	bool top; /* the container's own cgroup, not one made below it */
@@ -101,6 +101,14 @@ const struct ident_container *core_container_of_cgroup(struct core *c, uint64_t 
 	return g && !ct ? container_on_any_engine(c, g->outer) : ct;
 }
 
+bool engines_cgroup_is_container(struct core *c, uint64_t cgroup)
+{
+	struct cgroup_name *g;
+
+	HASH_FIND(hh, c->priv->cgroups->by_id, &cgroup, sizeof(cgroup), g);
+	return g != NULL;
+}
+
 /* Whether path ends with the container's id: then it is the container's own cgroup. */
 static bool cgroup_is_top(const char *path, const char *cid)
 {
@@ -115,7 +123,8 @@ static void cgroup_prune(struct core *c, uint64_t now)
 	struct cgroup_name *g, *tmp;
 
 	HASH_ITER(hh, n->by_id, g, tmp)
-		if (now - g->seen_ns > 60 * NSEC_PER_SEC && !container_on_any_engine(c, g->cid)) {
+		if ((g->gone_ns && now - g->gone_ns > 60 * NSEC_PER_SEC) ||
+		    (now - g->seen_ns > 60 * NSEC_PER_SEC && !container_on_any_engine(c, g->cid))) {
 			HASH_DEL(n->by_id, g);
 			free(g);
 		}
@@ -157,12 +166,23 @@ void engines_cgroup_seen(struct core *c, uint64_t cgroup, const char *path)
 	}
 }
 
+/* Kernel ids are not given again within a boot; what is late of this one is still named, by identity. */
+void engines_cgroup_gone(struct core *c, uint64_t cgroup)
+{
+	struct cgroup_names *n = c->priv->cgroups;
+	struct cgroup_name *g;
+
+	HASH_FIND(hh, n->by_id, &cgroup, sizeof(cgroup), g);
+	if (g)
+		g->gone_ns = clock_mono_ns();
+}
+
 static const struct cgroup_name *cgroup_of_container(struct core *c, const char *cid)
 {
 	struct cgroup_name *g, *tmp;
 
 	HASH_ITER(hh, c->priv->cgroups->by_id, g, tmp)
-		if (g->top && strcmp(g->cid, cid) == 0)
+		if (g->top && !g->gone_ns && strcmp(g->cid, cid) == 0)
 			return g;
 	return NULL;
 }

@@ -1,52 +1,150 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Events of the kernel: processes, listeners, cgroups, from the ring and from the iterators. */
+#include <arpa/inet.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "sensor/core/core_priv.h"
+#include "sensor/core/syscall_names.h"
 
 #define EVENTS_BUSY_TURNS 8 /* ticks that the ring is looked at without a wake-up after the last record */
+
+static struct core_event_view view_of(struct core *c, enum core_event_kind kind, const struct pg_event *ev)
+{
+	struct core_event_view v = {
+		.kind = kind,
+		.time_ns = clock_mono_to_wall_ns(ev->ts_ns),
+		.mono_ns = ev->ts_ns,
+		.cgroup = ev->cgroup,
+		.flags = ev->flags,
+		.process = processes_find(c->procs, ev->tgid, ev->start_boot_ns),
+	};
+
+	v.p = processes_get(c->procs, v.process);
+	return v;
+}
+
+static void process_event(struct core *c, const struct pg_event *ev, const char *text)
+{
+	static const int kinds[PG_EV_MAX] = { [PG_EV_EXEC] = CORE_EVENT_EXEC, [PG_EV_FORK] = CORE_EVENT_FORK, [PG_EV_EXIT] = CORE_EVENT_EXIT };
+	struct core_event_view v;
+
+	if (processes_event(c->procs, ev, text) == -ENOSPC)
+		core_lost(c, LOSS_PROCESS_TABLE, 1);
+	if (ev->type == PG_EV_PROCESS || !core_event_wanted(c, (enum core_event_kind)kinds[ev->type]))
+		return;
+	v = view_of(c, (enum core_event_kind)kinds[ev->type], ev);
+	core_publish_event(c, &v);
+}
+
+static void socket_event(struct core *c, const struct pg_event *ev)
+{
+	static const int kinds[PG_EV_MAX] = { [PG_EV_LISTEN] = CORE_EVENT_LISTEN, [PG_EV_BIND] = CORE_EVENT_BIND,
+					      [PG_EV_CLOSE] = CORE_EVENT_CLOSE,	  [PG_EV_RAW] = CORE_EVENT_RAW_SOCKET };
+	struct core_event_view v;
+
+	if (ev->type != PG_EV_RAW && listeners_event(c->listeners, ev) == -ENOSPC)
+		core_lost(c, LOSS_LISTENER_TABLE, 1);
+	/* what was there before the sensor did not happen now */
+	if ((ev->flags & PG_EVF_ITER) || !core_event_wanted(c, (enum core_event_kind)kinds[ev->type]))
+		return;
+	v = view_of(c, (enum core_event_kind)kinds[ev->type], ev);
+	v.l4 = ev->proto;
+	v.family = ev->family;
+	memcpy(v.addr, ev->addr, sizeof(v.addr));
+	v.port = ntohs(ev->port);
+	v.cookie = ev->cookie;
+	v.netns_cookie = ev->netns_cookie;
+	core_publish_event(c, &v);
+}
+
+static void syscall_event(struct core *c, const struct pg_event *ev)
+{
+	struct core_event_view v;
+
+	if (!core_event_wanted(c, CORE_EVENT_SYSCALL))
+		return;
+	v = view_of(c, CORE_EVENT_SYSCALL, ev);
+	v.syscall = ev->syscall;
+	v.arch = ev->arch;
+	v.runtime = ev->flags & PG_EVF_RUNTIME;
+	v.name = syscall_name(ev->arch, ev->syscall);
+	core_publish_event(c, &v);
+}
+
+void events_flow(struct core *c, const struct flow *f, const struct core_flow_view *flow)
+{
+	struct core_event_view v = {
+		.kind = CORE_EVENT_CONNECT,
+		.time_ns = flow->first_seen_ns,
+		.mono_ns = f->first_ns,
+		.container = flow->client.container,
+		.l4 = flow->l4,
+		.port = flow->server.port,
+		.flow = flow,
+	};
+	unsigned cl = f->client_end & 1;
+
+	if (!v.container || v.container->remote)
+		return;
+	memcpy(v.addr, f->key.addr[!cl], sizeof(v.addr));
+	if (flow_process(c, f, cl, &v.process) != ATTR_UNKNOWN)
+		v.p = processes_get(c->procs, v.process);
+	core_publish_event(c, &v);
+}
+
+static void cgroup_event(struct core *c, const struct pg_event *ev, const char *text)
+{
+	char path[PG_TEXT_MAX + 1];
+
+	if (ev->text_len > PG_TEXT_MAX)
+		return;
+	memcpy(path, text, ev->text_len);
+	path[ev->text_len] = '\0';
+	engines_cgroup_seen(c, ev->cgroup, path);
+}
 
 static int event_take(void *arg, void *data, size_t size)
 {
 	struct core *c = arg;
 	const struct pg_event *ev = data;
 	const char *text = (const char *)data + sizeof(*ev);
-	char path[PG_TEXT_MAX + 1];
 
 	if (size < sizeof(*ev) || ev->version != PG_ABI_VERSION || ev->text_len > size - sizeof(*ev)) {
 		core_lost(c, LOSS_BAD_VERSION, 1);
 		return 0;
 	}
+	c->priv->events_busy = EVENTS_BUSY_TURNS;
 	switch ((enum pg_event_type)ev->type) {
 	case PG_EV_EXEC:
 	case PG_EV_FORK:
 	case PG_EV_EXIT:
 	case PG_EV_PROCESS:
-		if (processes_event(c->procs, ev, text) == -ENOSPC)
-			core_lost(c, LOSS_PROCESS_TABLE, 1);
+		process_event(c, ev, text);
 		break;
 	case PG_EV_LISTEN:
 	case PG_EV_BIND:
 	case PG_EV_CLOSE:
-		if (listeners_event(c->listeners, ev) == -ENOSPC)
-			core_lost(c, LOSS_LISTENER_TABLE, 1);
+	case PG_EV_RAW:
+		socket_event(c, ev);
+		break;
+	case PG_EV_SYSCALL:
+		syscall_event(c, ev);
 		break;
 	case PG_EV_CGROUP:
-		if (ev->text_len > PG_TEXT_MAX)
-			break;
-		memcpy(path, text, ev->text_len);
-		path[ev->text_len] = '\0';
-		engines_cgroup_seen(c, ev->cgroup, path);
+		cgroup_event(c, ev, text);
+		break;
+	case PG_EV_CGROUP_GONE:
+		engines_cgroup_gone(c, ev->cgroup);
 		break;
 	case PG_EV_NONE:
 	case PG_EV_MAX:
 		break;
 	}
-	c->priv->events_busy = EVENTS_BUSY_TURNS;
 	return 0;
 }
 
@@ -84,6 +182,28 @@ int events_start(struct core *c)
 	return uv_poll_start(&p->events_poll, UV_READABLE, events_ready);
 }
 
+static void container_counted(const struct ident_container *ct, void *arg)
+{
+	if (!ct->remote && ct->pid && !ct->gone_mono_ns)
+		(*(unsigned *)arg)++;
+}
+
+void events_second(struct core *c)
+{
+	struct core_private *p = c->priv;
+	struct msg_syscalls m;
+	unsigned n = 0;
+
+	if (!p->ready)
+		return;
+	ident_each_container(c->ident, container_counted, &n);
+	m.on = n > 0;
+	if (p->syscalls_on == !!m.on)
+		return;
+	if (peer_send(p->keeper, MSG_SYSCALLS, p->next_seq++, &m, sizeof(m)) == 0)
+		p->syscalls_on = m.on;
+}
+
 void events_stop(struct core *c)
 {
 	struct core_private *p = c->priv;
@@ -101,7 +221,7 @@ void events_iterate(struct core *c, int fd)
 	/* Records follow each other without padding: each is taken out into an aligned place. */
 	struct {
 		struct pg_event ev;
-		char text[PG_TEXT_MAX];
+		char text[PG_EVENT_TEXT_MAX];
 	} one;
 	char buf[65536];
 	size_t have = 0, at;
@@ -113,7 +233,7 @@ void events_iterate(struct core *c, int fd)
 			size_t len;
 
 			memcpy(&one.ev, buf + at, sizeof(one.ev));
-			if (one.ev.version != PG_ABI_VERSION || one.ev.text_len > PG_TEXT_MAX) {
+			if (one.ev.version != PG_ABI_VERSION || one.ev.text_len > PG_EVENT_TEXT_MAX) {
 				core_lost(c, LOSS_BAD_VERSION, 1);
 				close(fd);
 				return;

@@ -94,6 +94,7 @@ static const char *const counter_names[] = {
 	[PG_CTR_VTEP_REFUSED] = "vteps_refused",
 	[PG_CTR_XDP_DROPPED] = "xdp_dropped_packets",
 	[PG_CTR_NOT_HOOKED] = "not_hooked_packets",
+	[PG_CTR_SYSCALL_REFUSED] = "syscall_cgroups_refused",
 };
 
 static void programs(struct jsonl *j, const struct core *c)

@@ -17,6 +17,7 @@
 #include "sensor/bpf/iterators.skel.h"
 #include "sensor/bpf/processes.skel.h"
 #include "sensor/bpf/sockets.skel.h"
+#include "sensor/bpf/syscalls.skel.h"
 
 static void global_pin_path(const struct bpf_loader *l, const struct bpf_program *p, char ret[PIN_PATH_LEN])
 {
@@ -82,22 +83,6 @@ static void programs_leave_out(struct bpf_object *o, bool cgroup, bool others)
 			bpf_program__set_autoload(p, false);
 }
 
-/* The cgroup hooks and the tracepoint of one object, each half without the other if need be. */
-static int sockets_attach(struct bpf_loader *l, int cgroup_fd, bool cgroup, unsigned *ret_done)
-{
-	struct sockets_bpf *s = sockets_bpf__open();
-	int r;
-
-	if (!s)
-		return -errno;
-	programs_leave_out(s->obj, !cgroup, cgroup);
-	r = object_load(l, s->obj);
-	if (!r)
-		r = programs_attach(l, s->obj, cgroup_fd, ret_done);
-	sockets_bpf__destroy(s);
-	return r;
-}
-
 /* Inode number of one of the node's own namespaces: init's, or ours where init's may not be looked at. */
 static uint32_t node_namespace(const char *name)
 {
@@ -109,6 +94,24 @@ static uint32_t node_namespace(const char *name)
 		return (uint32_t)st.st_ino;
 	snprintf(path, sizeof(path), "/proc/self/ns/%s", name);
 	return stat(path, &st) == 0 ? (uint32_t)st.st_ino : 0;
+}
+
+/* The cgroup hooks and the tracepoint of one object, each half without the other if need be. */
+static int sockets_attach(struct bpf_loader *l, int cgroup_fd, bool cgroup, unsigned *ret_done)
+{
+	struct sockets_bpf *s = sockets_bpf__open();
+	int r;
+
+	if (!s)
+		return -errno;
+	programs_leave_out(s->obj, !cgroup, cgroup);
+	s->rodata->node_mnt_ns = node_namespace("mnt");
+	s->rodata->node_net_ns = node_namespace("net");
+	r = object_load(l, s->obj);
+	if (!r)
+		r = programs_attach(l, s->obj, cgroup_fd, ret_done);
+	sockets_bpf__destroy(s);
+	return r;
 }
 
 static int processes_attach(struct bpf_loader *l, unsigned *ret_done)
@@ -124,6 +127,27 @@ static int processes_attach(struct bpf_loader *l, unsigned *ret_done)
 	if (!r)
 		r = programs_attach(l, s->obj, -1, ret_done);
 	processes_bpf__destroy(s);
+	return r;
+}
+
+int bpf_loader_syscalls(struct bpf_loader *l, bool on)
+{
+	struct syscalls_bpf *s;
+	char path[PIN_PATH_LEN];
+	unsigned done = 0;
+	int r;
+
+	if (!on) {
+		snprintf(path, sizeof(path), "%s/links/global-syscall_enter", l->pin_dir);
+		return unlink(path) && errno != ENOENT ? -errno : 0;
+	}
+	s = syscalls_bpf__open();
+	if (!s)
+		return -errno;
+	r = object_load(l, s->obj);
+	if (!r)
+		r = programs_attach(l, s->obj, -1, &done);
+	syscalls_bpf__destroy(s);
 	return r;
 }
 
@@ -145,6 +169,8 @@ static int iterators_open(struct bpf_loader *l)
 
 	if (!s)
 		return -errno;
+	s->rodata->node_mnt_ns = node_namespace("mnt");
+	s->rodata->node_net_ns = node_namespace("net");
 	r = object_load(l, s->obj);
 	if (!r) {
 		l->iter_link[MSG_ITER_PROCESSES] = r = iter_link_make(s->obj, "iter_processes");

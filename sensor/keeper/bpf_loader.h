@@ -76,6 +76,10 @@ void bpf_loader_adoption_done(struct bpf_loader *l);
  * feature with its consequence; returns -errno only if none at all could be attached. */
 int bpf_loader_attach_global(struct bpf_loader *l);
 
+/* The hook at every system call of the machine (events PG_EV_SYSCALL, packet sockets): attached or taken off. Off is how it
+ * begins, except that a predecessor's is adopted by being asked for again. */
+int bpf_loader_syscalls(struct bpf_loader *l, bool on);
+
 /* Counts what the processes of a container on the host network send and receive (without loopback): cgroup_skb hooks on
  * its cgroup (a directory descriptor of the v2 hierarchy), flows get end_if = pseudo_ifindex and ns. off: stops it; the
  * cgroup may be gone already (then cgroup_fd -1 and the pseudo index say which). */

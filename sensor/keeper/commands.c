@@ -160,6 +160,36 @@ static int run_iter(struct commands *c, const void *body, size_t len, struct com
 	return 0;
 }
 
+static int run_syscalls(struct commands *c, const void *body, size_t len, struct command_answer *a)
+{
+	struct msg_syscalls m;
+
+	if (len != sizeof(m))
+		return -EINVAL;
+	memcpy(&m, body, sizeof(m));
+	return bpf_loader_syscalls(c->loader, m.on != 0);
+}
+
+/* Arguments of a process that was there before the sensor; those that come are told by their exec. */
+static int run_proc_args(struct commands *c, const void *body, size_t len, struct command_answer *a)
+{
+	_cleanup_close_ int fd = -1;
+	char path[48];
+	ssize_t n;
+	int r = pid_path(body, len, "cmdline", path, sizeof(path));
+
+	if (r < 0)
+		return r;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	n = read(fd, a->body, PG_ARGS_MAX < sizeof(a->body) ? PG_ARGS_MAX : sizeof(a->body));
+	if (n < 0)
+		return -errno;
+	a->len = (size_t)n;
+	return 0;
+}
+
 static int run_hostnet(struct commands *c, const void *body, size_t len, struct command_answer *a)
 {
 	_cleanup_close_ int fd = -1;
@@ -187,6 +217,7 @@ int commands_run(struct commands *c, const struct ipc_hdr *h, const void *body, 
 	} table[] = {
 		{ MSG_CGROUP_OF, run_cgroup_of }, { MSG_CGROUP_ID, run_cgroup_id }, { MSG_ITER, run_iter },
 		{ MSG_HOSTNET, run_hostnet },	  { MSG_PROC_EXE, run_proc_exe },
+		{ MSG_SYSCALLS, run_syscalls },	  { MSG_PROC_ARGS, run_proc_args },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++)

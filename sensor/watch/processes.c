@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/strpool.h"
+#include "sensor/watch/args.h"
 
 #define CHUNK 256u
 
@@ -170,6 +171,8 @@ static void rec_drop(struct processes *p, struct rec *r)
 
 	rec_unlink(p, r);
 	strpool_put(p->names, r->p.exe);
+	strpool_put(p->names, r->p.script);
+	strpool_put(p->names, r->p.args);
 	memset(r, 0, sizeof(*r));
 	r->index = index;
 	free_append(p, r);
@@ -198,7 +201,7 @@ static int rec_make(struct processes *p, const struct pg_event *ev, struct rec *
 	r->live = true;
 	r->p.tgid = ev->tgid;
 	r->p.start_boot_ns = ev->start_boot_ns;
-	r->p.exe = "";
+	r->p.exe = r->p.script = r->p.args = "";
 	p->count++;
 	e = rec_link(p, r);
 	if (e < 0) {
@@ -212,45 +215,69 @@ static int rec_make(struct processes *p, const struct pg_event *ev, struct rec *
 }
 
 /* ---- names ---------------------------------------------------------------------------------------------- */
-/* Control bytes and the backslash itself as \xNN, so that a path can neither forge a line nor look like another one.
- * Other bytes stay: the writers of output replace what is no UTF-8. */
-static const char *exe_intern(struct processes *p, const char *text, size_t len)
+static const char *text_intern(struct processes *p, const char *text, size_t len)
 {
-	static const char hex[] = "0123456789abcdef";
 	char out[PG_TEXT_MAX * 4 + 1];
-	size_t i, n = 0;
-	unsigned char c;
 
-	if (len > PG_TEXT_MAX)
-		len = PG_TEXT_MAX;
-	for (i = 0; i < len; i++) {
-		c = (unsigned char)text[i];
-		if (c >= 0x20 && c != 0x7f && c != '\\') {
-			out[n++] = (char)c;
-			continue;
-		}
-		out[n++] = '\\';
-		out[n++] = 'x';
-		out[n++] = hex[c >> 4];
-		out[n++] = hex[c & 15];
-	}
-	out[n] = '\0';
+	args_escape(text, len < PG_TEXT_MAX ? len : PG_TEXT_MAX, out, sizeof(out));
 	return strpool_get(p->names, out);
+}
+
+static const char *args_intern(struct processes *p, const char *raw, size_t len)
+{
+	char out[ARGS_TEXT_MAX];
+
+	args_redact(raw, len < PG_ARGS_MAX ? len : PG_ARGS_MAX, out, sizeof(out));
+	return strpool_get(p->names, out);
+}
+
+static void text_set(struct processes *p, const char **at, const char *to)
+{
+	strpool_put(p->names, *at);
+	*at = to;
 }
 
 static int exe_set(struct processes *p, struct rec *r, const struct pg_event *ev, const char *text)
 {
-	const char *exe;
+	size_t len = text ? ev->text_len : 0, path = ev->path_len < len ? ev->path_len : len;
+	size_t script = ev->script_len < len - path ? ev->script_len : len - path, args = len - path - script;
+	const char *exe, *script_text, *args_text;
 
-	exe = exe_intern(p, text, text ? ev->text_len : 0);
-	if (!exe)
+	exe = text_intern(p, text, path);
+	script_text = text_intern(p, path < len ? text + path : "", script);
+	args_text = args_intern(p, args ? text + path + script : "", args);
+	if (!exe || !script_text || !args_text) {
+		strpool_put(p->names, exe);
+		strpool_put(p->names, script_text);
+		strpool_put(p->names, args_text);
 		return -ENOMEM;
-	strpool_put(p->names, r->p.exe);
-	r->p.exe = exe;
+	}
+	text_set(p, &r->p.exe, exe);
+	text_set(p, &r->p.script, script_text);
+	/* the iterator knows no arguments */
+	if (ev->type == PG_EV_EXEC || args)
+		text_set(p, &r->p.args, args_text);
+	else
+		strpool_put(p->names, args_text);
 	r->p.exe_ino = ev->exe_ino;
 	r->p.exe_dev = ev->exe_dev;
 	r->p.flags = ev->flags;
+	r->p.entered = ev->parent_cgroup && ev->parent_cgroup != ev->cgroup;
 	r->exe_ts_ns = ev->ts_ns ? ev->ts_ns : 1;
+	return 0;
+}
+
+int processes_set_args(struct processes *p, uint32_t index, const char *raw, size_t len)
+{
+	struct rec *r = rec_at(p, index);
+	const char *args;
+
+	if (!r)
+		return -ENOENT;
+	args = args_intern(p, raw, len);
+	if (!args)
+		return -ENOMEM;
+	text_set(p, &r->p.args, args);
 	return 0;
 }
 
@@ -308,7 +335,7 @@ static struct rec *place_set(struct processes *p, struct rec *r, const struct pg
 static int event_fork(struct processes *p, const struct pg_event *ev)
 {
 	struct rec *r, *parent;
-	const char *exe;
+	const char *exe, *script, *args;
 	int e = rec_get(p, ev, &r);
 
 	if (e < 0)
@@ -320,10 +347,17 @@ static int event_fork(struct processes *p, const struct pg_event *ev)
 	if (!parent || parent == r)
 		return 0;
 	exe = strpool_get(p->names, parent->p.exe);
-	if (!exe)
+	script = strpool_get(p->names, parent->p.script);
+	args = strpool_get(p->names, parent->p.args);
+	if (!exe || !script || !args) {
+		strpool_put(p->names, exe);
+		strpool_put(p->names, script);
+		strpool_put(p->names, args);
 		return -ENOMEM;
-	strpool_put(p->names, r->p.exe);
-	r->p.exe = exe;
+	}
+	text_set(p, &r->p.exe, exe);
+	text_set(p, &r->p.script, script);
+	text_set(p, &r->p.args, args);
 	r->p.exe_ino = parent->p.exe_ino;
 	r->p.exe_dev = parent->p.exe_dev;
 	r->p.flags = parent->p.flags;

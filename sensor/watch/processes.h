@@ -20,10 +20,13 @@ struct process {
 	uint32_t parent;        /* index, 0: unknown */
 	uint32_t parent_tgid;
 	const char *exe;        /* as its own root sees it, sanitised; interned; never NULL ("" unknown) */
+	const char *script;     /* path of the script whose interpreter exe is, as its caller wrote it; "" none */
+	const char *args;       /* arguments in the kept form of args.h, secrets taken out; "" unknown */
 	uint64_t exe_ino;
 	uint32_t exe_dev;
 	uint32_t flags;         /* enum pg_event_flag */
 	uint64_t exit_mono_ns;  /* 0: alive */
+	bool entered;           /* was put into its cgroup from outside: a container's first process, docker exec, health check */
 	char comm[16];
 };
 
@@ -32,6 +35,8 @@ struct processes *processes_new(size_t max);
 void processes_free(struct processes *p);
 /* Takes in EXEC, FORK, EXIT, PROCESS events; text is ev->text_len bytes. Others are ignored. 0, -ENOSPC (counted), -ENOMEM. */
 int processes_event(struct processes *p, const struct pg_event *ev, const char *text);
+/* What the node says of a process's arguments, for one that was there before; len bytes, NUL-separated. 0, -ENOENT, -ENOMEM. */
+int processes_set_args(struct processes *p, uint32_t index, const char *raw, size_t len);
 /* Index of the process, 0: not known. start_boot_ns 0 matches the youngest with that tgid. */
 uint32_t processes_find(struct processes *p, uint32_t tgid, uint64_t start_boot_ns);
 /* NULL for 0 or a forgotten index; valid until processes_expire(). */

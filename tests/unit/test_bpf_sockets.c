@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "tests/unit/bpf_fixture.h"
+#include "tests/unit/bpf_events.h"
 
 #include <linux/icmp.h>
 #include <linux/tcp.h>
@@ -17,7 +18,6 @@
 	if (!(f))      \
 	skip()
 
-static struct fixture *fx;
 static int before_tcp, before_udp; /* there before the hooks */
 static uint64_t self_start_ns;
 
@@ -38,64 +38,6 @@ static int teardown(void **state)
 {
 	fixture_free(fx);
 	return 0;
-}
-
-/* ---- events -------------------------------------------------------------------------------------------- */
-struct wanted {
-	uint16_t type;
-	bool (*is)(const struct pg_event *e, const char *text, void *arg);
-	void *arg;
-	struct pg_event event;
-	char text[PG_TEXT_MAX + 1];
-	unsigned count;
-	pid_t ending;   /* counts this process's end too, since it may be in the same batch */
-	unsigned ended;
-};
-
-static void wanted_offer(struct wanted *w, const struct pg_event *e)
-{
-	char text[PG_TEXT_MAX + 1] = {};
-
-	assert_int_equal(e->version, PG_ABI_VERSION);
-	assert_in_range(e->text_len, 0, PG_TEXT_MAX);
-	memcpy(text, e + 1, e->text_len);
-	if (e->type == PG_EV_EXIT && w->ending && e->tgid == (uint32_t)w->ending)
-		w->ended++;
-	if (e->type != w->type || (w->is && !w->is(e, text, w->arg)))
-		return;
-	w->count++;
-	w->event = *e;
-	memcpy(w->text, text, sizeof(text));
-}
-
-static int on_event(void *arg, void *data, size_t len)
-{
-	const struct pg_event *e = data;
-
-	assert_true(len >= sizeof(*e) + e->text_len);
-	wanted_offer(arg, e);
-	return 0;
-}
-
-/* Reads the ring until something wanted came, at most a second. The reader's rule: poll 20 ms while busy. */
-static unsigned events_wait(struct wanted *w)
-{
-	struct ring_buffer *r = ring_buffer__new(bpf_loader_map_fd(fx->loader, "events"), on_event, w, NULL);
-
-	w->count = 0;
-	for (int i = 0; i < 50 && !w->count; i++)
-		ring_buffer__poll(r, 20);
-	ring_buffer__free(r);
-	return w->count;
-}
-
-static void events_drop(void)
-{
-	struct wanted w = { .type = PG_EV_MAX };
-	struct ring_buffer *r = ring_buffer__new(bpf_loader_map_fd(fx->loader, "events"), on_event, &w, NULL);
-
-	ring_buffer__consume(r);
-	ring_buffer__free(r);
 }
 
 static bool port_is(const struct pg_event *e, const char *text, void *arg)
@@ -318,12 +260,12 @@ static unsigned iter_read(enum msg_iter_kind kind, struct wanted *w)
 	for (; at < len; n++) {
 		struct {
 			struct pg_event e;
-			char text[PG_TEXT_MAX];
+			char text[PG_EVENT_TEXT_MAX];
 		} one;
 
 		assert_true(at + sizeof(one.e) <= len);
 		memcpy(&one.e, buf + at, sizeof(one.e));
-		assert_true(one.e.text_len <= PG_TEXT_MAX && at + sizeof(one.e) + one.e.text_len <= len);
+		assert_true(one.e.text_len <= PG_EVENT_TEXT_MAX && at + sizeof(one.e) + one.e.text_len <= len);
 		memcpy(&one, buf + at, sizeof(one.e) + one.e.text_len);
 		wanted_offer(w, &one.e);
 		at += sizeof(one.e) + one.e.text_len;
@@ -391,7 +333,7 @@ static void test_process_events(void **state)
 	w.arg = &pid;
 	w.ending = pid;
 	assert_int_equal(events_wait(&w), 1);
-	assert_string_equal(w.text, "/usr/bin/sleep");
+	assert_string_equal(w.path, "/usr/bin/sleep");
 	assert_string_equal(w.event.comm, "sleep");
 	assert_int_equal(w.event.parent_tgid, getpid());
 	assert_int_equal(w.event.netns_cookie, ns_cookie(fx->home, fx->container[0]));
@@ -427,7 +369,7 @@ static void test_process_memfd(void **state)
 	w.ending = pid;
 	assert_int_equal(events_wait(&w), 1);
 	assert_int_equal(w.event.flags & PG_EVF_MEMFD, PG_EVF_MEMFD);
-	assert_string_equal(w.text, "memfd:ghost");
+	assert_string_equal(w.path, "memfd:ghost");
 	waitpid(pid, NULL, 0);
 	if (!w.ended)
 		events_wait(&w);
@@ -444,7 +386,7 @@ static void test_iter_processes(void **state)
 	assert_true(iter_read(MSG_ITER_PROCESSES, &w) >= 2);
 	assert_int_equal(w.count, 1);
 	assert_true(readlink("/proc/self/exe", exe, sizeof(exe) - 1) > 0);
-	assert_string_equal(w.text, exe);
+	assert_string_equal(w.path, exe);
 	assert_int_equal(w.event.parent_tgid, getppid());
 	assert_int_equal(w.event.uid, 0);
 }

@@ -20,6 +20,7 @@ static int tell(struct processes *p, int type, uint32_t tgid, uint64_t start, ui
 			       .parent_tgid = ptgid, .parent_start_boot_ns = pstart, .ts_ns = ts, .cgroup = 7 };
 
 	ev.text_len = exe ? (uint32_t)strlen(exe) : 0;
+	ev.path_len = (uint16_t)ev.text_len;
 	ev.exe_ino = ev.text_len;
 	return processes_event(p, &ev, exe);
 }
@@ -155,8 +156,8 @@ static void test_hostile_names(void **state)
 		{ "", "" },
 	};
 	struct processes *p = processes_new(100);
-	struct pg_event ev = { .type = PG_EV_EXEC, .tgid = 99, .start_boot_ns = 1, .text_len = 100000 };
-	char big[PG_TEXT_MAX + 10];
+	struct pg_event ev = { .type = PG_EV_EXEC, .tgid = 99, .start_boot_ns = 1, .text_len = 100000, .path_len = UINT16_MAX };
+	static char big[100000];
 	unsigned i;
 
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

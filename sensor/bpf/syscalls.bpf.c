@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Which system calls a container uses. Runs at every system call of the machine: of one that its cgroup has used before, or
+ * of a cgroup that is not watched, nothing more is done than to find that out. */
+#include "sensor/bpf/syscalls.bpf.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+#define TS_COMPAT 2          /* thread_info.status: within a 32-bit system call (x86) */
+#define X32_BIT 0x40000000
+#define PF_FORKNOEXEC 0x40
+#define CAP_NET_RAW 13
+#define AF_PACKET 17
+#define NR_SOCKET 41
+#define NR_IA32_SOCKET 359
+#define NR_IA32_SOCKETCALL 102
+#define SOCKETCALL_SOCKET 1
+#define SECCOMP_MODE_FILTER 2
+
+/* The runtime's own process, on its way into the container: it came from outside, runs a program of outside, and has not
+ * started one of the container's yet. */
+static __noinline bool is_runtime(struct task_struct *t)
+{
+	struct task_struct *parent = BPF_CORE_READ(t, group_leader, real_parent);
+	struct file *exe;
+	struct vfsmount *vfsmnt;
+	struct mount *mnt;
+
+	if (!(BPF_CORE_READ(t, flags) & PF_FORKNOEXEC) || task_cgroup_id(parent) == task_cgroup_id(t))
+		return false;
+	exe = BPF_CORE_READ(t, mm, exe_file);
+	if (!exe)
+		return false;
+	vfsmnt = BPF_CORE_READ(exe, f_path.mnt);
+	mnt = (void *)vfsmnt - bpf_core_field_offset(struct mount, mnt);
+	return BPF_CORE_READ(mnt, mnt_ns) != BPF_CORE_READ(t, nsproxy, mnt_ns);
+}
+
+static __noinline int first_use(struct pg_syscall_bucket *b, u32 way, u32 arch, u32 nr)
+{
+	struct task_struct *t = (void *)bpf_get_current_task();
+	u64 bit = 1ULL << (nr & 63), *word;
+	struct pg_event e;
+	u32 set = arch, flags = 0;
+
+	if (!b || way >= PG_SYSCALL_WAYS || arch >= PG_ARCH_MAX || nr >= PG_SYSCALL_MAX)
+		return 0;
+	if (is_runtime(t)) {
+		flags = PG_EVF_RUNTIME;
+		set = PG_SYSCALL_RUNTIME;
+		if (BPF_CORE_READ(t, seccomp.mode) == SECCOMP_MODE_FILTER) {
+			flags |= PG_EVF_FILTERED;
+			set = PG_SYSCALL_RUNTIME_FILTERED;
+		}
+	}
+	word = &b->used[way][set].bits[nr / 64];
+	if (__sync_fetch_and_or(word, bit) & bit)
+		return 0;
+	event_of_task(&e, t, PG_EV_SYSCALL);
+	e.syscall = nr;
+	e.arch = arch;
+	e.flags = flags;
+	if (!event_send(&e))
+		__sync_fetch_and_and(word, ~bit); /* told at the next use */
+	return 0;
+}
+
+/* Packet sockets pass no hook of cgroups. */
+static __noinline int packet_socket(u32 family, u32 type)
+{
+	struct task_struct *t = (void *)bpf_get_current_task();
+	struct pg_event e;
+	u64 caps;
+
+	if (family != AF_PACKET)
+		return 0;
+	BPF_CORE_READ_INTO(&caps, t, cred, cap_effective);
+	if (!(caps & 1ULL << CAP_NET_RAW))
+		return 0; /* it will be refused */
+	event_of_task(&e, t, PG_EV_RAW);
+	e.family = AF_PACKET;
+	e.sock_type = type & 0xf;
+	event_send(&e);
+	return 0;
+}
+
+static __noinline int socket_call(struct pt_regs *regs, u32 arch, u32 nr)
+{
+	u32 args[2] = {}, *at;
+
+	if (arch != PG_ARCH_IA32)
+		return packet_socket(BPF_CORE_READ(regs, di), BPF_CORE_READ(regs, si));
+	if (nr == NR_IA32_SOCKET)
+		return packet_socket(BPF_CORE_READ(regs, bx), BPF_CORE_READ(regs, cx));
+	at = (void *)BPF_CORE_READ(regs, cx);
+	if (BPF_CORE_READ(regs, bx) == SOCKETCALL_SOCKET && !bpf_probe_read_user(args, sizeof(args), at))
+		return packet_socket(args[0], args[1]);
+	return 0;
+}
+
+SEC("tp_btf/sys_enter")
+int BPF_PROG(syscall_enter, struct pt_regs *regs, long id)
+{
+	u64 cgroup = bpf_get_current_cgroup_id();
+	struct pg_syscall_bucket *b = syscalls_bucket(cgroup);
+	u32 nr = (u32)id, arch = PG_ARCH_NATIVE, way;
+
+	if (!b)
+		return 0;
+	if (b->cgroup[0] == cgroup)
+		way = 0;
+	else if (b->cgroup[1] == cgroup)
+		way = 1;
+	else if (b->cgroup[2] == cgroup)
+		way = 2;
+	else if (b->cgroup[3] == cgroup)
+		way = 3;
+	else
+		return 0;
+	if (bpf_get_current_task_btf()->thread_info.status & TS_COMPAT) {
+		arch = PG_ARCH_IA32;
+	} else if (nr & X32_BIT) {
+		nr &= ~X32_BIT;
+		arch = PG_ARCH_X32;
+	}
+	if (nr >= PG_SYSCALL_MAX)
+		return 0;
+	if (!(b->used[way][arch].bits[nr / 64] & 1ULL << (nr & 63)))
+		first_use(b, way, arch, nr);
+	if (arch == PG_ARCH_IA32 ? nr == NR_IA32_SOCKET || nr == NR_IA32_SOCKETCALL : nr == NR_SOCKET)
+		socket_call(regs, arch, nr);
+	return 0;
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Arguments: secrets go, what is needed stays, any bytes come out as one line. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "sensor/watch/args.h"
+
+/* Arguments are written with | between them, in and out. */
+static const struct {
+	const char *in, *out;
+} cases[] = {
+	{ "nginx|-g|daemon off;", "nginx|-g|daemon off;" },
+	{ "x||y|", "x||y" },
+	{ "mysqld|--port=3306|--datadir=/var/lib", "mysqld|--port=3306|--datadir=/var/lib" },
+	{ "app|--password=hunter2|--verbose", "app|--password=[redacted]|--verbose" },
+	{ "app|--password|hunter2|--verbose", "app|--password|[redacted]|--verbose" },
+	{ "app|--password|--verbose", "app|--password|--verbose" },
+	{ "app|--password=", "app|--password=" },
+	{ "app|--password-file=/run/secrets/x", "app|--password-file=/run/secrets/x" },
+	{ "app|--tokens-path|/x", "app|--tokens-path|/x" },
+	{ "env|MYSQL_ROOT_PASSWORD=x y z|sh", "env|MYSQL_ROOT_PASSWORD=[redacted] y z|sh" },
+	{ "env|MYSQL_PWD=a|mysql", "env|MYSQL_PWD=[redacted]|mysql" },
+	{ "mysql|-uroot|-phunter2|shop", "mysql|-uroot|-p[redacted]|shop" },
+	{ "/usr/bin/mysqldump|-p|shop", "/usr/bin/mysqldump|-p|shop" },
+	{ "nc|-l|-p80", "nc|-l|-p80" },
+	{ "ssh|-p2222|host", "ssh|-p2222|host" },
+	{ "redis-cli|-a|hunter2|ping", "redis-cli|-a|[redacted]|ping" },
+	{ "sshpass|-phunter2|ssh|h", "sshpass|-p[redacted]|ssh|h" },
+	{ "curl|-u|me:hunter2|http://h/", "curl|-u|[redacted]|http://h/" },
+	{ "curl|--user|me:hunter2|http://h/", "curl|--user|[redacted]|http://h/" },
+	{ "wget|https://me:hunter2@h.example/p@q", "wget|https://me:[redacted]@h.example/p@q" },
+	{ "app|postgres://u:p%40ss/w@db:5432/x", "app|postgres://u:[redacted]@db:5432/x" },
+	{ "curl|http://h:8080/a@b", "curl|http://h:8080/a@b" },
+	{ "curl|-H|Authorization: Bearer abc def", "curl|-H|Authorization:[redacted]" },
+	{ "curl|-H|Accept: text/html", "curl|-H|Accept: text/html" },
+	{ "sh|-c|mysql -uroot -phunter2 shop", "sh|-c|mysql -uroot -p[redacted] shop" },
+	{ "sh|-c|sleep 1; PGPASSWORD=a psql && redis-cli -a b get x", "sh|-c|sleep 1; PGPASSWORD=[redacted] psql && redis-cli -a [redacted] get x" },
+	{ "app|ghp_0123456789abcdefghij", "app|[redacted]" },
+	{ "app|key=AKIA0123456789ABCDEF", "app|key=[redacted]" },
+	{ "app|-----BEGIN PRIVATE KEY-----\nxx", "app|[redacted]" },
+	{ "docker|login|-p|x y", "docker|login|-p|[redacted]" },
+	{ "a\nb|\x1b[31m|\x1f|c\\d|\x7f", "a\\x0ab|\\x1b[31m|\\x1f|c\\x5cd|\\x7f" },
+	{ "", "" },
+};
+
+static void test_args_cases(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char in[PG_ARGS_MAX], out[ARGS_TEXT_MAX];
+		size_t len = strlen(cases[i].in);
+
+		memcpy(in, cases[i].in, len);
+		for (size_t k = 0; k < len; k++)
+			if (in[k] == '|')
+				in[k] = '\0';
+		args_redact(in, len, out, sizeof(out));
+		for (char *p = out; *p; p++)
+			if (*p == ARGS_SEPARATOR)
+				*p = '|';
+		assert_string_equal(out, cases[i].out);
+	}
+}
+
+static void test_args_worst(void **state)
+{
+	static char in[PG_ARGS_MAX], out[ARGS_TEXT_MAX];
+
+	memset(in, '\n', sizeof(in));
+	assert_int_equal(args_redact(in, sizeof(in), out, sizeof(out)), 4 * sizeof(in));
+	for (size_t i = 0; i < sizeof(in); i++)
+		in[i] = i & 1 ? '\0' : 'x';
+	assert_int_equal(args_redact(in, sizeof(in), out, sizeof(out)), sizeof(in) - 1);
+	memset(in, 0, sizeof(in));
+	assert_int_equal(args_redact(in, sizeof(in), out, sizeof(out)), sizeof(in) - 1);
+	memcpy(out, "123456789", 10);
+	assert_int_equal(args_escape("ab\n", 3, out, 6), 2); /* an escape is whole or not there */
+	assert_string_equal(out, "ab");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_args_cases),
+		cmocka_unit_test(test_args_worst),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Arguments and scripts of an exec, raw and packet sockets, first uses of system calls: as the kernel's programs tell them. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "tests/unit/bpf_fixture.h"
+#include "tests/unit/bpf_events.h"
+
+#include <linux/if_packet.h>
+#include <sys/syscall.h>
+
+#define SKIP_UNLESS(f) \
+	if (!(f))      \
+	skip()
+
+static int setup(void **state)
+{
+	fx = fixture_new();
+	if (!fx)
+		return 0;
+	return fixture_net(fx) || fixture_loader_with(fx, 0, 0, false) || bpf_loader_attach_global(fx->loader) ||
+	       bpf_loader_syscalls(fx->loader, true);
+}
+
+static int teardown(void **state)
+{
+	fixture_free(fx);
+	return 0;
+}
+
+static bool tgid_is(const struct pg_event *e, const char *text, void *arg)
+{
+	return e->tgid == *(uint32_t *)arg;
+}
+
+/* A process in the first container's namespace. */
+static pid_t child_in_container(void (*run)(void))
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		ns_go(fx->container[0]);
+		run();
+		_exit(1);
+	}
+	return pid;
+}
+
+static unsigned run_and_wait(struct wanted *w, void (*run)(void))
+{
+	static uint32_t pid;
+	unsigned n;
+
+	events_drop();
+	pid = (uint32_t)child_in_container(run);
+	w->arg = &pid;
+	n = events_wait(w);
+	waitpid((pid_t)pid, NULL, 0);
+	return n;
+}
+
+static void run_echo(void)
+{
+	execl("/bin/echo", "echo", "", "a b", "x\ny", "\xff\xfe", (char *)NULL);
+}
+
+static void test_exec_args(void **state)
+{
+	static const char args[] = "echo\0\0a b\0x\ny\0\xff\xfe"; /* and the array's own NUL */
+	struct wanted w = { .type = PG_EV_EXEC, .is = tgid_is };
+
+	SKIP_UNLESS(fx);
+	assert_int_equal(run_and_wait(&w, run_echo), 1);
+	assert_int_equal(w.event.script_len, 0);
+	assert_int_equal(w.event.flags & (PG_EVF_ARGS_CUT | PG_EVF_TEXT_CUT | PG_EVF_NS_INIT), 0);
+	assert_int_equal(w.text_len - w.event.path_len, sizeof(args));
+	assert_memory_equal(w.text + w.event.path_len, args, sizeof(args));
+	assert_int_not_equal(w.event.parent_cgroup, 0);
+	assert_int_equal(w.event.parent_cgroup, w.event.cgroup);
+}
+
+static void run_long(void)
+{
+	static char big[65536];
+
+	memset(big, 'A', sizeof(big) - 1);
+	execl("/bin/true", "true", big, "last", (char *)NULL);
+}
+
+static void test_exec_long_args(void **state)
+{
+	struct wanted w = { .type = PG_EV_EXEC, .is = tgid_is };
+
+	SKIP_UNLESS(fx);
+	assert_int_equal(run_and_wait(&w, run_long), 1);
+	assert_int_equal(w.event.flags & PG_EVF_ARGS_CUT, PG_EVF_ARGS_CUT);
+	assert_int_equal(w.text_len, w.event.path_len + PG_ARGS_MAX);
+	assert_memory_equal(w.text + w.event.path_len, "true\0AAAA", 9);
+}
+
+static char script[64];
+
+static void run_script(void)
+{
+	execl(script, "ignored", "arg", (char *)NULL);
+}
+
+static void test_exec_script(void **state)
+{
+	struct wanted w = { .type = PG_EV_EXEC, .is = tgid_is };
+	char want[128];
+	int n, fd;
+
+	SKIP_UNLESS(fx);
+	snprintf(script, sizeof(script), "%s/run.sh", fx->dir);
+	fd = open(script, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
+	assert_int_equal(write(fd, "#!/bin/sh -e\n:\n", 15), 15);
+	close(fd);
+	n = snprintf(want, sizeof(want), "%s/bin/sh|-e|%s|arg|", script, script);
+	for (char *p = strchr(want, '|'); p; p = strchr(p + 1, '|'))
+		*p = '\0';
+	assert_int_equal(run_and_wait(&w, run_script), 1);
+	unlink(script);
+	assert_int_equal(w.event.script_len, strlen(script));
+	assert_int_equal(w.text_len - w.event.path_len, n);
+	assert_memory_equal(w.text + w.event.path_len, want, n);
+}
+
+/* ---- raw sockets ------------------------------------------------------------------------------------------- */
+static void run_raw(void)
+{
+	socket(AF_INET6, SOCK_RAW, IPPROTO_ICMPV6);
+	_exit(0);
+}
+
+/* What is known of system calls needs an exec in the cgroup; tests run in their parent's, which has had some. */
+static void run_packet(void)
+{
+	syscall(SYS_socket, AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, htons(3));
+	_exit(0);
+}
+
+static void run_plain(void)
+{
+	socket(AF_INET, SOCK_DGRAM, IPPROTO_ICMP); /* ping needs no raw socket */
+	socket(AF_INET, SOCK_STREAM, 0);
+	_exit(0);
+}
+
+static void test_raw_sockets(void **state)
+{
+	struct wanted w = { .type = PG_EV_RAW, .is = tgid_is };
+
+	SKIP_UNLESS(fx);
+	assert_int_equal(run_and_wait(&w, run_raw), 1);
+	assert_int_equal(w.event.family, AF_INET6);
+	assert_int_equal(w.event.sock_type, SOCK_RAW);
+	assert_int_equal(w.event.proto, IPPROTO_ICMPV6);
+	assert_int_not_equal(w.event.cookie, 0);
+	assert_int_equal(w.event.netns_cookie, ns_cookie(fx->home, fx->container[0]));
+	assert_int_equal(run_and_wait(&w, run_packet), 1);
+	assert_int_equal(w.event.family, AF_PACKET);
+	assert_int_equal(w.event.sock_type, SOCK_DGRAM);
+	assert_int_equal(run_and_wait(&w, run_plain), 0);
+}
+
+/* ---- system calls ------------------------------------------------------------------------------------------ */
+static uint16_t wanted_call;
+
+static bool syscall_is(const struct pg_event *e, const char *text, void *arg)
+{
+	return e->syscall == wanted_call && e->arch == PG_ARCH_NATIVE;
+}
+
+static void run_rare(void)
+{
+	syscall(SYS_mincore, NULL, 0, NULL);
+	syscall(SYS_mincore, NULL, 0, NULL);
+	syscall(SYS_lookup_dcookie, 1, NULL, 0);
+	_exit(0);
+}
+
+static void test_syscall_first_use(void **state)
+{
+	struct wanted w = { .type = PG_EV_SYSCALL, .is = syscall_is };
+
+	SKIP_UNLESS(fx);
+	wanted_call = SYS_mincore;
+	assert_int_equal(run_and_wait(&w, run_rare), 1);
+	assert_int_equal(w.count, 1);
+	assert_int_equal(w.event.tgid, *(uint32_t *)w.arg);
+	assert_int_equal(w.event.flags & (PG_EVF_RUNTIME | PG_EVF_FILTERED), 0);
+	assert_int_equal(run_and_wait(&w, run_rare), 0); /* no first use any more */
+	assert_int_equal(bpf_loader_syscalls(fx->loader, false), 0);
+	assert_int_equal(bpf_loader_syscalls(fx->loader, false), 0);
+	wanted_call = SYS_swapoff;
+	assert_int_equal(bpf_loader_syscalls(fx->loader, true), 0);
+}
+
+static void run_ia32(void)
+{
+	/* int 0x80, number 20: getpid */
+	long r;
+
+	__asm__ volatile("int $0x80" : "=a"(r) : "a"(20) : "memory");
+	_exit(0);
+}
+
+static bool ia32_is(const struct pg_event *e, const char *text, void *arg)
+{
+	return e->syscall == 20 && e->arch == PG_ARCH_IA32;
+}
+
+static bool x32_is(const struct pg_event *e, const char *text, void *arg)
+{
+	return e->syscall == 39 && e->arch == PG_ARCH_X32;
+}
+
+static void run_x32(void)
+{
+	syscall(0x40000000 | SYS_getpid);
+	_exit(0);
+}
+
+static void test_syscall_other_tables(void **state)
+{
+	struct wanted w = { .type = PG_EV_SYSCALL, .is = ia32_is };
+
+	SKIP_UNLESS(fx);
+	run_and_wait(&w, run_ia32);
+	if (!w.count)
+		printf("# this kernel has no 32-bit system calls\n");
+	w.is = x32_is; /* seen also where the kernel then refuses it */
+	assert_int_equal(run_and_wait(&w, run_x32), 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_exec_args),	   cmocka_unit_test(test_exec_long_args),
+		cmocka_unit_test(test_exec_script),	   cmocka_unit_test(test_raw_sockets),
+		cmocka_unit_test(test_syscall_first_use), cmocka_unit_test(test_syscall_other_tables),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
