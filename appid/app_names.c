@@ -56,6 +56,12 @@ const char *app_name(enum app_id id)
 		return "QUIC";
 	case APP_CASSANDRA:
 		return "Cassandra";
+	case APP_MINING:
+		return "Mining";
+	case APP_LDAP:
+		return "LDAP";
+	case APP_XMPP:
+		return "Jabber";
 	case APP_HTTP2:
 		return "HTTP2";
 	case APP_KAFKA:
@@ -68,6 +74,18 @@ const char *app_name(enum app_id id)
 		return "ClickHouse";
 	case APP_VXLAN:
 		return "VXLAN";
+	case APP_GRPC:
+		return "gRPC";
+	case APP_GRPC_ETCD:
+		return "gRPC.etcd";
+	case APP_HTTP_ETCD:
+		return "HTTP.etcd";
+	case APP_HTTP_ELASTICSEARCH:
+		return "HTTP.Elasticsearch";
+	case APP_HTTP_OPENSEARCH:
+		return "HTTP.OpenSearch";
+	case APP_ELASTIC_TRANSPORT:
+		return "Elasticsearch";
 	case APP_MAX:
 		break;
 	}

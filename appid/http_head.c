@@ -135,10 +135,14 @@ static void field(struct bytes line, struct http_head *h)
 		{ "user-agent:", offsetof(struct http_head, user_agent) },
 		{ "server:", offsetof(struct http_head, server) },
 		{ "upgrade:", offsetof(struct http_head, upgrade) },
+		{ "content-type:", offsetof(struct http_head, content_type) },
+		{ "content-length:", offsetof(struct http_head, content_length) },
 	};
 
-	if (!bytes_left(&line) || !memchr("hHuUsS", *line.p, 6))
+	if (!bytes_left(&line) || !memchr("hHuUsScCxX", *line.p, 10))
 		return;
+	h->etcd |= text_starts_nocase(line, "x-etcd-");
+	h->elastic |= text_starts_nocase(line, "x-elastic-product: elasticsearch");
 	for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
 		if (text_starts_nocase(line, fields[i].name)) {
 			struct bytes *to = (struct bytes *)((char *)h + fields[i].offset);
@@ -170,6 +174,7 @@ enum http_kind http_head_parse(struct bytes b, bool whole, struct http_head *ret
 	while (text_line(&rest, &line)) {
 		if (!bytes_left(&line)) {
 			h.complete = true;
+			h.body = rest;
 			break;
 		}
 		field(line, &h);

@@ -16,7 +16,10 @@ struct http_head {
 	uint16_t status;    /* response; 0: not readable */
 	/* views into the message; empty: not there */
 	struct bytes method, target, version;
-	struct bytes host, user_agent, server, upgrade;
+	struct bytes host, user_agent, server, upgrade, content_type, content_length;
+	struct bytes body;  /* what is there of it, when the head is complete */
+	bool etcd;          /* a field that only etcd's servers and members send */
+	bool elastic;       /* "X-elastic-product: Elasticsearch" */
 };
 
 /* Is this the start of an HTTP/1 request or response? whole: nothing more will come.

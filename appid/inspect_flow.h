@@ -23,6 +23,7 @@ struct inspect_work {
 	uint8_t asks, asked_turns;
 	uint8_t named;             /* enum app_id that label.app was made for */
 	uint16_t asked_bytes;
+	uint64_t facts_hash, changed_ns; /* facts said last; when the protocol was seen to change; 0: not */
 	uint16_t dns_read[2];      /* DNS over TCP: bytes of the head whose messages were reported */
 	struct msg_label label;    /* as it will be sent next */
 };

@@ -70,7 +70,7 @@ static void own_name(struct inspector *i, const struct inspect_flow *f, const st
 		snprintf(ret, size, "TLS.DoH_DoT"); /* RFC 7858 */
 		return;
 	}
-	if (!i->engine || strchr(name, '.'))
+	if (!i->engine || strchr(name, '.') || t->app == APP_SOCKS) /* whom a proxy is asked for does not name the proxy */
 		return;
 	if ((t->host[0] && ndpi_engine_host_app(i->engine, t->host, site, sizeof(site))) ||
 	    (server && ndpi_engine_address_app(i->engine, server, site, sizeof(site))) ||
@@ -88,7 +88,7 @@ bool inspect_own_label(struct inspector *i, struct inspect_flow *f)
 	char app[sizeof(l->app)] = "";
 
 	f->stale = false;
-	detail_read((enum app_id)f->app, &w->talk, f->server_dir, whole, &t);
+	inspect_detail_read(f, &t);
 	news = l->confidence != LABEL_OWN || w->named != t.app || (t.host[0] && strcmp(l->host, t.host));
 	if (news) {
 		own_name(i, f, &t, app, sizeof(app));
@@ -102,6 +102,8 @@ bool inspect_own_label(struct inspector *i, struct inspect_flow *f)
 	/* over TCP further questions may follow in the same stream */
 	if ((t.complete && !(inspect_is_dns(f) && !w->talk.datagrams)) || (whole[0] && whole[1]))
 		l->final = 1;
+	if (news || l->final)
+		inspect_facts_send(i, f, &t.facts);
 	return news || l->final;
 }
 
@@ -202,6 +204,7 @@ void inspect_say_likely(struct inspector *i, struct inspect_flow *f)
 	if (l->confidence >= LABEL_PARTIAL)
 		return;
 	unknown_info(w, l->info, sizeof(l->info));
+	inspect_facts_unknown(i, f);
 	if (i->engine && ndpi_engine_guess_port(i->engine, &f->key, l->app, sizeof(l->app))) {
 		l->confidence = LABEL_PORT_GUESS;
 		return;

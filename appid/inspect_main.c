@@ -12,6 +12,8 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "appid/digest_text.h"
+#include "appid/facts_out.h"
 #include "appid/inspector.h"
 #include "appid/ndpi_engine.h"
 #include "appid/replay.h"
@@ -28,6 +30,7 @@ enum {
 	ENOUGH_MAX = 2048,    /* keys for the `inspected` map kept until the batch ends */
 	BACKLOG_LABELS = 8192, /* 2.8 MB at most */
 	BACKLOG_DNS = 4096,
+	BACKLOG_FACTS = 2 << 20, /* bytes */
 	BUSY_MS = 20,         /* while there is traffic the ring is looked at this often, and wakes nobody */
 };
 #define MEMORY_PACKETS (64ULL << 20)
@@ -40,6 +43,7 @@ struct program {
 	struct inspector *insp;
 	struct ndpi_engine *engine;
 	struct results labels, answers;
+	struct facts_out facts;
 	struct flow_key enough[ENOUGH_MAX];
 	unsigned enough_count;
 	uint64_t marks_failed, stats_ns;
@@ -54,6 +58,13 @@ static void on_label(const struct msg_label *l, void *arg)
 	struct program *p = arg;
 
 	results_put(&p->labels, l);
+}
+
+static void on_facts(const struct flow_key *key, const char *text, size_t len, void *arg)
+{
+	struct program *p = arg;
+
+	facts_out_put(&p->facts, key, text, len);
 }
 
 static void on_dns(const struct msg_dns *d, void *arg)
@@ -86,7 +97,7 @@ static void on_record(const void *data, size_t len, void *arg)
 	inspector_record(p->insp, data, len);
 	if (inspector_pending(p->insp) >= 64) {
 		inspector_flush(p->insp);
-		if (p->core >= 0 && p->labels.count >= 64)
+		if (p->core >= 0 && p->labels.count >= 64 && facts_out_send(&p->facts, p->core) == 0)
 			(void)results_send(&p->labels, p->core); /* what does not go now goes at the end of the batch */
 	}
 }
@@ -103,7 +114,9 @@ static void core_send(struct program *p)
 
 	if (p->core < 0)
 		return;
-	r = results_send(&p->labels, p->core);
+	r = facts_out_send(&p->facts, p->core);
+	if (r == 0)
+		r = results_send(&p->labels, p->core);
 	if (r == 0)
 		r = results_send(&p->answers, p->core);
 	if (r < 0 && r != -EAGAIN)
@@ -114,7 +127,7 @@ static void core_send(struct program *p)
 static bool stats_changed(const struct program *p, struct msg_inspect_stats *ret)
 {
 	inspector_stats(p->insp, ret);
-	ret->results_dropped = p->labels.dropped + p->answers.dropped;
+	ret->results_dropped = p->labels.dropped + p->answers.dropped + p->facts.dropped;
 	ret->marks_failed = p->marks_failed;
 	return memcmp(ret, &p->stats_sent, sizeof(*ret)) != 0;
 }
@@ -251,7 +264,7 @@ static void packets_loop(struct program *p)
 		bool idle = p->idle_rounds >= 2;
 		struct pollfd fds[3] = {
 			{ .fd = p->keeper, .events = POLLIN },
-			{ .fd = p->core, .events = (short)(POLLIN | (p->labels.count || p->answers.count ? POLLOUT : 0)) },
+			{ .fd = p->core, .events = (short)(POLLIN | (p->labels.count || p->answers.count || p->facts.len ? POLLOUT : 0)) },
 			/* While busy the ring is read by the clock: no wake-up per record. */
 			{ .fd = idle && p->ring ? sample_ring_fd(p->ring) : -1, .events = POLLIN },
 		};
@@ -277,7 +290,7 @@ static void packets_loop(struct program *p)
 
 static int packets_run(struct program *p)
 {
-	const struct inspector_sink sink = { .label = on_label, .dns = on_dns, .enough = on_enough, .arg = p };
+	const struct inspector_sink sink = { .label = on_label, .dns = on_dns, .enough = on_enough, .facts = on_facts, .arg = p };
 	struct inspector_limits limits = { 0 };
 
 	if (getrandom(&limits.seed, sizeof(limits.seed), 0) != sizeof(limits.seed)) {
@@ -294,12 +307,14 @@ static int packets_run(struct program *p)
 	}
 	results_init(&p->labels, MSG_LABEL, sizeof(struct msg_label), BACKLOG_LABELS);
 	results_init(&p->answers, MSG_DNS, sizeof(struct msg_dns), BACKLOG_DNS);
+	facts_out_init(&p->facts, BACKLOG_FACTS);
 	packets_loop(p);
 	inspector_free(p->insp);
 	ndpi_engine_free(p->engine);
 	sample_ring_close(p->ring);
 	results_done(&p->labels);
 	results_done(&p->answers);
+	facts_out_done(&p->facts);
 	return 0;
 }
 
@@ -338,6 +353,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "pierglass-inspect: descriptor %d is not open; pierglassd starts this program\n", p.keeper);
 		return 2;
 	}
+	digest_init(); /* reads its configuration */
 	r = sandbox_enter_inspector(packets ? MEMORY_PACKETS : MEMORY_DOCUMENTS);
 	if (r < 0) {
 		log_error("cannot enter the sandbox: %s", strerror(-r));

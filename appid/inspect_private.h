@@ -4,6 +4,7 @@
 #ifndef PG_APPID_INSPECT_PRIVATE_H
 #define PG_APPID_INSPECT_PRIVATE_H
 
+#include "appid/detail.h"
 #include "appid/inspect_flow.h"
 #include "appid/inspector.h"
 #include "base/bytes.h"
@@ -98,6 +99,14 @@ bool inspect_ask_ndpi(struct inspector *i, struct inspect_flow *f, bool last);
 void inspect_say_likely(struct inspector *i, struct inspect_flow *f);
 /* The last word on a flow, whatever it is, at once. */
 void inspect_give_up(struct inspector *i, struct inspect_flow *f);
+
+/* ---- inspect_detail.c ---------------------------------------------------------------------------- */
+/* What a flow that our recognisers found says about itself, followed through a change of protocol. */
+void inspect_detail_read(struct inspect_flow *f, struct detail *ret);
+/* Says the facts, unless the same were said of this flow before. */
+void inspect_facts_send(struct inspector *i, struct inspect_flow *f, const struct facts *facts);
+/* Says what was seen of a flow that nobody knows. */
+void inspect_facts_unknown(struct inspector *i, struct inspect_flow *f);
 
 /* ---- inspect_dns.c ------------------------------------------------------------------------------- */
 /* Reports the addresses that one DNS message over UDP answers with. */

@@ -21,6 +21,8 @@ struct inspector_sink {
 	/* No more samples of this flow are wanted though its budget is not used up. */
 	void (*enough)(const struct flow_key *key, void *arg);
 	void *arg;
+	/* What the flow says about itself (sensor/facts.h), before the label that it belongs to; NULL: not wanted. */
+	void (*facts)(const struct flow_key *key, const char *text, size_t len, void *arg);
 };
 
 struct inspector_limits {

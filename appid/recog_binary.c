@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Recognisers of binary protocols. A field that has not come yet fits; one that is there must be right. */
 #include "appid/dns_answer.h"
+#include "appid/http2_head.h"
 #include "appid/recognise.h"
 #include "appid/text.h"
 #include "appid/tls_hello.h"
@@ -366,6 +367,80 @@ static enum recog fastcgi(const struct recog_in *in, enum app_id *ret_app, int *
 		RECOG_YES : RECOG_NO;
 }
 
+/* The answer: a record of STDOUT or STDERR that begins with a header of CGI. */
+static enum recog fastcgi_server(const struct recog_in *in, enum app_id *ret_app, int *ret_server)
+{
+	static const char *const headers[] = { "Status:", "Content-type:", "X-Powered-By:", "Set-Cookie:", "Location:", "PHP message:",
+					       "Cache-Control:", "Expires:" };
+	struct bytes b = in->head[0];
+	size_t left = bytes_left(&b);
+	bool more = false;
+
+	*ret_server = RECOG_SERVER_SELF;
+	if ((left > 1 && b.p[1] != 6 && b.p[1] != 7) || (left > 7 && b.p[7]))
+		return RECOG_NO;
+	if (left < 9)
+		return RECOG_MORE;
+	b.p += 8;
+	for (size_t i = 0; i < ARRAY_SIZE(headers); i++) {
+		if (text_starts_nocase(b, headers[i]))
+			return RECOG_YES;
+		if (bytes_left(&b) < strlen(headers[i])) {
+			char part[24] = "";
+
+			memcpy(part, b.p, bytes_left(&b));
+			more |= text_starts_nocase(bytes_of(headers[i], strlen(headers[i])), part);
+		}
+	}
+	return more ? RECOG_MORE : RECOG_NO;
+}
+
+/* ---- HTTP/2: a server's frames; the client's preface is text --------------------------------------- */
+static enum recog http2_server(const struct recog_in *in, enum app_id *ret_app, int *ret_server)
+{
+	int n = http2_server_probe(in->head[0]);
+
+	*ret_server = RECOG_SERVER_SELF;
+	if (n < 0)
+		return RECOG_NO;
+	/* one SETTINGS is 9 bytes, most of them zero: two frames in a row are telling */
+	return n >= 2 ? RECOG_YES : n == 1 ? RECOG_LIKELY : RECOG_MORE;
+}
+
+/* ---- LDAP (RFC 4511): only the request for TLS; the rest is nDPI's ----------------------------------- */
+static enum recog ldap_starttls(const struct recog_in *in, enum app_id *ret_app, int *ret_server)
+{
+	static const char oid[] = "1.3.6.1.4.1.1466.20037";
+	struct bytes b = in->head[0];
+	size_t left = bytes_left(&b), n = strlen(oid);
+
+	*ret_server = RECOG_SERVER_OTHER;
+	/* 30 len 02 01 id 77 len 80 len oid */
+	if ((left > 1 && b.p[1] != 0x1d) || (left > 2 && b.p[2] != 2) || (left > 3 && b.p[3] != 1) || (left > 5 && b.p[5] != 0x77) ||
+	    (left > 6 && b.p[6] != n + 2) || (left > 7 && b.p[7] != 0x80) || (left > 8 && b.p[8] != n))
+		return RECOG_NO;
+	if (left < 9)
+		return RECOG_MORE;
+	b.p += 9;
+	return text_starts(b, oid) ? RECOG_YES : text_may_start(b, oid) ? RECOG_MORE : RECOG_NO;
+}
+
+/* ---- Elasticsearch between its nodes: "ES", length, request, status, version -------------------------- */
+static enum recog elastic_transport(const struct recog_in *in, enum app_id *ret_app, int *ret_server)
+{
+	struct bytes b = in->head[0];
+	size_t left = bytes_left(&b);
+
+	if (!agrees(b, "ES", 2) || (left > 2 && b.p[2] > 0x7f))
+		return RECOG_NO;
+	if (left < 19)
+		return RECOG_MORE;
+	if (be32_at(b.p + 2) < 13 || b.p[14] > 15 || be32_at(b.p + 15) < 1000000 || be32_at(b.p + 15) > 200000000)
+		return RECOG_NO; /* version: 7.10.2 is 7100299, since 8.500 a running number */
+	*ret_server = b.p[14] & 1 ? RECOG_SERVER_SELF : RECOG_SERVER_OTHER;
+	return RECOG_YES;
+}
+
 /* ---- ClickHouse, native -------------------------------------------------------------------------- */
 static enum recog clickhouse(const struct recog_in *in, enum app_id *ret_app, int *ret_server)
 {
@@ -483,5 +558,9 @@ const struct recogniser recog_binary[] = {
 	SELF(APP_CLICKHOUSE, clickhouse, "\0"),
 	SELF(APP_SOCKS, socks, "\4\5"),
 	SELF(APP_CASSANDRA, cassandra, "\1\2\3\4\5"),
+	SELF(APP_FASTCGI, fastcgi_server, "\1"),
+	SELF(APP_HTTP2, http2_server, "\0"),
+	SELF(APP_LDAP, ldap_starttls, "\x30"),
+	SELF(APP_ELASTIC_TRANSPORT, elastic_transport, "E"),
 };
 const unsigned recog_binary_count = ARRAY_SIZE(recog_binary);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Recognisers of protocols that speak in lines. */
+#include "appid/http2_head.h"
 #include "appid/http_head.h"
 #include "appid/recognise.h"
 #include "appid/text.h"
@@ -90,12 +91,10 @@ static enum recog http(const struct recog_in *in, enum app_id *ret_app, int *ret
 
 static enum recog http2(const struct recog_in *in, enum app_id *ret_app, int *ret_server)
 {
-	static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"; /* RFC 9113 3.4 */
+	int r = http2_preface(in->head[0]);
 
 	*ret_server = RECOG_SERVER_OTHER;
-	if (text_starts(in->head[0], preface))
-		return RECOG_YES;
-	return text_may_start(in->head[0], preface) ? RECOG_MORE : RECOG_NO;
+	return r > 0 ? RECOG_YES : r ? RECOG_NO : RECOG_MORE;
 }
 
 /* ---- SSH (RFC 4253 4.2) -------------------------------------------------------------------------- */
@@ -422,6 +421,56 @@ static enum recog zookeeper_word(const struct recog_in *in, enum app_id *ret_app
 	return RECOG_NO;
 }
 
+/* ---- Stratum: miners and their pools, JSON in lines ------------------------------------------------ */
+/* What is judged of it must not depend on how much came: the first line, or LINE_MAX_LEN bytes of it. */
+static enum recog stratum(const struct recog_in *in, enum app_id *ret_app, int *ret_server)
+{
+	static const char *const client[] = { "\"mining.subscribe\"", "\"mining.authorize\"", "\"mining.configure\"", "\"mining.submit\"",
+					      "\"mining.extranonce.subscribe\"", "\"eth_submitLogin\"", "\"eth_submitWork\"",
+					      "\"eth_getWork\"" };
+	static const char *const server[] = { "\"mining.notify\"", "\"mining.set_difficulty\"", "\"mining.set_target\"",
+					      "\"mining.set_extranonce\"" };
+	struct bytes b = in->head[0], line;
+
+	if (bytes_left(&b) > 1 && b.p[1] != '"' && b.p[1] != ' ')
+		return RECOG_NO;
+	if (!whole_line(b, in->whole[0], &line))
+		return text_is_printable(b) ? RECOG_MORE : RECOG_NO;
+	*ret_server = RECOG_SERVER_OTHER;
+	for (size_t i = 0; i < ARRAY_SIZE(client); i++)
+		if (text_contains_nocase(line, client[i]))
+			return RECOG_YES;
+	if (text_contains_nocase(line, "\"login\"") && text_contains_nocase(line, "\"method\"") && text_contains_nocase(line, "\"params\"") &&
+	    text_contains_nocase(line, "\"pass\"") && text_contains_nocase(line, "\"agent\"")) /* Monero's */
+		return RECOG_YES;
+	*ret_server = RECOG_SERVER_SELF;
+	for (size_t i = 0; i < ARRAY_SIZE(server); i++)
+		if (text_contains_nocase(line, server[i]))
+			return RECOG_YES;
+	return text_contains_nocase(line, "\"job\"") && text_contains_nocase(line, "\"blob\"") && text_contains_nocase(line, "\"job_id\"") ?
+		RECOG_YES : RECOG_NO;
+}
+
+/* ---- XMPP (RFC 6120 4): either side opens its stream ------------------------------------------------ */
+static enum recog xmpp(const struct recog_in *in, enum app_id *ret_app, int *ret_server)
+{
+	struct bytes b = in->head[0];
+
+	*ret_server = RECOG_SERVER_UNKNOWN;
+	if (!text_may_start(b, "<?xml") && !text_may_start(b, "<stream:stream"))
+		return RECOG_NO;
+	if (bytes_left(&b) > LINE_MAX_LEN)
+		b.end = b.p + LINE_MAX_LEN;
+	if (text_contains_nocase(b, "http://etherx.jabber.org/streams")) {
+		if (text_contains_nocase(b, "'im.truphone.com'"))
+			return RECOG_NO; /* nDPI has a name for this one */
+		/* the client names whom it wants, the server gives an id */
+		*ret_server = text_contains_nocase(b, " id=") ? RECOG_SERVER_SELF : RECOG_SERVER_OTHER;
+		return RECOG_YES;
+	}
+	return in->whole[0] || bytes_left(&b) == LINE_MAX_LEN ? RECOG_NO : RECOG_MORE;
+}
+
 const struct recogniser recog_text[] = {
 	SELF(APP_HTTP, http, "GPHDOCTMULRSNBV"),
 	SELF(APP_HTTP2, http2, "P"),
@@ -437,5 +486,7 @@ const struct recogniser recog_text[] = {
 	SELF(APP_POP3, pop3, "+"),
 	SELF(APP_NATS, nats, "IC"),
 	SELF(APP_ZOOKEEPER, zookeeper_word, "rsmcei"),
+	SELF(APP_MINING, stratum, "{"),
+	SELF(APP_XMPP, xmpp, "<"),
 };
 const unsigned recog_text_count = ARRAY_SIZE(recog_text);

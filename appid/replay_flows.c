@@ -14,6 +14,7 @@
 #include "appid/replay_label.h"
 #include "appid/stream_head.h"
 #include "base/clock.h"
+#include "base/strpool.h"
 #include "flows/flow_table.h"
 
 enum {
@@ -57,6 +58,7 @@ struct replay {
 	uint64_t ticked_ns, flushed_ns;
 	struct replay_stats stats;
 	char app[40];           /* of the row given out */
+	struct strpool *strings; /* facts: many flows say the same */
 };
 
 const char *replay_skip_name(enum replay_skip s)
@@ -125,6 +127,15 @@ static void on_label(const struct msg_label *l, void *arg)
 	f->edge = replay_label_merge(f->edge, l);
 	if (l->final && l->confidence >= LABEL_OWN)
 		f->state |= STATE_DONE;
+}
+
+static void on_facts(const struct flow_key *key, const char *text, size_t len, void *arg)
+{
+	struct replay *r = arg;
+	struct flow *f = flow_table_find(r->table, key);
+
+	if (f)
+		f->edge = replay_label_facts(f->edge, r->strings, text);
 }
 
 static void on_dns(const struct msg_dns *d, void *arg)
@@ -395,6 +406,11 @@ void replay_finish(struct replay *r)
 	r->stats.flows = flow_table_count(r->table);
 }
 
+uint64_t replay_fact_ns(uint64_t ns, void *unused)
+{
+	return ns * SLOWER;
+}
+
 /* ---- rows ------------------------------------------------------------------------------------------------------------------- */
 /* Multicast (RFC 5771, RFC 4291 2.7) or the limited broadcast: nobody sends from there. */
 static bool is_group(const uint8_t addr[16])
@@ -427,8 +443,9 @@ static void row_app(struct replay *r, const struct flow *f, const struct replay_
 {
 	const char *app = replay_proto_app(f->key.proto);
 
-	row->host = row->info = "";
+	row->host = row->info = row->facts = "";
 	if (l) {
+		row->facts = l->facts;
 		row->host = l->text + l->host_at;
 		row->info = l->text + l->info_at;
 	}
@@ -438,7 +455,7 @@ static void row_app(struct replay *r, const struct flow *f, const struct replay_
 	} else if (l && l->confidence > LABEL_UNKNOWN) {
 		row->app = l->text;
 		row->confidence = replay_confidence_name(l->confidence);
-	} else if ((f->key.proto == IPPROTO_TCP || f->key.proto == IPPROTO_UDP) && !l && r->engine &&
+	} else if ((f->key.proto == IPPROTO_TCP || f->key.proto == IPPROTO_UDP) && (!l || !l->text[0]) && r->engine &&
 		   ndpi_engine_guess_port(r->engine, &f->key, r->app, sizeof(r->app))) {
 		row->app = r->app;
 		row->confidence = replay_confidence_name(LABEL_PORT_GUESS);
@@ -499,8 +516,9 @@ struct replay *replay_new(const struct replay_options *options, struct ndpi_engi
 	r->frags = replay_frags_new();
 	r->domains = calloc(DOMAINS_MAX, sizeof(*r->domains));
 	r->domain_slots = calloc(DOMAIN_SLOTS, sizeof(*r->domain_slots));
-	r->insp = inspector_new(&limits, &(struct inspector_sink){ on_label, on_dns, on_enough, r }, engine);
-	if (r->table && r->frags && r->domains && r->domain_slots && r->insp)
+	r->insp = inspector_new(&limits, &(struct inspector_sink){ on_label, on_dns, on_enough, r, on_facts }, engine);
+	r->strings = strpool_new();
+	if (r->table && r->frags && r->domains && r->domain_slots && r->insp && r->strings)
 		return r;
 	replay_free(r);
 	return NULL;
@@ -525,6 +543,7 @@ void replay_free(struct replay *r)
 	replay_hold_done(&r->hold);
 	free(r->domains);
 	free(r->domain_slots);
+	strpool_free(r->strings);
 	free(r);
 }
 

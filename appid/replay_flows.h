@@ -55,6 +55,7 @@ struct replay_row {
 	uint16_t sport, dport;     /* host byte order; 0: the protocol has none */
 	uint8_t proto;             /* IPPROTO_* */
 	const char *app, *confidence, *host, *info; /* host, info: "" none. Valid until the next row */
+	const char *facts;         /* sensor/facts.h; "" none */
 	uint64_t bytes_to_server, bytes_to_client, packets_to_server, packets_to_client;
 	uint64_t first_ns, last_ns;
 	bool has_vni;
@@ -62,6 +63,9 @@ struct replay_row {
 	unsigned vlan_count;
 	uint16_t vlan[2];
 };
+
+/* Nanoseconds since 1970 of a moment that a fact names. */
+uint64_t replay_fact_ns(uint64_t ns, void *unused);
 
 struct replay;
 /* engine may be NULL: only our own recognisers then; not owned. seed: random. NULL: no memory. */

@@ -75,6 +75,7 @@ struct replay_label *replay_label_merge(struct replay_label *old, const struct m
 	l->confidence = said->confidence;
 	l->server_end = said->server_end;
 	l->final = said->final;
+	l->facts = old ? old->facts : "";
 	l->host_at = (uint8_t)(app + 1);
 	l->info_at = (uint8_t)(app + host + 2);
 	memcpy(l->text, said->app, app);
@@ -82,4 +83,28 @@ struct replay_label *replay_label_merge(struct replay_label *old, const struct m
 	memcpy(l->text + l->info_at, said->info, info);
 	free(old);
 	return l;
+}
+
+struct replay_label *replay_label_facts(struct replay_label *old, struct strpool *pool, const char *text)
+{
+	const char *pooled;
+
+	/* What is said of the middle of a flow takes nothing away from what its begin said. */
+	if (old && old->final && old->confidence >= LABEL_OWN)
+		return old;
+	pooled = strpool_get(pool, text);
+	if (!pooled)
+		return old;
+	if (!old) {
+		old = calloc(1, sizeof(*old) + 1);
+		if (!old) {
+			strpool_put(pool, pooled);
+			return NULL;
+		}
+		old->server_end = 0xff;
+		old->facts = "";
+	}
+	strpool_put(pool, old->facts);
+	old->facts = pooled;
+	return old;
 }

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "appid/digest_text.h"
 #include "appid/ndpi_engine.h"
 #include "appid/replay_capture.h"
 #include "appid/replay_write.h"
@@ -263,6 +264,7 @@ int replay_main(int argc, char **argv)
 		return 2;
 	}
 	setvbuf(stdout, buffer, _IOFBF, sizeof(buffer));
+	digest_init(); /* reads its configuration */
 	r = sandbox_enter_replay(MEMORY);
 	if (r < 0) {
 		fprintf(stderr, "pierglass: cannot enter the sandbox: %s\n", strerror(-r));

@@ -12,6 +12,7 @@
 #include "appid/text.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "sensor/facts.h"
 
 #define ADDR_LEN INET6_ADDRSTRLEN
 
@@ -199,6 +200,8 @@ static void row_json(struct replay_writer *w, const struct replay_row *row)
 	}
 	if (row->info[0])
 		jsonl_str(j, "info", row->info);
+	if (row->facts && row->facts[0])
+		facts_json(j, row->facts, replay_fact_ns, NULL, true);
 	if (w->names) {
 		jsonl_str(j, "client", replay_names_find(w->names, row->src));
 		jsonl_str(j, "server", replay_names_find(w->names, row->dst));

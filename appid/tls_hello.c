@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "appid/tls_hello.h"
 
-#define HELLO_MAX 4096 /* bytes of a hello that are put together from records */
-
 enum { REC_ALERT = 21, REC_HANDSHAKE = 22, HS_CLIENT_HELLO = 1, HS_SERVER_HELLO = 2 };
 enum { EXT_SERVER_NAME = 0, EXT_ALPN = 16, EXT_SUPPORTED_VERSIONS = 43 };
 
@@ -34,19 +32,27 @@ enum tls_kind tls_hello_probe(struct bytes b)
 	return b.p[5] == HS_CLIENT_HELLO ? TLS_CLIENT_HELLO : TLS_SERVER_HELLO;
 }
 
-/* Puts the handshake bytes of consecutive records together. Returns how many. */
-static size_t unwrap_records(struct bytes b, uint8_t *out, size_t size)
+size_t tls_handshake(struct bytes b, uint8_t *out, size_t size, bool *ret_over)
 {
 	size_t n = 0;
 	uint8_t type, major, minor;
 	uint16_t len;
 
-	while (n < size && bytes_u8(&b, &type) && type == REC_HANDSHAKE && bytes_u8(&b, &major) && major == 3 &&
-	       bytes_u8(&b, &minor) && bytes_be16(&b, &len) && len) {
-		size_t part = len;
+	*ret_over = false;
+	while (n < size && bytes_u8(&b, &type)) {
+		size_t part;
 
-		if (part > bytes_left(&b))
-			part = bytes_left(&b);
+		if (type != REC_HANDSHAKE) {
+			*ret_over = true;
+			break;
+		}
+		if (!bytes_u8(&b, &major) || !bytes_u8(&b, &minor) || !bytes_be16(&b, &len))
+			break;
+		if (major != 3 || !len) {
+			*ret_over = true;
+			break;
+		}
+		part = len < bytes_left(&b) ? len : bytes_left(&b);
 		if (part > size - n)
 			part = size - n;
 		memcpy(out + n, b.p, part);
@@ -164,16 +170,16 @@ static bool read_body(struct bytes b, struct tls_hello *h)
 
 enum tls_kind tls_hello_parse(struct bytes b, struct tls_hello *ret)
 {
-	uint8_t msg[HELLO_MAX];
+	uint8_t msg[TLS_HELLO_MAX];
 	struct bytes m, body;
 	uint32_t len;
-	bool all;
+	bool all, over;
 
 	memset(ret, 0, sizeof(*ret));
 	ret->kind = tls_hello_probe(b);
 	if (ret->kind != TLS_CLIENT_HELLO && ret->kind != TLS_SERVER_HELLO)
 		return ret->kind;
-	m = bytes_of(msg, unwrap_records(b, msg, sizeof(msg)));
+	m = bytes_of(msg, tls_handshake(b, msg, sizeof(msg), &over));
 	if (!bytes_skip(&m, 1) || !bytes_be24(&m, &len))
 		return ret->kind;
 	all = bytes_take(&m, len, &body);

@@ -8,6 +8,8 @@
 
 #include "base/bytes.h"
 
+#define TLS_HELLO_MAX 4096 /* bytes of a hello that are put together from records */
+
 enum tls_kind { TLS_NOT, TLS_MORE, TLS_CLIENT_HELLO, TLS_SERVER_HELLO, TLS_ALERT };
 
 struct tls_hello {
@@ -25,6 +27,9 @@ struct tls_hello {
 enum tls_kind tls_hello_probe(struct bytes b);
 /* Reads what is there. Same result as the probe. */
 enum tls_kind tls_hello_parse(struct bytes b, struct tls_hello *ret);
+/* The handshake bytes of consecutive records, put together: returns how many are in out. *ret_over: what follows is no
+ * handshake record (encrypted, or an alert). */
+size_t tls_handshake(struct bytes b, uint8_t *out, size_t size, bool *ret_over);
 /* "TLS 1.3"; never NULL. */
 const char *tls_version_name(uint16_t version);
 

@@ -74,6 +74,7 @@ enum msg_type {
 	/* -- inspector -> core */
 	MSG_LABEL,      /* one or more struct msg_label */
 	MSG_DNS,        /* one or more struct msg_dns */
+	MSG_FACTS,      /* one or more struct msg_facts, each with its text; before the label of the same flow */
 	MSG_INSPECT_STATS, /* struct msg_inspect_stats, once a second while there is change */
 
 	MSG_TYPE_MAX
@@ -259,6 +260,11 @@ struct msg_label {
 	char app[40];       /* "HTTP", "TLS.Google", "Unknown": nDPI's spelling, master.application */
 	char host[128];     /* HTTP host, SNI, DNS name; "" none; sanitised printable ASCII */
 	char info[128];     /* HTTP: "GET /path" and server; SSH banner; server version …; sanitised */
+};
+struct msg_facts {
+	struct flow_key key;
+	uint16_t len;    /* bytes of text that follow (sensor/facts.h), without a NUL */
+	uint16_t pad[3];
 };
 struct msg_dns {
 	struct flow_key key; /* the flow that carried the answer */

@@ -124,6 +124,7 @@ struct core_flow_view {
 	const char *app;             /* "Unknown" if nothing is known */
 	uint8_t app_confidence;      /* enum label_confidence */
 	const char *host, *info;     /* "" none */
+	const char *facts;           /* sensor/facts.h; "" none */
 	uint64_t bytes_to_server, bytes_to_client, packets_to_server, packets_to_client;
 	uint64_t first_seen_ns, last_seen_ns; /* wall */
 	const char *state;           /* "new" "established" "closed" "half-open" */

@@ -19,7 +19,7 @@ struct flow_pair;
 
 /* What was said about a flow: only flows that have it pay for it. Strings are in core_private.strings. */
 struct flow_detail {
-	const char *app, *host, *info;
+	const char *app, *host, *info, *facts; /* facts: sensor/facts.h */
 	uint8_t confidence;
 };
 

@@ -221,8 +221,10 @@ static void flow_count_at_listener(struct core *c, struct flow *f)
 		return;
 	l->flows++;
 	f->state |= FLOW_LISTENED;
-	if (f->detail)
+	if (f->detail) {
 		listeners_label(c->listeners, l, f->detail->app, f->detail->confidence, f->detail->info);
+		listeners_facts(c->listeners, l, f->detail->facts);
+	}
 }
 
 /* ---- taking in ----------------------------------------------------------------------------------------------- */
@@ -332,6 +334,7 @@ static void flow_release(struct core *c, struct flow *f)
 		strpool_put(c->priv->strings, f->detail->app);
 		strpool_put(c->priv->strings, f->detail->host);
 		strpool_put(c->priv->strings, f->detail->info);
+		strpool_put(c->priv->strings, f->detail->facts);
 		free(f->detail);
 	}
 	flow_table_remove(c->flows, f);

@@ -5,8 +5,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "sensor/core/core_priv.h"
+#include "sensor/facts.h"
 
 static const char *label_str(struct core *c, const char *old, const char *s)
 {
@@ -36,28 +38,64 @@ static void label_keep(struct core *c, const struct msg_label *l)
 	p->early_labels[p->early_label_count++] = *l;
 }
 
+/* The flow that something was said about, with room for it. NULL: nobody knows it. */
+static struct flow *flow_said(struct core *c, const struct flow_key *key)
+{
+	struct flow *f = flow_table_find(c->flows, key);
+	struct flow_detail *d;
+
+	if (!f)
+		f = flows_fetch(c, key);
+	if (!f || f->detail)
+		return f;
+	d = calloc(1, sizeof(*d));
+	if (!d)
+		return NULL;
+	d->app = d->host = d->info = d->facts = "";
+	f->detail = d;
+	return f;
+}
+
+static void facts_take(struct core *c, const struct flow_key *key, const char *text)
+{
+	struct flow *f = flow_said(c, key);
+
+	if (!f)
+		return;
+	f->detail->facts = label_str(c, f->detail->facts, text);
+	if (f->state & FLOW_LISTENED) {
+		struct listener *li = flow_listener(c, f, !f->client_end);
+
+		if (li)
+			listeners_facts(c->listeners, li, text);
+	}
+}
+
+static void facts_message(struct core *c, struct bytes b)
+{
+	char text[FACTS_MAX];
+	struct msg_facts m;
+
+	while (bytes_copy(&b, &m, sizeof(m)) && m.len < sizeof(text) && bytes_copy(&b, text, m.len)) {
+		text[m.len] = '\0';
+		if (c->priv->synced && facts_valid(text, m.len))
+			facts_take(c, &m.key, text);
+	}
+}
+
 static void label_take(struct core *c, struct msg_label *l)
 {
-	struct flow *f = flow_table_find(c->flows, &l->key);
+	struct flow *f = flow_said(c, &l->key);
 	struct flow_detail *d;
 
 	l->app[sizeof(l->app) - 1] = l->host[sizeof(l->host) - 1] = l->info[sizeof(l->info) - 1] = '\0';
 	if (l->confidence >= LABEL_CONFIDENCE_MAX)
 		l->confidence = LABEL_UNKNOWN;
-	if (!f)
-		f = flows_fetch(c, &l->key);
 	if (!f) {
 		c->priv->labels_unmatched++;
 		return;
 	}
 	d = f->detail;
-	if (!d) {
-		d = calloc(1, sizeof(*d));
-		if (!d)
-			return;
-		d->app = d->host = d->info = "";
-		f->detail = d;
-	}
 	if (l->app[0] && l->confidence >= d->confidence) {
 		d->app = label_str(c, d->app, l->app);
 		d->confidence = l->confidence;
@@ -137,6 +175,9 @@ void labels_message(const struct ipc_hdr *hdr, const void *body, int fd, void *a
 			memcpy(&d, p + at, sizeof(d));
 			dns_take(c, &d);
 		}
+		break;
+	case MSG_FACTS:
+		facts_message(c, bytes_of(body, hdr->len));
 		break;
 	case MSG_INSPECT_STATS:
 		if (hdr->len >= sizeof(c->inspect_stats)) {

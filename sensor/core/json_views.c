@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
+#include "sensor/facts.h"
 
 static const struct {
 	uint8_t number;
@@ -102,6 +104,11 @@ static void json_end(struct jsonl *j, const char *key, const struct core_end_vie
 	jsonl_obj_end(j);
 }
 
+static uint64_t wall_of(uint64_t mono_ns, void *unused)
+{
+	return clock_mono_to_wall_ns(mono_ns);
+}
+
 void json_flow(struct jsonl *j, const struct core_flow_view *v, const char *node, const char *event, const char *client_container,
 	       const char *server_container)
 {
@@ -123,6 +130,8 @@ void json_flow(struct jsonl *j, const struct core_flow_view *v, const char *node
 	jsonl_str(j, "app_confidence", json_confidence_name(v->app_confidence));
 	jsonl_str(j, "host", text(v->host));
 	jsonl_str(j, "info", text(v->info));
+	if (v->facts && v->facts[0])
+		facts_json(j, v->facts, wall_of, NULL, false);
 	jsonl_u64(j, "bytes_to_server", v->bytes_to_server);
 	jsonl_u64(j, "bytes_to_client", v->bytes_to_client);
 	jsonl_u64(j, "packets_to_server", v->packets_to_server);
@@ -264,6 +273,8 @@ void json_listener(struct jsonl *j, const struct core *c, const struct core_list
 	jsonl_str(j, "app", l->app[0] ? l->app : "Unknown");
 	jsonl_str(j, "app_confidence", json_confidence_name(l->app_confidence));
 	jsonl_str(j, "info", l->info);
+	if (l->facts)
+		facts_json(j, l->facts, wall_of, NULL, false);
 	jsonl_u64(j, "flows", l->flows);
 	jsonl_time(j, "since", v->since_ns);
 	jsonl_str(j, "from", l->from_iter ? "iterator" : "event");

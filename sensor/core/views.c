@@ -105,6 +105,7 @@ void core_view_flow(struct core *c, struct flow *f, struct core_flow_view *v)
 	v->app_confidence = f->detail ? f->detail->confidence : LABEL_UNKNOWN;
 	v->host = f->detail ? f->detail->host : "";
 	v->info = f->detail ? f->detail->info : "";
+	v->facts = f->detail ? f->detail->facts : "";
 	v->bytes_to_server = f->bytes[cl];
 	v->bytes_to_client = f->bytes[sv];
 	v->packets_to_server = f->packets[cl];

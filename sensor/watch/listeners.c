@@ -95,6 +95,7 @@ static void rec_drop(struct listeners *l, struct rec *r)
 {
 	place_leave(l, r);
 	HASH_DELETE(hh, l->by_cookie, r);
+	free(r->l.facts);
 	free(r);
 }
 
@@ -154,6 +155,8 @@ static void rec_fill(struct rec *r, const struct pg_event *ev)
 		l->from_iter = iter;
 		l->flows = 0;
 		l->app[0] = l->info[0] = '\0';
+		free(l->facts);
+		l->facts = NULL;
 		l->app_confidence = 0;
 	}
 	l->closed_mono_ns = 0;
@@ -281,6 +284,19 @@ void listeners_label(struct listeners *l, struct listener *li, const char *app, 
 	}
 	if (info && *info)
 		text_copy(li->info, sizeof(li->info), info);
+}
+
+void listeners_facts(struct listeners *l, struct listener *li, const char *text)
+{
+	char *copy;
+
+	if (!*text || (li->facts && !strcmp(li->facts, text)))
+		return;
+	copy = strdup(text);
+	if (!copy)
+		return; /* the older ones stay */
+	free(li->facts);
+	li->facts = copy;
 }
 
 void listeners_expire(struct listeners *l, uint64_t now_mono_ns)

@@ -27,6 +27,7 @@ struct listener {
 	char app[40];           /* protocol really spoken; "" nothing yet */
 	uint8_t app_confidence; /* enum label_confidence */
 	char info[128];
+	char *facts;            /* what the last flow to it that said something said (sensor/facts.h); NULL: nothing yet */
 };
 
 struct listeners;
@@ -38,6 +39,8 @@ int listeners_event(struct listeners *l, const struct pg_event *ev); /* 0, -ENOS
 struct listener *listeners_match(struct listeners *l, uint64_t netns_cookie, uint8_t proto, const uint8_t addr[16], uint16_t port);
 /* A flow to it was labelled. */
 void listeners_label(struct listeners *l, struct listener *li, const char *app, uint8_t confidence, const char *info);
+/* A flow to it said what it is. */
+void listeners_facts(struct listeners *l, struct listener *li, const char *text);
 void listeners_expire(struct listeners *l, uint64_t now_mono_ns); /* forgets those closed for more than 30 s */
 void listeners_each(struct listeners *l, void (*cb)(const struct listener *li, void *arg), void *arg);
 size_t listeners_count(const struct listeners *l);

@@ -42,6 +42,8 @@ EXCEPTIONS = {
     ("imap-starttls", "IMAPS"): "IMAP that becomes TLS: ours keeps the name it began with",
     ("selfsigned", "TLS.ntop"): "the application stands only in the server's certificate",
     ("ftp.pcap", "FTP_DATA"): "a data connection on a high port; nDPI tells it by the listing's first bytes",
+    ("ossfuzz_seed_fake_traces_2", "TruPhone"): "XMPP of that company; ours names the protocol",
+    ("sv_ldap-extended", "MQTT"): "LDAP's request for TLS; ours says LDAP",
     ("ossfuzz_seed_fake_traces_1", "Gnutella"): "a fuzzer's packets: the second takes the place of the first",
 }
 # (capture, VNI): tshark looks deeper than our four layers, or into what has no valid VNI by RFC 7348.

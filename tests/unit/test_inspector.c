@@ -214,11 +214,11 @@ static void test_key_used_again_is_a_new_flow(void **state)
 	inspector_flush(r.insp);
 	assert_int_equal(r.finals, 1);
 	r.now_ns += 3 * NSEC_PER_SEC;
-	SAY(true, "SSH-2.0-x\r\n");
-	SAY(false, "SSH-2.0-y\r\n");
+	SAY(false, "PING\r\n");
+	SAY(true, "+PONG\r\n");
 	inspector_flush(r.insp);
 	assert_int_equal(r.finals, 2);
-	assert_string_equal(r.last.app, "SSH");
+	assert_string_equal(r.last.app, "Redis");
 }
 
 static void test_overlap_is_said(void **state)

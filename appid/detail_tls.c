@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* TLS: both hellos, their fingerprints, and up to TLS 1.2 the names in the server's certificate. */
+#include <stdio.h>
+
+#include "appid/der_name.h"
+#include "appid/detail_private.h"
+#include "appid/text.h"
+#include "appid/tls_hello.h"
+#include "appid/tls_print.h"
+
+enum { HS_CERTIFICATE = 11, FLIGHT_MAX = 4096 };
+
+/* The first certificate of the server's first flight. Returns whether nothing more can be learned from that side. */
+static bool certificate_read(struct bytes b, struct detail *t)
+{
+	uint8_t msg[FLIGHT_MAX], type;
+	struct der_names names;
+	struct bytes m, body;
+	uint32_t len;
+	bool over;
+
+	m = bytes_of(msg, tls_handshake(b, msg, sizeof(msg), &over));
+	while (bytes_u8(&m, &type) && bytes_be24(&m, &len)) {
+		bool whole = bytes_take(&m, len, &body);
+
+		if (!whole)
+			body = m;
+		if (type == HS_CERTIFICATE) {
+			if (!bytes_be24(&body, &len) || !bytes_be24(&body, &len))
+				return whole || over;
+			if (bytes_left(&body) > len)
+				body.end = body.p + len;
+			whole |= !der_names_read(body, &names) && bytes_left(&body) > 64;
+			if (!names.has_subject)
+				return whole || over;
+			facts_add_str(&t->facts, FACT_CERT_SUBJECT, names.subject);
+			facts_add_str(&t->facts, FACT_CERT_ISSUER, names.issuer);
+			return true;
+		}
+		if (!whole)
+			return over;
+	}
+	return over;
+}
+
+static void client_hello(struct bytes said, const struct tls_hello *h, struct detail *t)
+{
+	struct tls_print p;
+
+	text_sanitise(t->host, sizeof(t->host), h->sni, h->sni_len);
+	text_lower(t->host);
+	facts_add_str(&t->facts, FACT_SNI, t->host);
+	facts_add(&t->facts, FACT_ALPN, h->alpn, h->alpn_len, 60);
+	if (tls_print_read(said, &p)) {
+		facts_add_str(&t->facts, FACT_JA3, p.ja3);
+		facts_add_str(&t->facts, FACT_JA4, p.ja4);
+	}
+}
+
+static void server_hello(struct bytes said, const struct tls_hello *h, struct detail *t)
+{
+	struct tls_print p;
+	char cipher[8];
+
+	facts_add(&t->facts, FACT_ALPN_CHOSEN, h->alpn, h->alpn_len, 60);
+	if (h->cipher) {
+		snprintf(cipher, sizeof(cipher), "%04x", h->cipher);
+		facts_add_str(&t->facts, FACT_TLS_CIPHER, cipher);
+	}
+	if (tls_print_read(said, &p))
+		facts_add_str(&t->facts, FACT_JA3S, p.ja3s);
+}
+
+void detail_tls(const struct detail_in *in, struct detail *t)
+{
+	struct tls_hello h[2];
+	bool client = false, server = false;
+	uint16_t version = 0;
+
+	for (unsigned i = 0; i < 2; i++) {
+		tls_hello_parse(in->said[i], &h[i]);
+		if (h[i].kind == TLS_CLIENT_HELLO) {
+			client = h[i].complete || in->whole[i];
+			if (!version)
+				version = h[i].version;
+			client_hello(in->said[i], &h[i], t);
+		} else if (h[i].kind == TLS_SERVER_HELLO) {
+			server = h[i].complete || in->whole[i];
+			version = h[i].version;
+			server_hello(in->said[i], &h[i], t);
+			if (h[i].complete && version < 0x0304)
+				server = certificate_read(in->said[i], t) || in->whole[i];
+		} else {
+			client |= in->whole[i] || h[i].kind == TLS_ALERT;
+			server |= in->whole[i] || h[i].kind == TLS_ALERT;
+		}
+	}
+	if (version) {
+		detail_info_str(t, "", tls_version_name(version));
+		facts_add_str(&t->facts, FACT_TLS_VERSION, tls_version_name(version));
+	}
+	for (unsigned i = 0; i < 2; i++)
+		detail_info(t, h[i].kind == TLS_SERVER_HELLO ? "chosen alpn " : "alpn ", bytes_of(h[i].alpn, h[i].alpn_len), 40);
+	t->complete = client && server;
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a flow says about itself beyond its protocol, and what it became when the protocol changed in mid-stream. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <arpa/inet.h>
+
+#include "appid/change.h"
+#include "appid/entropy.h"
+#include "appid/inspect_private.h"
+#include "appid/text.h"
+
+enum { FIRST_BYTES = 32 }; /* shown of an unknown conversation's side */
+
+static unsigned server_of(const struct inspect_flow *f)
+{
+	return f->server_dir < 2 ? f->server_dir : f->client_dir < 2 ? !f->client_dir : 2;
+}
+
+static void input_of(const struct inspect_flow *f, struct detail_in *ret)
+{
+	for (unsigned d = 0; d < 2; d++) {
+		ret->said[d] = dialogue_start(&f->work->talk, d);
+		ret->whole[d] = f->whole[d];
+	}
+	ret->datagrams = f->work->talk.datagrams;
+	ret->server_dir = server_of(f);
+}
+
+static void facts_merge(struct facts *to, const struct facts *from)
+{
+	char value[FACTS_MAX];
+
+	for (int i = FACT_NONE + 1; i < FACT_MAX; i++)
+		if (facts_get(from->text, (enum fact)i, value, sizeof(value)))
+			facts_add_str(to, (enum fact)i, value);
+}
+
+/* What is spoken behind a change: as agreed on, or what our recognisers find there. */
+static enum app_id inner_app(const struct inspect_flow *f, const struct change *c, struct detail_in *in)
+{
+	const uint16_t ports[2] = { ntohs(f->key.port[0]), ntohs(f->key.port[1]) };
+	struct recog_state race = { 0 };
+	struct recog_found found;
+
+	if (recognise_stream(&race, in->said, in->whole, ports, &found) != RECOG_YES)
+		return c->to;
+	if (found.server_dir < 2)
+		in->server_dir = found.server_dir;
+	return found.app;
+}
+
+static void changed(struct inspect_flow *f, const struct change *c, const struct detail_in *outer, struct detail *t)
+{
+	struct detail_in in = *outer;
+	struct detail inner;
+	enum app_id app;
+	char at[24];
+
+	for (unsigned d = 0; d < 2; d++)
+		if (!bytes_skip(&in.said[d], c->at[d]))
+			in.said[d].p = in.said[d].end;
+	app = c->to == APP_WEBSOCKET ? APP_WEBSOCKET : inner_app(f, c, &in);
+	if (!f->work->changed_ns)
+		f->work->changed_ns = f->last_ns;
+	snprintf(at, sizeof(at), "%" PRIu64, f->work->changed_ns);
+	facts_add_str(&t->facts, FACT_CHANGED_FROM, app_name(t->app));
+	facts_add_str(&t->facts, FACT_CHANGED_BY, c->by);
+	facts_add_str(&t->facts, FACT_CHANGED_AT, at);
+	inner.app = app;
+	inner.complete = app == APP_WEBSOCKET || (app == APP_UNKNOWN && (bytes_left(&in.said[0]) + bytes_left(&in.said[1]) > 300));
+	inner.host[0] = '\0';
+	facts_init(&inner.facts);
+	if (app != APP_UNKNOWN && app != APP_WEBSOCKET)
+		detail_read(app, &in, &inner);
+	facts_add_str(&t->facts, FACT_CHANGED_TO, app_name(inner.app));
+	facts_merge(&t->facts, &inner.facts);
+	if (t->info[0])
+		text_append_str(t->info, sizeof(t->info), "; ");
+	text_append_str(t->info, sizeof(t->info), "then ");
+	text_append_str(t->info, sizeof(t->info), app_name(inner.app));
+	if (!t->host[0])
+		memcpy(t->host, inner.host, sizeof(t->host));
+	/* The label stays what the service is known by: SMTP that went on in TLS is SMTP. WebSocket is a service of its own. */
+	if (app == APP_WEBSOCKET)
+		t->app = app;
+	t->complete = inner.complete || (in.whole[0] && in.whole[1]);
+}
+
+void inspect_detail_read(struct inspect_flow *f, struct detail *ret)
+{
+	struct detail_in in;
+	struct change c;
+
+	input_of(f, &in);
+	detail_read((enum app_id)f->app, &in, ret);
+	switch (change_find((enum app_id)f->app, &in, &c)) {
+	case CHANGE_DONE:
+		changed(f, &c, &in, ret);
+		break;
+	case CHANGE_MAYBE:
+		ret->complete = false;
+		break;
+	case CHANGE_NONE:
+		break;
+	}
+}
+
+void inspect_facts_send(struct inspector *i, struct inspect_flow *f, const struct facts *facts)
+{
+	uint64_t hash;
+
+	if (!i->sink.facts || !facts->len)
+		return;
+	hash = XXH3_64bits(facts->text, facts->len);
+	if (hash == f->work->facts_hash)
+		return;
+	f->work->facts_hash = hash;
+	i->sink.facts(&f->key, facts->text, facts->len, i->sink.arg);
+}
+
+void inspect_facts_unknown(struct inspector *i, struct inspect_flow *f)
+{
+	unsigned server = server_of(f);
+	struct facts facts;
+
+	if (!i->sink.facts)
+		return;
+	facts_init(&facts);
+	for (unsigned d = 0; d < 2; d++) {
+		struct bytes b = dialogue_start(&f->work->talk, d);
+		bool is_server = server < 2 ? d == server : d == 1;
+		char hex[FIRST_BYTES * 3 + 1];
+
+		if (!bytes_left(&b))
+			continue;
+		text_hex(hex, sizeof(hex), b.p, bytes_left(&b), FIRST_BYTES);
+		facts_add_str(&facts, is_server ? FACT_FIRST_BYTES_SERVER : FACT_FIRST_BYTES_CLIENT, hex);
+		facts_add_str(&facts, is_server ? FACT_ENTROPY_SERVER : FACT_ENTROPY_CLIENT, entropy_class(b));
+	}
+	inspect_facts_send(i, f, &facts);
+}
