@@ -11,6 +11,13 @@ uint64_t clock_mono_to_wall_ns(uint64_t mono_ns)
 	return r ? r : 1;
 }
 
+uint64_t clock_boot_to_wall_ns(uint64_t boot_ns)
+{
+	uint64_t r = clock_wall_ns() - clock_ns(CLOCK_BOOTTIME) + boot_ns;
+
+	return r ? r : 1;
+}
+
 void clock_format_rfc3339(uint64_t wall_ns, char out[CLOCK_RFC3339_LEN])
 {
 	time_t s = (time_t)(wall_ns / NSEC_PER_SEC);

@@ -31,6 +31,8 @@ static inline uint64_t clock_wall_ns(void)
 
 /* Wall time of a monotonic time, by the present difference of the two clocks. Never 0 for a non-zero argument. */
 uint64_t clock_mono_to_wall_ns(uint64_t mono_ns);
+/* The same of a CLOCK_BOOTTIME time (a process's start). */
+uint64_t clock_boot_to_wall_ns(uint64_t boot_ns);
 
 #define CLOCK_RFC3339_LEN 31
 /* Writes "2026-11-21T21:30:00.123456789Z" and a NUL; out must hold CLOCK_RFC3339_LEN bytes. */

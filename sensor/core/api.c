@@ -178,13 +178,13 @@ static enum MHD_Result serve(struct api *a, struct MHD_Connection *conn, enum ap
 {
 	struct MHD_Response *r;
 	struct api_body body;
-	char what[512];
+	char what[1024];
 	enum MHD_Result res;
 
-	if (p == API_FLOWS_STREAM)
-		return a->stats.streams < API_STREAMS_MAX ? api_stream_start(a, conn, q) :
-							    refuse(a, conn, MHD_HTTP_SERVICE_UNAVAILABLE, "too many flow streams");
-	snprintf(what, sizeof(what), "%d %u %d %d %s", p, q->limit, q->format, q->history, q->workload);
+	if (p == API_FLOWS_STREAM || p == API_EVENTS_STREAM)
+		return a->stats.streams < API_STREAMS_MAX ? api_stream_start(a, conn, p, q) :
+							    refuse(a, conn, MHD_HTTP_SERVICE_UNAVAILABLE, "too many streams");
+	snprintf(what, sizeof(what), "%d %u %d %d %s\n%s", p, q->limit, q->format, q->history, q->workload, q->container);
 	cache_age(a, clock_mono_ns());
 	r = cache_find(a, what);
 	if (!r) {
@@ -223,7 +223,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn, const 
 	p = api_path_of(url);
 	if (p < 0)
 		return refuse(a, conn, MHD_HTTP_NOT_FOUND,
-			      "no such path: see /v1/status, containers, listeners, flows, flows/stream, map, networks, version");
+			      "no such path: see /v1/status, containers, listeners, flows, flows/stream, events/stream, tree, syscalls, map, networks, version");
 	x.allowed = api_path_args((enum api_path)p);
 	api_query_init(&x.q);
 	MHD_get_connection_values(conn, MHD_GET_ARGUMENT_KIND, on_argument, &x);
@@ -352,7 +352,7 @@ int api_open(struct core *c, void *uv_loop, int listen_fd, struct api **ret)
 	if (!a)
 		return -ENOMEM;
 	a->core = c;
-	a->subscription = -1;
+	a->subscription = a->events_subscription = -1;
 	copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	epoll_fd = copy < 0 ? -errno : start_daemon(a, copy);
 	if (epoll_fd < 0) {

@@ -6,6 +6,7 @@
 #include "base/version.h"
 #include "sensor/core/api_priv.h"
 #include "sensor/core/export_map.h"
+#include "sensor/core/json_events.h"
 #include "sensor/core/store.h"
 
 static const struct {
@@ -17,6 +18,9 @@ static const struct {
 	[API_LISTENERS] = { "/v1/listeners", 0 },
 	[API_FLOWS] = { "/v1/flows", API_ARG_LIMIT | API_ARG_WORKLOAD | API_ARG_HISTORY },
 	[API_FLOWS_STREAM] = { "/v1/flows/stream", API_ARG_WORKLOAD },
+	[API_EVENTS_STREAM] = { "/v1/events/stream", API_ARG_WORKLOAD | API_ARG_KIND | API_ARG_CONTAINER },
+	[API_TREE] = { "/v1/tree", API_ARG_CONTAINER },
+	[API_SYSCALLS] = { "/v1/syscalls", API_ARG_WORKLOAD },
 	[API_MAP] = { "/v1/map", API_ARG_FORMAT | API_ARG_WORKLOAD },
 	[API_NETWORKS] = { "/v1/networks", 0 },
 	[API_VERSION] = { "/v1/version", 0 },
@@ -185,6 +189,18 @@ static void status_make(struct api *a, struct api_body *ret)
 	jsonl_done(&j);
 }
 
+static void text_make(struct api *a, void (*write)(struct jsonl *j, struct core *c, const char *which), const char *which,
+		      struct api_body *ret)
+{
+	struct jsonl j;
+
+	jsonl_init(&j);
+	write(&j, a->core, which);
+	jsonl_newline(&j);
+	ret->text = jsonl_take(&j, &ret->len);
+	jsonl_done(&j);
+}
+
 static void version_make(struct api *a, struct api_body *ret)
 {
 	struct jsonl j;
@@ -226,7 +242,14 @@ void api_body_make(struct api *a, enum api_path p, const struct api_query *q, st
 	case API_VERSION:
 		version_make(a, ret);
 		break;
+	case API_TREE:
+		text_make(a, json_tree, q->container, ret);
+		break;
+	case API_SYSCALLS:
+		text_make(a, json_syscalls, q->workload, ret);
+		break;
 	case API_FLOWS_STREAM:
+	case API_EVENTS_STREAM:
 	case API_PATH_MAX:
 		break;
 	}

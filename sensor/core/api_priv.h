@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the API's files share. api.c: the daemon in the loop, requests, limits. api_bodies.c: what a path answers.
- * api_stream.c: the flow stream. */
+ * api_stream.c: the streams of flows and events. */
 #ifndef PG_SENSOR_CORE_API_PRIV_H
 #define PG_SENSOR_CORE_API_PRIV_H
 
@@ -41,7 +41,8 @@ struct api {
 	struct json_rates rates;
 	struct api_sample sample;
 	struct api_stream *streams;
-	int subscription; /* of core's flows while there are streams; -1 */
+	int subscription;       /* of core's flows while there are streams of them; -1 */
+	int events_subscription; /* the same of events */
 };
 
 /* An answer's text. */
@@ -52,7 +53,7 @@ struct api_body {
 	uint64_t total;     /* rows there are (listings); shown in a header when not UINT64_MAX */
 };
 /* Makes the answer to a known path. -ENOENT: no such path. */
-enum api_path { API_STATUS, API_CONTAINERS, API_LISTENERS, API_FLOWS, API_FLOWS_STREAM, API_MAP, API_NETWORKS, API_VERSION, API_PATH_MAX };
+enum api_path { API_STATUS, API_CONTAINERS, API_LISTENERS, API_FLOWS, API_FLOWS_STREAM, API_EVENTS_STREAM, API_TREE, API_SYSCALLS, API_MAP, API_NETWORKS, API_VERSION, API_PATH_MAX };
 /* -1: no such path. */
 int api_path_of(const char *path);
 unsigned api_path_args(enum api_path p);
@@ -60,8 +61,8 @@ void api_body_make(struct api *a, enum api_path p, const struct api_query *q, st
 
 /* Runs the daemon in the loop's next turn: after MHD_resume_connection(). */
 void api_wake(struct api *a);
-/* Answers with the stream; the connection is held by it from then on. */
-enum MHD_Result api_stream_start(struct api *a, struct MHD_Connection *conn, const struct api_query *q);
+/* Answers with a stream of flows or of events; the connection is held by it from then on. */
+enum MHD_Result api_stream_start(struct api *a, struct MHD_Connection *conn, enum api_path p, const struct api_query *q);
 /* Wakes all streams so that they end. */
 void api_streams_end(struct api *a);
 /* Sends a comment to each idle stream: shows clients that went away. */

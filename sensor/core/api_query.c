@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sensor/core/events.h"
+
 const char *map_format_name(enum map_format f)
 {
 	switch (f) {
@@ -30,7 +32,7 @@ const char *map_format_name(enum map_format f)
 
 void api_query_init(struct api_query *q)
 {
-	*q = (struct api_query){ .limit = API_FLOWS_DEFAULT };
+	*q = (struct api_query){ .limit = API_FLOWS_DEFAULT, .kinds = CORE_EVENTS_ALL };
 }
 
 static int bad(char *err, size_t len, const char *name, const char *expected)
@@ -61,6 +63,41 @@ static int add_format(struct api_query *q, const char *value, char *err, size_t 
 	return bad(err, err_len, "format", "json, dot, graphml, mermaid, node-graph or html");
 }
 
+/* "exec,listen": names of kinds. */
+static int add_kinds(struct api_query *q, const char *value, char *err, size_t err_len)
+{
+	unsigned kinds = 0;
+	char name[16];
+
+	while (*value) {
+		size_t n = strcspn(value, ",");
+		int k = -1;
+
+		if (n && n < sizeof(name)) {
+			memcpy(name, value, n);
+			name[n] = '\0';
+			k = core_event_kind_of(name);
+		}
+		if (k < 0)
+			return bad(err, err_len, "kind",
+				   "exec, fork, exit, listen, bind, close, connect, syscall, raw-socket, file or throttle, with commas between");
+		kinds |= 1U << k;
+		value += n + (value[n] == ',');
+	}
+	if (!kinds)
+		return bad(err, err_len, "kind", "at least one kind of event");
+	q->kinds = kinds;
+	return 0;
+}
+
+static int add_text(char *ret, size_t size, const char *name, const char *value, const char *expected, char *err, size_t err_len)
+{
+	if (!value[0] || strlen(value) >= size)
+		return bad(err, err_len, name, expected);
+	snprintf(ret, size, "%s", value);
+	return 0;
+}
+
 int api_query_add(struct api_query *q, unsigned allowed, const char *name, const char *value, char *err, size_t err_len)
 {
 	if (!value)
@@ -75,12 +112,12 @@ int api_query_add(struct api_query *q, unsigned allowed, const char *name, const
 		q->history = value[0] == '1';
 		return 0;
 	}
-	if ((allowed & API_ARG_WORKLOAD) && !strcmp(name, "workload")) {
-		if (!value[0] || strlen(value) >= sizeof(q->workload))
-			return bad(err, err_len, name, "the name of a workload");
-		snprintf(q->workload, sizeof(q->workload), "%s", value);
-		return 0;
-	}
+	if ((allowed & API_ARG_KIND) && !strcmp(name, "kind"))
+		return add_kinds(q, value, err, err_len);
+	if ((allowed & API_ARG_WORKLOAD) && !strcmp(name, "workload"))
+		return add_text(q->workload, sizeof(q->workload), name, value, "the name of a workload", err, err_len);
+	if ((allowed & API_ARG_CONTAINER) && !strcmp(name, "container"))
+		return add_text(q->container, sizeof(q->container), name, value, "the name or id of a container", err, err_len);
 	snprintf(err, err_len, "unknown argument");
 	return -EINVAL;
 }

@@ -13,13 +13,16 @@ enum map_format { MAP_JSON, MAP_DOT, MAP_GRAPHML, MAP_MERMAID, MAP_NODE_GRAPH, M
 const char *map_format_name(enum map_format f);
 
 /* Which arguments a path takes. */
-enum api_arg { API_ARG_LIMIT = 1 << 0, API_ARG_WORKLOAD = 1 << 1, API_ARG_FORMAT = 1 << 2, API_ARG_HISTORY = 1 << 3 };
+enum api_arg { API_ARG_LIMIT = 1 << 0, API_ARG_WORKLOAD = 1 << 1, API_ARG_FORMAT = 1 << 2, API_ARG_HISTORY = 1 << 3,
+	       API_ARG_KIND = 1 << 4, API_ARG_CONTAINER = 1 << 5 };
 
 struct api_query {
 	unsigned limit;
 	char workload[384]; /* "" all */
 	enum map_format format;
 	bool history;       /* flows that ended, from the store, too */
+	unsigned kinds;     /* of events, bits 1 << enum core_event_kind; all at first */
+	char container[256]; /* name or beginning of an id; "" none */
 };
 
 void api_query_init(struct api_query *q);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The flow stream: Server-Sent Events (HTML standard, 9.2), one JSON flow an event. One subscription of core's flows serves
- * all clients; a line's text is made once and shared. A client that does not keep up loses lines, and is told how many
+/* The streams of flows and of events: Server-Sent Events (HTML standard, 9.2), one JSON object each. One subscription serves
+ * all clients of a kind; a line's text is made once and shared. A client that does not keep up loses lines, and is told how many
  * ("event: lost") as soon as it reads again. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "sensor/core/api_priv.h"
+#include "sensor/core/json_events.h"
 
 #define STREAM_IDLE_SECONDS 300 /* of a client that takes nothing although there is something */
 #define STREAM_BLOCK 16384
@@ -23,7 +24,9 @@ struct api_stream {
 	struct api_stream *next;
 	struct api *api;
 	struct MHD_Connection *conn;
-	char workload[384];
+	bool events;      /* else flows */
+	unsigned kinds;   /* of events */
+	char workload[384], container[256];
 	struct line *queue[API_STREAM_QUEUE];
 	unsigned head, count;
 	size_t sent;      /* bytes of the first line that are out */
@@ -96,13 +99,14 @@ static bool end_is(const struct core_end_view *e, const char *workload)
 	return !strcmp(e->id, workload) || (e->container && !strcmp(e->container->workload, workload));
 }
 
-static void on_flow(const struct core_flow_view *v, const char *what, void *arg)
+/* Hands one object to the streams of a kind that want it; its text is made when the first one does. */
+static void offer(struct api *a, bool events, bool (*wants)(const struct api_stream *s, const void *v),
+		  void (*write)(struct jsonl *j, const struct api *a, const void *v), const void *v)
 {
-	struct api *a = arg;
 	struct line *l = NULL;
 
 	for (struct api_stream *s = a->streams; s; s = s->next) {
-		if (s->ending || (s->workload[0] && !end_is(&v->client, s->workload) && !end_is(&v->server, s->workload)))
+		if (s->ending || s->events != events || !wants(s, v))
 			continue;
 		if (!l) {
 			struct jsonl j;
@@ -110,7 +114,7 @@ static void on_flow(const struct core_flow_view *v, const char *what, void *arg)
 			size_t len;
 
 			jsonl_init(&j);
-			json_flow(&j, v, a->core->node, what, NULL, NULL);
+			write(&j, a, v);
 			text = jsonl_text(&j, &len);
 			l = text ? line_new("data: ", text, len) : NULL;
 			jsonl_done(&j);
@@ -126,6 +130,73 @@ static void on_flow(const struct core_flow_view *v, const char *what, void *arg)
 		}
 	}
 	line_put(l);
+}
+
+struct flow_news {
+	const struct core_flow_view *view;
+	const char *what;
+};
+
+static bool flow_wanted(const struct api_stream *s, const void *v)
+{
+	const struct flow_news *n = v;
+
+	return !s->workload[0] || end_is(&n->view->client, s->workload) || end_is(&n->view->server, s->workload);
+}
+
+static void flow_write(struct jsonl *j, const struct api *a, const void *v)
+{
+	const struct flow_news *n = v;
+
+	json_flow(j, n->view, a->core->node, n->what, NULL, NULL);
+}
+
+static void on_flow(const struct core_flow_view *v, const char *what, void *arg)
+{
+	offer(arg, false, flow_wanted, flow_write, &(struct flow_news){ v, what });
+}
+
+static bool event_wanted(const struct api_stream *s, const void *view)
+{
+	const struct core_event_view *v = view;
+
+	return (s->kinds & 1U << v->kind) && (!s->workload[0] || !strcmp(v->container->workload, s->workload)) &&
+	       (!s->container[0] || json_container_is(v->container, s->container));
+}
+
+static void event_write(struct jsonl *j, const struct api *a, const void *v)
+{
+	json_event(j, a->core, v);
+}
+
+static void on_event(const struct core_event_view *v, void *arg)
+{
+	offer(arg, true, event_wanted, event_write, v);
+}
+
+/* What is subscribed to is what the streams that are left want. */
+static void subscribe(struct api *a)
+{
+	bool flows = false, events = false;
+	unsigned kinds = 0;
+
+	for (const struct api_stream *s = a->streams; s; s = s->next) {
+		flows |= !s->events;
+		events |= s->events;
+		kinds |= s->events ? s->kinds : 0;
+	}
+	if (a->subscription >= 0 && !flows) {
+		core_unsubscribe_flows(a->core, a->subscription);
+		a->subscription = -1;
+	}
+	if (a->events_subscription >= 0) {
+		core_unsubscribe_events(a->core, a->events_subscription);
+		a->events_subscription = -1;
+	}
+	if (flows && a->subscription < 0)
+		a->subscription = core_subscribe_flows(a->core, on_flow, a);
+	if (events)
+		a->events_subscription = core_subscribe_events(a->core, kinds, on_event, a);
 }
 
 static ssize_t stream_read(void *cls, uint64_t pos, char *buf, size_t max)
@@ -174,24 +245,18 @@ static void stream_free(void *cls)
 		s->count--;
 	}
 	a->stats.streams--;
-	if (!a->streams && a->subscription >= 0) {
-		core_unsubscribe_flows(a->core, a->subscription);
-		a->subscription = -1;
-	}
+	subscribe(a);
 	free(s);
 }
 
-enum MHD_Result api_stream_start(struct api *a, struct MHD_Connection *conn, const struct api_query *q)
+enum MHD_Result api_stream_start(struct api *a, struct MHD_Connection *conn, enum api_path p, const struct api_query *q)
 {
 	struct api_stream *s = calloc(1, sizeof(*s));
-	struct line *hello = line_new(": pierglass", " flows", 6);
-	struct MHD_Response *r;
+	struct line *hello = line_new(": pierglass", p == API_EVENTS_STREAM ? " events" : " flows", p == API_EVENTS_STREAM ? 7 : 6);
+	struct MHD_Response *r = NULL;
 	enum MHD_Result res;
 
-	if (a->subscription < 0)
-		a->subscription = core_subscribe_flows(a->core, on_flow, a);
-	r = NULL;
-	if (s && hello && a->subscription >= 0)
+	if (s && hello)
 		r = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, stream_read, s, stream_free);
 	if (!r) {
 		free(s);
@@ -200,11 +265,15 @@ enum MHD_Result api_stream_start(struct api *a, struct MHD_Connection *conn, con
 	}
 	s->api = a;
 	s->conn = conn;
+	s->events = p == API_EVENTS_STREAM;
+	s->kinds = q->kinds;
 	memcpy(s->workload, q->workload, sizeof(s->workload));
+	memcpy(s->container, q->container, sizeof(s->container));
 	s->queue[s->count++] = hello; /* so that the client knows at once that it is connected */
 	s->next = a->streams;
 	a->streams = s;
 	a->stats.streams++;
+	subscribe(a);
 	MHD_add_response_header(r, "Content-Type", "text/event-stream");
 	MHD_add_response_header(r, "Cache-Control", "no-store");
 	MHD_set_connection_option(conn, MHD_CONNECTION_OPTION_TIMEOUT, (unsigned)STREAM_IDLE_SECONDS);

@@ -241,6 +241,9 @@ int core_open_tables(struct core *c)
 		log_error("not enough memory for the tables (limits.flows: %u)", c->config.flows_max);
 		return -ENOMEM;
 	}
+	r = syscalls_start(c);
+	if (r < 0)
+		return r;
 	r = store_open(c->state_dir, &c->config, &c->store);
 	if (r < 0)
 		log_warn("nothing can be stored in %s: %s, ignoring: the map is kept in memory only", c->state_dir, strerror(-r));
@@ -308,6 +311,7 @@ void core_close(struct core *c)
 		flows_stop(c);
 	}
 	events_stop(c);
+	syscalls_stop(c);
 	store_close(c->store);
 	peer_close(p->keeper);
 	peer_close(p->broker);

@@ -149,6 +149,21 @@ struct core_listener_view {
 };
 void core_each_listener(struct core *c, void (*cb)(const struct core_listener_view *v, void *arg), void *arg);
 
+/* The living processes of a container, each parent before its children. */
+struct core_process_counts {
+	unsigned client, server; /* live flows whose client, whose server it is */
+};
+void core_each_process(struct core *c, const struct ident_container *k,
+		       void (*cb)(const struct process *p, const struct core_process_counts *n, void *arg), void *arg);
+
+/* System calls that a workload's containers have used, since this core knows of them or of what the kernel still holds. */
+struct core_syscalls {
+	struct pg_syscall_set_bits used[PG_SYSCALL_SETS]; /* by enum pg_arch, then enum pg_syscall_set */
+};
+/* workload "": all. */
+void core_each_syscalls(struct core *c, const char *workload,
+			void (*cb)(const char *workload, const struct core_syscalls *s, void *arg), void *arg);
+
 /* Calls cb for each new or changed flow (new, named, labelled, closed) from now on; returns a handle >= 0 or -errno. */
 typedef void (*core_flow_cb)(const struct core_flow_view *v, const char *what, void *arg);
 int core_subscribe_flows(struct core *c, core_flow_cb cb, void *arg);

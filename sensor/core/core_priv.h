@@ -37,7 +37,8 @@ enum flow_state {
 };
 
 #define CORE_SUBSCRIBERS_MAX 64
-#define CORE_MAPS_MAX 16
+#define CORE_MAPS_MAX 24
+#define CORE_ARGS_ASKED_MAX 64
 
 struct core_subscriber {
 	core_flow_cb cb;
@@ -77,6 +78,8 @@ struct core_private {
 	bool events_polled;
 	unsigned events_busy;
 	struct event_bus *bus;
+	struct syscall_sets *syscalls;
+	struct { uint32_t seq, tgid; uint64_t start_boot_ns; } args_asked[CORE_ARGS_ASKED_MAX]; /* of the keeper; seq 0: free */
 	bool syscalls_on; /* the keeper was told to watch system calls */
 
 	/* banner */
@@ -158,12 +161,19 @@ void event_bus_free(struct event_bus *b);
 /* Tells events whose container has got its name, gives up those that waited too long. */
 void events_waiting(struct core *c, uint64_t now_ns);
 
+/* ---- syscalls.c: which calls each workload's containers use */
+struct syscall_sets;
+int syscalls_start(struct core *c); /* 0 or -errno */
+void syscalls_stop(struct core *c);
+
 /* ---- ingest_events.c */
 /* A flow began: its client's connect. */
 void events_flow(struct core *c, const struct flow *f, const struct core_flow_view *v);
 int events_start(struct core *c);
 /* Once a second: system calls are watched while there is a container to be watched. */
 void events_second(struct core *c);
+/* What the keeper read of a process's arguments. */
+void events_args_answer(struct core *c, const struct ipc_hdr *hdr, const void *body);
 void events_stop(struct core *c);
 void events_consume(struct core *c);
 /* Reads all records of an iterator (blocking, bounded by what is there); closes fd. */

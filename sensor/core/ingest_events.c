@@ -182,6 +182,48 @@ int events_start(struct core *c)
 	return uv_poll_start(&p->events_poll, UV_READABLE, events_ready);
 }
 
+/* Asks for the arguments of processes that were there before, a few at a time. */
+static void args_ask(struct core *c)
+{
+	uint32_t from = 1;
+
+	for (unsigned i = 0; i < CORE_ARGS_ASKED_MAX && from; i++) {
+		const struct process *p;
+		struct msg_pid m;
+
+		if (c->priv->args_asked[i].seq)
+			continue;
+		from = processes_want_args(c->procs, from);
+		p = processes_get(c->procs, from);
+		if (!p)
+			return;
+		m.pid = p->tgid;
+		c->priv->args_asked[i].seq = c->priv->next_seq++;
+		c->priv->args_asked[i].tgid = p->tgid;
+		c->priv->args_asked[i].start_boot_ns = p->start_boot_ns;
+		if (peer_send(c->priv->keeper, MSG_PROC_ARGS, c->priv->args_asked[i].seq, &m, sizeof(m)) < 0)
+			c->priv->args_asked[i].seq = 0;
+	}
+}
+
+void events_args_answer(struct core *c, const struct ipc_hdr *hdr, const void *body)
+{
+	for (unsigned i = 0; i < CORE_ARGS_ASKED_MAX; i++) {
+		const struct process *p;
+		uint32_t index;
+
+		if (!hdr->seq || c->priv->args_asked[i].seq != hdr->seq)
+			continue;
+		c->priv->args_asked[i].seq = 0;
+		events_consume(c); /* its end, should its number have gone to another meanwhile */
+		index = processes_find(c->procs, c->priv->args_asked[i].tgid, c->priv->args_asked[i].start_boot_ns);
+		p = processes_get(c->procs, index);
+		if (hdr->status == 0 && p && !p->exit_mono_ns && !p->args[0])
+			processes_set_args(c->procs, index, body, hdr->len);
+		return;
+	}
+}
+
 static void container_counted(const struct ident_container *ct, void *arg)
 {
 	if (!ct->remote && ct->pid && !ct->gone_mono_ns)
@@ -196,6 +238,7 @@ void events_second(struct core *c)
 
 	if (!p->ready)
 		return;
+	args_ask(c);
 	ident_each_container(c->ident, container_counted, &n);
 	m.on = n > 0;
 	if (p->syscalls_on == !!m.on)

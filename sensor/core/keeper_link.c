@@ -308,6 +308,9 @@ void keeper_message(const struct ipc_hdr *hdr, const void *body, int fd, void *a
 		log_warn("what was there before the sensor cannot be listed: %s, ignoring: it becomes known when it acts",
 			 strerror(-hdr->status));
 		break;
+	case MSG_PROC_ARGS:
+		events_args_answer(c, hdr, body);
+		break;
 	case MSG_SYSCALLS:
 		if (hdr->status != 0)
 			log_warn("system calls cannot be watched: %s, ignoring", strerror(-hdr->status));

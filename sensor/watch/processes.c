@@ -267,6 +267,19 @@ static int exe_set(struct processes *p, struct rec *r, const struct pg_event *ev
 	return 0;
 }
 
+uint32_t processes_want_args(struct processes *p, uint32_t from)
+{
+	for (uint32_t i = from ? from : 1; i < p->chunk_count * CHUNK; i++) {
+		struct rec *r = rec_at(p, i);
+
+		if (!r || r->p.exit_mono_ns || !(r->p.flags & PG_EVF_ITER) || r->p.args_asked || r->p.args[0])
+			continue;
+		r->p.args_asked = true;
+		return i;
+	}
+	return 0;
+}
+
 int processes_set_args(struct processes *p, uint32_t index, const char *raw, size_t len)
 {
 	struct rec *r = rec_at(p, index);

@@ -26,6 +26,7 @@ struct process {
 	uint32_t exe_dev;
 	uint32_t flags;         /* enum pg_event_flag */
 	uint64_t exit_mono_ns;  /* 0: alive */
+	bool args_asked;        /* the node is being asked for args, or was in vain */
 	bool entered;           /* was put into its cgroup from outside: a container's first process, docker exec, health check */
 	char comm[16];
 };
@@ -35,6 +36,9 @@ struct processes *processes_new(size_t max);
 void processes_free(struct processes *p);
 /* Takes in EXEC, FORK, EXIT, PROCESS events; text is ev->text_len bytes. Others are ignored. 0, -ENOSPC (counted), -ENOMEM. */
 int processes_event(struct processes *p, const struct pg_event *ev, const char *text);
+/* The next living process from index from on that was there before the sensor and whose arguments nobody asked for yet;
+ * marks it as asked. 0: none. */
+uint32_t processes_want_args(struct processes *p, uint32_t from);
 /* What the node says of a process's arguments, for one that was there before; len bytes, NUL-separated. 0, -ENOENT, -ENOMEM. */
 int processes_set_args(struct processes *p, uint32_t index, const char *raw, size_t len);
 /* Index of the process, 0: not known. start_boot_ns 0 matches the youngest with that tgid. */

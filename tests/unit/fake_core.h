@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "sensor/core/core.h"
+#include "sensor/core/events.h"
 
 #define FAKE_SUBSCRIBERS 4
 
@@ -23,7 +24,10 @@ static struct {
 	struct core_listener_view listener_views[8];
 	size_t listener_count;
 	struct { core_flow_cb cb; void *arg; } subs[FAKE_SUBSCRIBERS];
+	struct { core_event_cb cb; void *arg; unsigned kinds; } event_subs[FAKE_SUBSCRIBERS];
 	unsigned refreshed;
+	struct process process;
+	struct core_syscalls syscalls;
 } fake;
 
 /* For tests that say what a hostile container would call itself. */
@@ -75,6 +79,37 @@ void core_unsubscribe_flows(struct core *c, int handle)
 	fake.subs[handle].cb = NULL;
 }
 
+int core_subscribe_events(struct core *c, unsigned kinds, core_event_cb cb, void *arg)
+{
+	for (int i = 0; i < FAKE_SUBSCRIBERS; i++)
+		if (!fake.event_subs[i].cb) {
+			fake.event_subs[i].cb = cb;
+			fake.event_subs[i].arg = arg;
+			fake.event_subs[i].kinds = kinds;
+			return i;
+		}
+	return -EBUSY;
+}
+
+void core_unsubscribe_events(struct core *c, int handle)
+{
+	if (handle >= 0)
+		fake.event_subs[handle].cb = NULL;
+}
+
+void core_each_process(struct core *c, const struct ident_container *k,
+		       void (*cb)(const struct process *p, const struct core_process_counts *n, void *arg), void *arg)
+{
+	if (fake.process.exe)
+		cb(&fake.process, &(struct core_process_counts){ 2, 3 }, arg);
+}
+
+void core_each_syscalls(struct core *c, const char *workload,
+			void (*cb)(const char *workload, const struct core_syscalls *s, void *arg), void *arg)
+{
+	cb(workload[0] ? workload : "shop/web", &fake.syscalls, arg);
+}
+
 void core_lost(struct core *c, enum core_loss what, uint64_t n)
 {
 	c->losses[what] += n;
@@ -95,6 +130,13 @@ static inline void fake_emit(const struct core_flow_view *v, const char *what)
 	for (int i = 0; i < FAKE_SUBSCRIBERS; i++)
 		if (fake.subs[i].cb)
 			fake.subs[i].cb(v, what, fake.subs[i].arg);
+}
+
+static inline void fake_emit_event(const struct core_event_view *v)
+{
+	for (int i = 0; i < FAKE_SUBSCRIBERS; i++)
+		if (fake.event_subs[i].cb && (fake.event_subs[i].kinds & 1U << v->kind))
+			fake.event_subs[i].cb(v, fake.event_subs[i].arg);
 }
 
 static inline void fake_addr4(const char *text, uint8_t ret[16])

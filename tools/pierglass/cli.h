@@ -20,7 +20,8 @@ struct cli_options {
 	const char *limit;     /* flows --limit; NULL: the API's default */
 	const char *workload;  /* flows, map; NULL: all */
 	const char *format;    /* map; NULL: default */
-	const char *argument;  /* completion: the shell; replay: the first file */
+	const char *kind;      /* events; NULL: all */
+	const char *argument;  /* completion: the shell; tree: the container; seccomp: the workload; replay: the first file */
 	const char *containers; /* replay --containers; NULL: none */
 	const char *vxlan_port; /* replay --vxlan-port; NULL: none */
 	const char *const *arguments; /* replay: all files, argument_count of them */
@@ -30,7 +31,7 @@ struct cli_options {
 struct cli_command {
 	const char *name;
 	const char *options;   /* letters of what it takes: f follow, l limit, w workload, h history, m format, a one argument,
-	                        * A any number of arguments, c containers, v VXLAN port */
+	                        * A any number of arguments, c containers, v VXLAN port, k kind */
 	const char *help;
 	int (*run)(const struct cli_options *o);
 };
@@ -46,6 +47,9 @@ int cmd_containers(const struct cli_options *o);
 int cmd_listeners(const struct cli_options *o);
 int cmd_networks(const struct cli_options *o);
 int cmd_flows(const struct cli_options *o);
+int cmd_events(const struct cli_options *o);
+int cmd_tree(const struct cli_options *o);
+int cmd_seccomp(const struct cli_options *o);
 int cmd_map(const struct cli_options *o);
 int cmd_replay(const struct cli_options *o);
 int cmd_version(const struct cli_options *o);

@@ -12,6 +12,9 @@ static const struct cli_command commands[] = {
 	{ "containers", "", "containers, their workloads, networks and addresses", cmd_containers },
 	{ "listeners", "", "who listens where, and which protocol is really spoken there", cmd_listeners },
 	{ "flows", "flwh", "who talks to whom now; -f: each flow as it appears", cmd_flows },
+	{ "events", "fwk", "what containers' processes do: exec, listen, connect, syscall, file, ...; each as it happens", cmd_events },
+	{ "tree", "a", "a container's processes and their sockets: pierglass tree [CONTAINER]", cmd_tree },
+	{ "seccomp", "a", "a Docker seccomp profile of the system calls that a workload uses: pierglass seccomp W", cmd_seccomp },
 	{ "map", "mw", "the map: which workload talks to which, over what", cmd_map },
 	{ "networks", "", "networks of the engines", cmd_networks },
 	{ "replay", "mAcv", "flows and protocols of capture files; no sensor is needed, no root", cmd_replay },
@@ -34,7 +37,7 @@ static const struct {
 	{ "--run", NULL, 0, true },       { "--json", NULL, 0, false },	    { "--follow", "-f", 'f', false },
 	{ "--limit", "-n", 'l', true },   { "--workload", "-w", 'w', true }, { "--history", NULL, 'h', false },
 	{ "--format", NULL, 'm', true },	    { "--containers", NULL, 'c', true },
-	{ "--vxlan-port", NULL, 'v', true },
+	{ "--vxlan-port", NULL, 'v', true }, { "--kind", "-k", 'k', true },
 };
 
 static void set(struct cli_options *o, size_t i, const char *value)
@@ -66,6 +69,9 @@ static void set(struct cli_options *o, size_t i, const char *value)
 		break;
 	case 8:
 		o->vxlan_port = value;
+		break;
+	case 9:
+		o->kind = value;
 		break;
 	}
 }
@@ -171,11 +177,13 @@ int cmd_help(const struct cli_options *o)
 		printf("  %-12s %s\n", c->name, c->help);
 	puts("\nOptions:\n"
 	     "  --run DIR            the sensor's run directory (default " CLI_RUN_DEFAULT ")\n"
-	     "  --json               the sensor's answer as JSON (flows -f: one object per line)\n"
+	     "  --json               the sensor's answer as JSON (flows -f, events: one object per line)\n"
+	     "  -k, --kind K,...     events: only these: exec, fork, exit, listen, bind, close, connect, syscall,\n"
+	     "                       raw-socket, file, throttle\n"
 	     "  -f, --follow         flows: print each flow as it appears, gets its name, its protocol, or ends\n"
 	     "  -n, --limit N        flows: at most N, the latest (default 10000)\n"
 	     "  --history            flows: those that ended too, from the store\n"
-	     "  -w, --workload W     flows, map: only what has W at one end\n"
+	     "  -w, --workload W     flows, map: only what has W at one end; events: only W's\n"
 	     "  --format F           map: table (default), json, dot, graphml, mermaid, node-graph or html\n"
 	     "                       replay: text (default), json (one object per line) or csv\n"
 	     "  --containers FILE    replay: names from the output of \"docker inspect\"\n"

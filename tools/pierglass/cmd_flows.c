@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/pierglass/cli_follow.h"
 #include "tools/pierglass/cli_http.h"
 #include "tools/pierglass/cli_text.h"
 #include "tools/pierglass/cli_value.h"
@@ -71,38 +72,6 @@ static void follow_text(const json_t *f)
 		 app, host[0] ? " " : "", host);
 	cli_put(stdout, line);
 	putchar('\n');
-}
-
-static bool on_line(const char *line, size_t len, void *arg)
-{
-	const struct cli_options *o = arg;
-	static bool lost_next;
-	json_error_t e;
-	json_t *j;
-
-	if (len > 7 && !strncmp(line, "event: ", 7)) {
-		lost_next = !strncmp(line + 7, "lost", 4);
-		return true;
-	}
-	if (len < 6 || strncmp(line, "data: ", 6))
-		return true;
-	if (lost_next) {
-		lost_next = false;
-		j = json_loadb(line + 6, len - 6, 0, &e);
-		fprintf(stderr, "pierglass: %llu flows were not shown: this reader was too slow\n", (unsigned long long)u64_of(j, "lost"));
-		json_decref(j);
-		return true;
-	}
-	if (o->json) {
-		cli_put_json(stdout, line + 6, len - 6);
-		putchar('\n');
-	} else {
-		j = json_loadb(line + 6, len - 6, 0, &e);
-		if (j)
-			follow_text(j);
-		json_decref(j);
-	}
-	return !fflush(stdout);
 }
 
 static void flow_row(struct cli_table *t, const json_t *f)
@@ -173,7 +142,7 @@ int cmd_flows(const struct cli_options *o)
 	if (!path_of(o, path, sizeof(path)))
 		return CLI_USAGE;
 	if (o->follow)
-		return cli_stream(o, path, on_line, (void *)(uintptr_t)o);
+		return cli_follow(o, path, "flows", follow_text);
 	if (o->json) {
 		code = cli_get(o, path, &a);
 		if (!code) {

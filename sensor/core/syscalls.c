@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* System calls by workload: what first uses told, and what the kernel holds of containers that are there. */
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+#include "sensor/core/core_priv.h"
+
+#define WORKLOADS_MAX 4096
+
+struct workload_calls {
+	UT_hash_handle hh;
+	char workload[300];
+	struct core_syscalls s;
+};
+
+struct syscall_sets {
+	struct workload_calls *by_name;
+	int subscription;
+};
+
+static struct workload_calls *calls_of(struct syscall_sets *s, const char *workload)
+{
+	struct workload_calls *w;
+
+	HASH_FIND_STR(s->by_name, workload, w);
+	if (w || HASH_COUNT(s->by_name) >= WORKLOADS_MAX)
+		return w;
+	w = calloc(1, sizeof(*w));
+	if (!w)
+		return NULL;
+	strncpy(w->workload, workload, sizeof(w->workload) - 1);
+	HASH_ADD_STR(s->by_name, workload, w);
+	if (w->hh.tbl)
+		return w;
+	free(w);
+	return NULL;
+}
+
+static void on_event(const struct core_event_view *v, void *arg)
+{
+	struct core *c = arg;
+	struct workload_calls *w;
+	unsigned set = v->arch;
+
+	if (v->runtime)
+		set = v->flags & PG_EVF_FILTERED ? PG_SYSCALL_RUNTIME_FILTERED : PG_SYSCALL_RUNTIME;
+	if (set >= PG_SYSCALL_SETS || v->syscall >= PG_SYSCALL_MAX)
+		return;
+	w = calls_of(c->priv->syscalls, v->container->workload);
+	if (w)
+		w->s.used[set].bits[v->syscall / 64] |= 1ULL << (v->syscall & 63);
+}
+
+int syscalls_start(struct core *c)
+{
+	struct syscall_sets *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return -ENOMEM;
+	c->priv->syscalls = s;
+	s->subscription = core_subscribe_events(c, 1U << CORE_EVENT_SYSCALL, on_event, c);
+	return s->subscription < 0 ? s->subscription : 0;
+}
+
+void syscalls_stop(struct core *c)
+{
+	struct syscall_sets *s = c->priv->syscalls;
+	struct workload_calls *w, *tmp;
+
+	if (!s)
+		return;
+	core_unsubscribe_events(c, s->subscription);
+	HASH_ITER(hh, s->by_name, w, tmp) {
+		HASH_DEL(s->by_name, w);
+		free(w);
+	}
+	free(s);
+	c->priv->syscalls = NULL;
+}
+
+/* A core that was not there at the first uses finds them in the kernel's table. */
+static void take_kernel(struct core *c)
+{
+	int fd = core_map_fd(c, "syscalls");
+	struct pg_syscall_bucket b;
+
+	for (uint32_t i = 0; fd >= 0 && i < PG_SYSCALL_BUCKETS; i++) {
+		if (bpf_map_lookup_elem(fd, &i, &b))
+			return;
+		for (unsigned way = 0; way < PG_SYSCALL_WAYS; way++) {
+			const struct ident_container *ct = b.cgroup[way] ? core_container_of_cgroup(c, b.cgroup[way]) : NULL;
+			struct workload_calls *w = ct ? calls_of(c->priv->syscalls, ct->workload) : NULL;
+
+			for (unsigned set = 0; w && set < PG_SYSCALL_SETS; set++)
+				for (unsigned k = 0; k < PG_SYSCALL_MAX / 64; k++)
+					w->s.used[set].bits[k] |= b.used[way][set].bits[k];
+		}
+	}
+}
+
+void core_each_syscalls(struct core *c, const char *workload,
+			void (*cb)(const char *workload, const struct core_syscalls *s, void *arg), void *arg)
+{
+	struct workload_calls *w, *tmp;
+
+	if (!c->priv->syscalls)
+		return;
+	take_kernel(c);
+	HASH_ITER(hh, c->priv->syscalls->by_name, w, tmp)
+		if (!workload[0] || !strcmp(w->workload, workload))
+			cb(w->workload, &w->s, arg);
+}
