@@ -22,9 +22,9 @@ struct flow {
 	uint32_t owner[2];         /* index into the process table, 0: unknown */
 	uint8_t tcp_flags[2];
 	uint8_t client_end;        /* 0 or 1; 2: not decided */
-	uint8_t state;             /* owner's use (core): enum of its own */
-	uint16_t generation;       /* owner's use: scan mark */
 	uint8_t how[2];            /* owner's use: [e] how sure the end's name is */
+	uint16_t state;            /* owner's use (core): enum of its own */
+	struct flow *next;         /* owner's use: a queue */
 	void *edge;                /* owner's use */
 	struct flow_detail *detail; /* owner's use; freed by the owner before flow_table_remove() */
 };

@@ -83,6 +83,7 @@ enum msg_type {
 /* ---- descriptors ----------------------------------------------------------------------------- */
 enum msg_fd_kind {
 	MSG_FD_MAP,          /* name: map (abi.h) */
+	MSG_FD_PROGRAM,      /* core: name: an eBPF program of type syscall that core may run ("flow_ask": abi.h) */
 	MSG_FD_API_LISTENER, /* core: the listening API socket, mode 0660 */
 	MSG_FD_CONFIG,       /* core: the configuration file opened for reading (absent: defaults) */
 	MSG_FD_BROKER,       /* core: ipc to the broker; replaces an earlier one */

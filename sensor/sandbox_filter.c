@@ -165,16 +165,17 @@ static int clone_rules(scmp_filter_ctx f)
 					SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
 }
 
-/* Maps that were passed: look up, change, iterate; ask what kind they are. Nothing is made, loaded or attached. */
-static int bpf_rules(scmp_filter_ctx f)
+/* Maps that were passed: look up, change, iterate; ask what kind they are. Core may run a program that was passed to it.
+ * Nothing is made, loaded or attached. */
+static int bpf_rules(scmp_filter_ctx f, bool run)
 {
 	static const int cmds[] = {
 		BPF_MAP_LOOKUP_ELEM, BPF_MAP_UPDATE_ELEM, BPF_MAP_DELETE_ELEM, BPF_MAP_GET_NEXT_KEY, BPF_OBJ_GET_INFO_BY_FD,
 		BPF_MAP_LOOKUP_AND_DELETE_ELEM, BPF_MAP_LOOKUP_BATCH, BPF_MAP_LOOKUP_AND_DELETE_BATCH, BPF_MAP_UPDATE_BATCH,
-		BPF_MAP_DELETE_BATCH,
+		BPF_MAP_DELETE_BATCH, BPF_PROG_TEST_RUN /* last */
 	};
 
-	for (size_t i = 0; i < ARRAY_SIZE(cmds); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(cmds) - !run; i++) {
 		int r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(bpf), 1,
 					 SCMP_A0(SCMP_CMP_MASKED_EQ, 0xffffffff, (scmp_datum_t)cmds[i]));
 		if (r < 0)
@@ -231,7 +232,7 @@ static int program_rules(scmp_filter_ctx f, enum sandbox_program p)
 	if (r == 0 && p == SANDBOX_BROKER)
 		r = seccomp_rule_add(f, SCMP_ACT_ERRNO(EINPROGRESS), SCMP_SYS(connect), 0);
 	if (r == 0 && (p == SANDBOX_CORE || p == SANDBOX_INSPECTOR))
-		r = bpf_rules(f);
+		r = bpf_rules(f, p == SANDBOX_CORE);
 	return r < 0 ? r : deadly(f, calls_deadly, ARRAY_SIZE(calls_deadly));
 }
 

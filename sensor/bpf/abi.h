@@ -24,6 +24,8 @@
  *   hostnet     HASH       u64 cgroup id -> u32 pseudo ifindex  (containers on the host network; written by the keeper)
  *   vteps       HASH       struct pg_vtep_key -> struct pg_vtep
  *   flow_gauge  ARRAY[1], MMAPABLE, struct pg_flow_gauge
+ *   flow_news   ARRAY[PG_NEWS_SLOTS], MMAPABLE, struct pg_flow_news: keys of new flows (read by core)
+ *   flow_asks   ARRAY[PG_ASKS_MAX], MMAPABLE, struct pg_flow_ask: core's questions about flows, answered by flow_ask
  *   early_drop  LPM_TRIE   struct pg_lpm_key -> u32             (XDP; empty means: drop nothing)
  *   programs    PROG_ARRAY[] what the hooks of all interfaces call; the loader's alone (sensor/bpf/private.h). While it is
  *                          pinned it stays filled, so that hooks go on without a keeper
@@ -66,9 +68,38 @@ struct pg_flow_gauge {
 	pg_u64 promoted;    /* entries that became two-way (programs, atomic) */
 	pg_u64 reaped;      /* entries removed by core */
 	pg_u64 reaped_half; /* of these: never two-way */
-	pg_u64 pad[4];
+	pg_u64 news;        /* keys ever written to flow_news (programs, atomic) */
+	pg_u64 pad[3];
 };
 _Static_assert(sizeof(struct pg_flow_gauge) == 64, "pg_flow_gauge");
+
+/* The keys of new flows, in a ring that core reads without a system call and without being woken. Key number n (from 0)
+ * stands in slot n % PG_NEWS_SLOTS, and is complete once seq is n + 1; a reader copies it and looks at seq again. Nobody
+ * waits for a slow reader: one that is more than PG_NEWS_SLOTS behind reads the whole map instead. */
+#define PG_NEWS_SLOTS 32768
+struct pg_flow_news {
+	pg_u32 seq; /* low half of n + 1 */
+	struct flow_key key;
+	pg_u64 ts_ns;
+};
+_Static_assert(sizeof(struct pg_flow_news) == 56, "pg_flow_news");
+
+/* A question about one flow: what it holds now and, with reap_before_ns, to take it out if it has not changed since then.
+ * The program flow_ask (type syscall, run by core with BPF_PROG_RUN and struct pg_ask_args) answers the first `count`
+ * entries of flow_asks in one system call. */
+#define PG_ASKS_MAX 1024
+enum pg_ask_result { PG_ASK_GONE, PG_ASK_FOUND, PG_ASK_REAPED };
+struct pg_flow_ask {
+	struct flow_key key;
+	pg_u32 result;         /* enum pg_ask_result: out */
+	pg_u64 reap_before_ns; /* 0: only read */
+	struct pg_flow v;      /* FOUND, REAPED: out */
+};
+_Static_assert(sizeof(struct pg_flow_ask) == 176, "pg_flow_ask");
+struct pg_ask_args {
+	pg_u32 count;
+	pg_u32 pad;
+};
 
 /* ---- samples -------------------------------------------------------------------------------- */
 #define PG_SAMPLE_MAX 1024       /* payload bytes in one sample */

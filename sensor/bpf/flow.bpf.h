@@ -68,6 +68,21 @@ static __always_inline void count_refused(const struct packet *p, u32 packets, u
 	count_add(bytes, p->bytes);
 }
 
+/* Tells core the key: about 25 ns; found by reading the map it would cost core that for every entry, every time. */
+static __always_inline void news_put(struct pg_flow_gauge *g, const struct flow_key *key, u64 now)
+{
+	u32 n = __sync_fetch_and_add(&g->news, 1), i = n & (PG_NEWS_SLOTS - 1);
+	struct pg_flow_news *s = bpf_map_lookup_elem(&flow_news, &i);
+
+	if (!s)
+		return;
+	s->seq = 0;
+	barrier();
+	s->key = *key;
+	s->ts_ns = now;
+	__sync_lock_test_and_set(&s->seq, n + 1); /* a full barrier */
+}
+
 /* Makes the entry, or finds the one another CPU has just made. NULL: refused, and counted as that. */
 static __noinline struct pg_flow *flow_make(struct packet *p, struct place *at)
 {
@@ -101,6 +116,8 @@ static __noinline struct pg_flow *flow_make(struct packet *p, struct place *at)
 	r = bpf_map_update_elem(&flows, &p->key, &fresh, BPF_NOEXIST);
 	if (r)
 		__sync_fetch_and_add(&g->opened, -1);
+	else
+		news_put(g, &p->key, fresh.first_ns);
 	f = r && r != -EEXIST ? NULL : bpf_map_lookup_elem(&flows, &p->key);
 	if (!f)
 		count_refused(p, PG_CTR_REFUSED_FULL, PG_CTR_REFUSED_FULL_BYTES);

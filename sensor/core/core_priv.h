@@ -34,10 +34,11 @@ enum flow_state {
 	/* Both nodes of an overlay flow are watched by this sensor: this record counts only what its local end sent. */
 	FLOW_HALF_VIEW = 1 << 6,
 	FLOW_BASELINE = 1 << 7,    /* an earlier core added what it held at our start */
+	FLOW_QUEUED = 1 << 8,      /* in a queue of flow_scan.c */
 };
 
 #define CORE_SUBSCRIBERS_MAX 64
-#define CORE_MAPS_MAX 24
+#define CORE_MAPS_MAX 32
 #define CORE_ARGS_ASKED_MAX 64
 
 struct core_subscriber {
@@ -64,10 +65,11 @@ struct core_private {
 	uint32_t next_seq, next_pseudo_if;
 
 	/* flow scan */
-	void *scan_keys, *scan_values;
+	struct flow_scan *scan;
 	struct pg_flow_gauge *gauge;   /* mapped; NULL until its descriptor came */
-	uint64_t seen_opened, last_scan_ns, last_scan_took_ns;
+	uint64_t last_scan_ns;         /* every flow that began before was read */
 	uint64_t names_seen, dns_generation; /* names of flows are looked at again when these move on */
+	bool names_moved, unsettled;   /* they did; there are flows that this concerns */
 	uint64_t baseline_ns; /* flows that began before were counted by an earlier core, up to now */
 	int cpus;             /* possible CPUs, and room for one counter of each */
 	uint64_t *per_cpu;
@@ -144,15 +146,36 @@ unsigned flow_client_end(struct core *c, const struct flow *f);
 struct listener *flow_listener(struct core *c, const struct flow *f, unsigned e);
 enum core_attribution flow_process(struct core *c, const struct flow *f, unsigned e, uint32_t *ret_process);
 
-/* ---- ingest_flows.c */
+/* ---- flow_scan.c */
 int flows_start(struct core *c);
 void flows_stop(struct core *c);
-/* Reads the kernel's map when there is news or when force is set. */
+/* Reads what is due of the kernel's map; force: everything, now. */
 void flows_scan(struct core *c, bool force);
 /* Takes one flow in by its key if the kernel has it. NULL if not. */
 struct flow *flows_fetch(struct core *c, const struct flow_key *key);
+
+/* ---- flow_asks.c */
+struct flow_asks;
+int asks_open(struct core *c, struct flow_asks **ret);
+void asks_close(struct flow_asks *a);
+/* The i-th question, i < PG_ASKS_MAX: key and reap_before_ns are the caller's, the rest is the answer. */
+struct pg_flow_ask *asks_at(struct flow_asks *a, unsigned i);
+/* Asks the first count of them. */
+void asks_run(struct flow_asks *a, unsigned count);
+
+/* ---- ingest_flows.c */
+/* Takes in what the kernel holds of a flow. NULL: no room (counted). */
+struct flow *flow_take(struct core *c, const struct flow_key *key, const struct pg_flow *v);
+/* Looks again whether a flow that waits for a name, or for a better one, has it now. */
+void flow_settle(struct core *c, struct flow *f);
+/* The flow is over, and no longer in the kernel's map. Frees it. */
+void flow_finish(struct core *c, struct flow *f);
+/* Frees it. */
+void flow_release(struct core *c, struct flow *f);
 /* Something about the flow's names or label changed: brings the map up to date. */
 void flow_renamed(struct core *c, struct flow *f);
+
+/* ---- counters.c */
 void counters_read(struct core *c);
 
 /* ---- events.c */

@@ -1,38 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Flows: reads the kernel's flow map, names the ends, adds what is new to the map of edges, takes ended flows out.
- *
- * Without news nothing is read: the programs count new flows in a shared page (struct pg_flow_gauge). With news the map is
- * read in batches, at most every SCAN_MIN_NS and never for more than about a tenth of the time. */
+/* Flows: takes in what was read of the kernel's flow map (flow_scan.c says what is read, and when), names the ends, adds what
+ * is new to the map of edges. */
 #include <arpa/inet.h>
-#include <bpf/bpf.h>
 #include <errno.h>
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "sensor/core/core_priv.h"
 #include "sensor/core/store.h"
 
-#define SCAN_BATCH 4096
-#define SCAN_MIN_NS (40 * NSEC_PER_MSEC)
-#define SCAN_REFRESH_NS (1 * NSEC_PER_SEC) /* counters of known flows, when there are any */
-
 #define HOLD_NS (2 * NSEC_PER_SEC)         /* a flow waits this long for the name of its container */
-#define SYNC_NS (5 * NSEC_PER_SEC)         /* no flow is named before the engines are listed, but not for longer */
 #define PROVISIONAL_NS (60 * NSEC_PER_SEC) /* after this a name is taken as it is */
-
-/* DECISIONS 31 */
-#define TCP_CLOSED_NS (5 * NSEC_PER_SEC)
-#define TCP_IDLE_NS (3600 * NSEC_PER_SEC)
-#define TCP_HALF_NS (60 * NSEC_PER_SEC)
-#define UDP_IDLE_NS (60 * NSEC_PER_SEC)
-
-#define TCP_FIN 1
-#define TCP_RST 4
 
 /* ---- counters into edges ------------------------------------------------------------------------------------- */
 struct flow_sums {
@@ -179,18 +161,21 @@ static bool flow_name(struct core *c, struct flow *f)
 	}
 	pair_put(c, f->edge);
 	f->edge = pair;
-	f->state &= (uint8_t) ~(FLOW_HALF_VIEW | FLOW_PROVISIONAL);
+	f->state &= (uint16_t)~(FLOW_HALF_VIEW | FLOW_PROVISIONAL);
 	if (n[0].twin_local || n[1].twin_local)
 		f->state |= FLOW_HALF_VIEW;
-	if ((n[0].provisional || n[1].provisional || n[0].soft || n[1].soft) && now - f->first_ns < PROVISIONAL_NS)
+	if ((n[0].provisional || n[1].provisional || n[0].soft || n[1].soft) && now - f->first_ns < PROVISIONAL_NS) {
 		f->state |= FLOW_PROVISIONAL;
+		c->priv->unsettled = true;
+	}
 	if (flow_is_no_edge(c, f, &n[cl], &n[sv])) {
-		f->state = (uint8_t)((f->state & ~FLOW_IN_MAP) | FLOW_NO_EDGE);
+		f->state = (uint16_t)((f->state & ~FLOW_IN_MAP) | FLOW_NO_EDGE);
 	} else if (changed && (f->state & (FLOW_IN_MAP | FLOW_BASELINE)) == FLOW_IN_MAP) {
 		struct flow_sums s = flow_totals(f);
 
 		flow_into_map(c, f, &s);
 	} else if (!(f->state & FLOW_IN_MAP) && (n[0].provisional || n[1].provisional) && now - f->first_ns < HOLD_NS) {
+		c->priv->unsettled = true;
 		return changed; /* wait for the name */
 	}
 	if (!(f->state & FLOW_ANNOUNCED)) {
@@ -247,7 +232,44 @@ static bool flow_owners(struct core *c, struct flow *f, const struct pg_flow *v)
 	return found;
 }
 
-static struct flow *flow_take(struct core *c, const struct flow_key *key, const struct pg_flow *v, bool names_moved)
+/* Names it if it has no name yet, and puts it into the map once it has. */
+static void flow_enter(struct core *c, struct flow *f)
+{
+	flow_name(c, f);
+	if (!(f->state & FLOW_NO_EDGE) && (f->state & FLOW_ANNOUNCED)) {
+		struct flow_sums s = flow_totals(f);
+
+		flow_into_map(c, f, &s);
+	}
+}
+
+/* An earlier core counted what is in it now: it is named without being added. */
+static void flow_enter_counted(struct core *c, struct flow *f)
+{
+	f->state |= FLOW_BASELINE | FLOW_ANNOUNCED;
+	flow_name(c, f);
+	if (!(f->state & FLOW_NO_EDGE))
+		f->state |= FLOW_IN_MAP;
+}
+
+static struct flow_sums flow_read(struct flow *f, const struct pg_flow *v)
+{
+	struct flow_sums delta = { .flows = 0 };
+
+	for (unsigned d = 0; d < 2; d++) {
+		delta.packets[d] = v->packets[d] - f->packets[d];
+		delta.bytes[d] = v->bytes[d] - f->bytes[d];
+		f->packets[d] = v->packets[d];
+		f->bytes[d] = v->bytes[d];
+		f->end_if[d] = v->end_if[d];
+		f->tcp_flags[d] = v->tcp_flags[d];
+	}
+	f->last_ns = v->last_ns;
+	f->flags = v->flags;
+	return delta;
+}
+
+struct flow *flow_take(struct core *c, const struct flow_key *key, const struct pg_flow *v)
 {
 	struct flow_sums delta;
 	bool made, owners;
@@ -260,71 +282,60 @@ static struct flow *flow_take(struct core *c, const struct flow_key *key, const 
 	if (made) {
 		f->first_ns = v->first_ns;
 		f->client_end = 2;
-		if (v->first_ns <= c->priv->baseline_ns) {
-			/* An earlier core counted what is in it now. */
-			f->state |= FLOW_IN_MAP | FLOW_BASELINE;
-			memcpy(f->packets, v->packets, sizeof(f->packets));
-			memcpy(f->bytes, v->bytes, sizeof(f->bytes));
-		}
 	}
-	delta.flows = 0;
-	for (unsigned d = 0; d < 2; d++) {
-		delta.packets[d] = v->packets[d] - f->packets[d];
-		delta.bytes[d] = v->bytes[d] - f->bytes[d];
-		f->packets[d] = v->packets[d];
-		f->bytes[d] = v->bytes[d];
-		f->end_if[d] = v->end_if[d];
-		f->tcp_flags[d] = v->tcp_flags[d];
-	}
-	f->last_ns = v->last_ns;
-	f->flags = v->flags;
+	delta = flow_read(f, v);
 	owners = flow_owners(c, f, v);
-	if (made && (f->state & FLOW_IN_MAP)) {
-		/* Names it without adding it: its totals are in the restored edges. */
-		f->state &= (uint8_t)~FLOW_IN_MAP;
-		f->state |= FLOW_ANNOUNCED;
-		flow_name(c, f);
-		if (!(f->state & FLOW_NO_EDGE))
-			f->state |= FLOW_IN_MAP;
+	if (made && v->first_ns <= c->priv->baseline_ns) {
+		flow_enter_counted(c, f);
 		return f;
 	}
 	if (f->state & FLOW_IN_MAP) {
 		if (delta.packets[0] || delta.packets[1] || owners)
 			flow_into_map(c, f, &delta);
 		/* A process tells apart the containers of one namespace, so its arrival may change the name. */
-		if (((f->state & FLOW_PROVISIONAL) && names_moved) || owners) {
-			if (!flow_name(c, f) && owners)
-				core_announce(c, f, "named");
-		}
-	} else if (!(f->state & FLOW_NO_EDGE) || ((f->state & FLOW_PROVISIONAL) && names_moved)) {
-		flow_name(c, f);
-		if (!(f->state & FLOW_NO_EDGE) && (f->state & FLOW_ANNOUNCED)) {
-			struct flow_sums s = flow_totals(f);
-
-			flow_into_map(c, f, &s);
-		}
+		if (owners && !flow_name(c, f))
+			core_announce(c, f, "named");
+	} else if (!(f->state & FLOW_NO_EDGE)) {
+		flow_enter(c, f);
 	}
 	flow_count_at_listener(c, f);
 	return f;
 }
 
-static bool flow_has_ended(const struct flow *f, uint64_t now, bool pressure)
+void flow_settle(struct core *c, struct flow *f)
 {
-	uint64_t idle = now > f->last_ns ? now - f->last_ns : 0;
+	struct core_private *p = c->priv;
 
-	if (f->key.proto == IPPROTO_TCP) {
-		if (((f->tcp_flags[0] | f->tcp_flags[1]) & TCP_RST) || (f->tcp_flags[0] & f->tcp_flags[1] & TCP_FIN))
-			return idle > (pressure ? NSEC_PER_SEC / 5 : TCP_CLOSED_NS);
-		if (!(f->flags & PG_FLOW_TWO_WAY))
-			return idle > (pressure ? 3 * NSEC_PER_SEC : TCP_HALF_NS);
-		return idle > TCP_IDLE_NS;
+	if (!(f->state & (FLOW_IN_MAP | FLOW_NO_EDGE))) {
+		flow_enter(c, f);
+		flow_count_at_listener(c, f);
+	} else if (f->state & FLOW_PROVISIONAL) {
+		if (p->names_moved)
+			flow_name(c, f);
+		p->unsettled = true;
 	}
-	if (pressure && !(f->flags & PG_FLOW_TWO_WAY))
-		return idle > NSEC_PER_SEC / 10;
-	return idle > UDP_IDLE_NS;
 }
 
-static void flow_release(struct core *c, struct flow *f)
+/* It is in the kernel's map no more: its last counts stay in the map of edges and in the history. */
+void flow_finish(struct core *c, struct flow *f)
+{
+	struct core_flow_view view;
+
+	if (!(f->state & (FLOW_IN_MAP | FLOW_NO_EDGE)) && f->edge) {
+		struct flow_sums s = flow_totals(f);
+
+		flow_into_map(c, f, &s);
+	}
+	f->state |= FLOW_ENDED;
+	if (f->edge) {
+		core_view_flow(c, f, &view);
+		store_flow_ended(c->store, &view);
+		core_announce(c, f, "closed");
+	}
+	flow_release(c, f);
+}
+
+void flow_release(struct core *c, struct flow *f)
 {
 	for (unsigned d = 0; d < 2; d++)
 		if (f->owner[d])
@@ -340,226 +351,3 @@ static void flow_release(struct core *c, struct flow *f)
 	flow_table_remove(c->flows, f);
 }
 
-/* Takes an ended flow out of the kernel's map, with its last counts, and out of ours. */
-static void flow_end(struct core *c, struct flow *f)
-{
-	struct core_flow_view view;
-	struct flow_key key = f->key;
-	struct pg_flow v;
-	int fd = core_map_fd(c, "flows");
-
-	if (bpf_map_lookup_and_delete_elem(fd, &key, &v) == 0) {
-		struct pg_flow_gauge *g = c->priv->gauge;
-
-		f = flow_take(c, &key, &v, true);
-		if (g) {
-			__atomic_add_fetch(&g->reaped, 1, __ATOMIC_RELAXED);
-			if (!(v.flags & PG_FLOW_TWO_WAY))
-				__atomic_add_fetch(&g->reaped_half, 1, __ATOMIC_RELAXED);
-		}
-		if (!f)
-			return;
-	}
-	if (!(f->state & (FLOW_IN_MAP | FLOW_NO_EDGE))) {
-		struct flow_sums s = flow_totals(f);
-
-		if (f->edge)
-			flow_into_map(c, f, &s);
-	}
-	f->state |= FLOW_ENDED;
-	if (f->edge) {
-		core_view_flow(c, f, &view);
-		store_flow_ended(c->store, &view);
-		core_announce(c, f, "closed");
-	}
-	flow_release(c, f);
-}
-
-struct flow *flows_fetch(struct core *c, const struct flow_key *key)
-{
-	struct pg_flow v;
-	int fd = core_map_fd(c, "flows");
-
-	if (fd < 0 || bpf_map_lookup_elem(fd, key, &v) != 0)
-		return NULL;
-	events_consume(c);
-	return flow_take(c, key, &v, false);
-}
-
-/* A restarted core finds flows before it knows a single container: it waits for the engines' lists, within bounds. */
-static bool flows_synced(struct core *c, uint64_t now)
-{
-	struct core_private *p = c->priv;
-	bool all = c->engine_count > 0;
-
-	if (p->synced)
-		return true;
-	for (unsigned i = 0; i < c->engine_count; i++)
-		if (!c->engines[i].resyncs)
-			all = false;
-	if (!all && now - p->ready_ns < SYNC_NS)
-		return false;
-	p->synced = true;
-	labels_early(c);
-	return true;
-}
-
-/* ---- the scan ------------------------------------------------------------------------------------------------ */
-struct scan_end {
-	struct core *c;
-	uint64_t now;
-	bool pressure;
-};
-
-static bool scan_end_cb(struct flow *f, void *arg)
-{
-	struct scan_end *s = arg;
-
-	if (flow_has_ended(f, s->now, s->pressure))
-		flow_end(s->c, f);
-	return true;
-}
-
-static void scan_map(struct core *c, int fd, bool names_moved)
-{
-	struct flow_key *keys = c->priv->scan_keys;
-	struct pg_flow *values = c->priv->scan_values;
-	uint32_t in = 0, out = 0, count;
-	bool first = true;
-	int err;
-
-	do {
-		count = SCAN_BATCH;
-		err = bpf_map_lookup_batch(fd, first ? NULL : &in, &out, keys, values, &count, NULL) < 0 ? -errno : 0;
-		if (err && err != -ENOENT) {
-			log_debug("flow map: batch read failed: %s", strerror(-err));
-			return;
-		}
-		/* After the read: a process runs before it sends, so what the flows just read need is in the ring now. */
-		events_consume(c);
-		for (uint32_t i = 0; i < count; i++)
-			flow_take(c, &keys[i], &values[i], names_moved);
-		in = out;
-		first = false;
-	} while (!err);
-}
-
-/* Whether room is running out: for flows as such, or for one-way ones (a scan, a flood of datagrams). Then those that are over,
- * or were never answered, leave early. */
-static bool scan_under_pressure(const struct core *c, const struct pg_flow_gauge *g)
-{
-	return g->opened - g->reaped > c->config.flows_max / 2 ||
-	       g->opened - g->promoted - g->reaped_half > c->config.half_open_max / 2;
-}
-
-static bool scan_is_due(struct core *c, uint64_t now, uint64_t opened, uint64_t in_map, bool force, bool pressure)
-{
-	struct core_private *p = c->priv;
-	uint64_t since = now - p->last_scan_ns;
-
-	if (force)
-		return since > SCAN_MIN_NS / 2;
-	if (opened != p->seen_opened)
-		/* Few turns of rest when the table fills up: room matters more than our share of the processor. */
-		return since > SCAN_MIN_NS && since > p->last_scan_took_ns * (pressure ? 2 : 9);
-	return (in_map || flow_table_count(c->flows)) && since > SCAN_REFRESH_NS && since > p->last_scan_took_ns * 50;
-}
-
-void flows_scan(struct core *c, bool force)
-{
-	struct core_private *p = c->priv;
-	uint64_t now = clock_mono_ns(), in_map, names;
-	struct pg_flow_gauge g;
-	bool pressure;
-	int fd = core_map_fd(c, "flows");
-	struct scan_end e;
-
-	if (fd < 0 || !p->gauge || !flows_synced(c, now))
-		return;
-	g = *p->gauge;
-	in_map = g.opened - g.reaped;
-	pressure = scan_under_pressure(c, &g);
-	if (!scan_is_due(c, now, g.opened, in_map, force, pressure))
-		return;
-	c->gauge = g;
-	names = ident_generation(c->ident) + p->dns_generation;
-	scan_map(c, fd, names != p->names_seen);
-	p->names_seen = names;
-	p->seen_opened = g.opened;
-	e = (struct scan_end){ c, clock_mono_ns(), pressure };
-	flow_table_each(c->flows, scan_end_cb, &e);
-	p->last_scan_ns = clock_mono_ns();
-	p->last_scan_took_ns = p->last_scan_ns - now;
-}
-
-void core_refresh(struct core *c)
-{
-	flows_scan(c, true);
-	counters_read(c);
-}
-
-/* ---- counters ------------------------------------------------------------------------------------------------ */
-void counters_read(struct core *c)
-{
-	static const struct {
-		enum pg_counter ctr;
-		enum core_loss loss;
-	} losses[] = {
-		{ PG_CTR_REFUSED_FULL, LOSS_FLOW_TABLE_FULL }, { PG_CTR_REFUSED_HALF, LOSS_HALF_OPEN_BUDGET },
-		{ PG_CTR_MALFORMED, LOSS_MALFORMED },	       { PG_CTR_SAMPLE_LOST, LOSS_SAMPLE_RING },
-		{ PG_CTR_EVENT_LOST, LOSS_EVENT_RING },	       { PG_CTR_SOCKET_REFUSED, LOSS_SOCKET_MAP },
-		{ PG_CTR_VTEP_REFUSED, LOSS_VTEP_MAP },	       { PG_CTR_NOT_HOOKED, LOSS_NOT_HOOKED },
-	};
-	int fd = core_map_fd(c, "counters");
-	uint64_t *per_cpu = c->priv->per_cpu;
-
-	if (fd < 0 || !per_cpu)
-		return;
-	for (uint32_t i = 0; i < PG_CTR_MAX; i++) {
-		uint64_t sum = 0;
-
-		if (bpf_map_lookup_elem(fd, &i, per_cpu) != 0)
-			continue;
-		for (int cpu = 0; cpu < c->priv->cpus; cpu++)
-			sum += per_cpu[cpu];
-		c->counters[i] = sum;
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(losses); i++)
-		c->losses[losses[i].loss] = c->counters[losses[i].ctr];
-}
-
-int flows_start(struct core *c)
-{
-	struct core_private *p = c->priv;
-	int fd = core_map_fd(c, "flow_gauge");
-	void *m;
-
-	if (p->gauge || fd < 0)
-		return 0;
-	m = mmap(NULL, sizeof(struct pg_flow_gauge), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (m == MAP_FAILED)
-		return -errno;
-	p->gauge = m;
-	p->scan_keys = calloc(SCAN_BATCH, sizeof(struct flow_key));
-	p->scan_values = calloc(SCAN_BATCH, sizeof(struct pg_flow));
-	return p->scan_keys && p->scan_values ? 0 : -ENOMEM;
-}
-
-static bool stop_cb(struct flow *f, void *arg)
-{
-	flow_release(arg, f);
-	return true;
-}
-
-void flows_stop(struct core *c)
-{
-	struct core_private *p = c->priv;
-
-	flow_table_each(c->flows, stop_cb, c);
-	if (p->gauge)
-		munmap(p->gauge, sizeof(*p->gauge));
-	p->gauge = NULL;
-	free(p->scan_keys);
-	free(p->scan_values);
-	p->scan_keys = p->scan_values = NULL;
-}

@@ -47,6 +47,7 @@ static void take_fd_message(struct core *c, const struct msg_fd *m, int fd)
 
 	switch ((enum msg_fd_kind)m->kind) {
 	case MSG_FD_MAP:
+	case MSG_FD_PROGRAM:
 		keep_map(c, m->name, fd);
 		return;
 	case MSG_FD_API_LISTENER:

@@ -345,7 +345,7 @@ static struct bpf_loader *loader_new(const struct bpf_loader_options *o)
 	if (!l)
 		return NULL;
 	snprintf(l->pin_dir, sizeof(l->pin_dir), "%s", o->pin_dir);
-	l->home_ns = l->xdp_prog = l->iter_link[0] = l->iter_link[1] = l->iter_pass_map = -1;
+	l->home_ns = l->xdp_prog = l->iter_link[0] = l->iter_link[1] = l->iter_pass_map = l->ask_prog = -1;
 	for (int i = 0; i < MAP_MAX; i++)
 		l->maps.fd[i] = -1;
 	l->vxlan_port = o->vxlan_port ?: VXLAN_PORT_DEFAULT;
@@ -410,6 +410,7 @@ void bpf_loader_close(struct bpf_loader *l, bool unpin)
 	if (!l)
 		return;
 	iter_close(l);
+	asks_close(l);
 	hostnet_close(l, unpin);
 	links_close(l, unpin);
 	close_fd(&l->xdp_prog);

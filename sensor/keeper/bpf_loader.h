@@ -41,6 +41,10 @@ void bpf_loader_adopted(const struct bpf_loader *l, unsigned *ret_adopted, unsig
 /* Descriptor of a map by its name in abi.h; owned by the loader, valid until bpf_loader_close(). -ENOENT: no such map. */
 int bpf_loader_map_fd(const struct bpf_loader *l, const char *name);
 
+/* Descriptor of the program flow_ask (abi.h), owned by the loader; -EOPNOTSUPP: this kernel has it not (Linux 5.17), what
+ * it does then needs a system call for each flow. */
+int bpf_loader_ask_fd(const struct bpf_loader *l);
+
 /* Calls cb once for every feature probed at open (and by bpf_loader_attach_global()). f is valid during the call. */
 void bpf_loader_each_feature(const struct bpf_loader *l, void (*cb)(const struct msg_feature *f, void *arg), void *arg);
 

@@ -26,6 +26,8 @@ enum map_id {
 	MAP_HOSTNET,
 	MAP_VTEPS,
 	MAP_FLOW_GAUGE,
+	MAP_FLOW_NEWS,
+	MAP_FLOW_ASKS,
 	MAP_EARLY_DROP,
 	/* internal */
 	MAP_CLOSED_SOCKETS,
@@ -98,6 +100,7 @@ struct bpf_loader {
 	struct hostnet_state *hostnets;
 	int xdp_prog;       /* -1: not loaded */
 	int iter_link[2];   /* by enum msg_iter_kind; -1: not there */
+	int ask_prog;       /* flow_ask; -1: not there */
 	int iter_pass_map;  /* holds the iterators' variable pass */
 	uint32_t iter_pass;
 	unsigned feature_count;
@@ -127,6 +130,11 @@ int cgroup2_root_open(void);
 bool hostnet_knows(const struct bpf_loader *l, uint32_t pseudo);
 void hostnet_close(struct bpf_loader *l, bool unpin);
 void iter_close(struct bpf_loader *l);
+
+/* ---- core's questions about flows (bpf_asks.c) ------------------------------------------------------- */
+/* Loads the program; a kernel that refuses it lacks the feature "flow_asks". */
+void asks_open(struct bpf_loader *l);
+void asks_close(struct bpf_loader *l);
 
 /* ---- interface keys and statistics (bpf_if_stats.c) ---------------------------------------------------- */
 /* Makes (ns, ifindex) known in interfaces and if_stats, and takes its slot if that is free. Statistics that are there stay. */

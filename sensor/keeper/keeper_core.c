@@ -22,7 +22,8 @@
 #define ADOPTION_NS (30 * NSEC_PER_SEC)
 
 static const char *const map_names[] = { "flows",   "samples", "inspected", "events", "counters",   "interfaces",
-					 "if_stats", "if_slots", "sockets", "syscalls", "hostnet",   "vteps",  "flow_gauge", "early_drop" };
+					 "if_stats", "if_slots", "sockets", "syscalls", "hostnet",   "vteps",  "flow_gauge", "early_drop",
+					 "flow_news", "flow_asks" };
 
 static struct program *core_of(struct keeper *k)
 {
@@ -203,6 +204,8 @@ static void snapshot(struct keeper *k)
 		if (fd >= 0)
 			program_send_fd(core_of(k), MSG_FD_MAP, 0, map_names[i], fd);
 	}
+	if (bpf_loader_ask_fd(k->loader) >= 0)
+		program_send_fd(core_of(k), MSG_FD_PROGRAM, 0, "flow_ask", bpf_loader_ask_fd(k->loader));
 	bpf_loader_each_feature(k->loader, tell_feature, core_of(k));
 	for (unsigned i = 0; i < PROGRAM_MAX; i++)
 		program_tell(k, (enum msg_program_id)i);

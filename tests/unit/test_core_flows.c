@@ -173,7 +173,6 @@ static void kernel_put(const struct flow_key *k, const struct pg_flow *v)
 
 static void scan(void)
 {
-	core.priv->last_scan_ns = 0;
 	flows_scan(&core, true);
 }
 

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Answers core's questions about flows, many in one system call (struct pg_flow_ask). Core runs it; it is attached to nothing. */
+#include "sensor/bpf/common.bpf.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, PG_ASKS_MAX);
+	__type(key, u32);
+	__type(value, struct pg_flow_ask);
+} flow_asks SEC(".maps");
+
+static long ask_one(u32 i, void *unused)
+{
+	struct pg_flow_ask *a = bpf_map_lookup_elem(&flow_asks, &i);
+	struct pg_flow *f;
+
+	if (!a)
+		return 1;
+	f = bpf_map_lookup_elem(&flows, &a->key);
+	if (!f) {
+		a->result = PG_ASK_GONE;
+		return 0;
+	}
+	a->v = *f;
+	a->result = PG_ASK_FOUND;
+	if (a->reap_before_ns && a->v.last_ns <= a->reap_before_ns)
+		a->result = bpf_map_delete_elem(&flows, &a->key) ? PG_ASK_GONE : PG_ASK_REAPED;
+	return 0;
+}
+
+SEC("syscall")
+int flow_ask(struct pg_ask_args *args)
+{
+	bpf_loop(args->count, ask_one, NULL, 0);
+	return 0;
+}
