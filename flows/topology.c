@@ -46,6 +46,7 @@ struct topology {
 	struct edge_rec *edges;
 	unsigned max_nodes, max_edges;
 	uint64_t generation, refused;
+	uint64_t forgotten; /* edges: hints from before the last one are void */
 };
 
 const char *topo_kind_name(enum topo_kind k)
@@ -244,6 +245,7 @@ static void edge_drop(struct topology *t, struct edge_rec *r)
 		node_drop_if_alone(t, c);
 	node_drop_if_alone(t, s);
 	t->generation++;
+	t->forgotten++;
 }
 
 static struct edge_rec *edge_make(struct topology *t, struct node_rec *c, struct node_rec *s, const struct edge_key *k)
@@ -374,8 +376,16 @@ int topo_add(struct topology *t, const struct topo_delta *d)
 	struct edge_rec *e;
 	bool full;
 
+	if (d->hint && d->hint->edge && d->hint->forgotten == t->forgotten) {
+		e = d->hint->edge;
+		edge_name(&e->e, d);
+		edge_count(t, &e->e, d);
+		return 0;
+	}
 	e = edge_get(t, d, &full);
 	if (e) {
+		if (d->hint)
+			*d->hint = (struct topo_hint){ e, t->forgotten };
 		node_update((struct node_rec *)(uintptr_t)e->key.client, &d->client);
 		node_update((struct node_rec *)(uintptr_t)e->key.server, &d->server);
 		edge_name(&e->e, d);

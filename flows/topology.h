@@ -49,9 +49,16 @@ struct topo_node_desc {
 	const char *id, *workload, *engine, *node, *container, *network, *address; /* NULL or "": none */
 	enum topo_kind kind;
 };
+/* Remembers the edge to which deltas of the same client, server, l4 and port go, so that it need not be looked up by its names
+ * each time. The caller's; zero at first; of one topology. */
+struct topo_hint {
+	void *edge;
+	uint64_t forgotten;
+};
 /* What one flow adds to its edge since the last time. */
 struct topo_delta {
 	struct topo_node_desc client, server;
+	struct topo_hint *hint; /* NULL: none */
 	uint8_t l4;
 	uint16_t port;
 	const char *app; /* NULL: nothing new */

@@ -71,6 +71,8 @@ const char *core_loss_name(enum core_loss l)
 		return "bad_version";
 	case LOSS_STORE:
 		return "store";
+	case LOSS_HISTORY:
+		return "history";
 	case LOSS_API_STREAM:
 		return "api_stream";
 	case LOSS_MAX:
@@ -190,6 +192,7 @@ static void core_tick(uv_timer_t *t)
 {
 	struct core *c = t->data;
 
+	c->priv->wall_minus_mono_ns = clock_wall_ns() - clock_mono_ns();
 	if (c->priv->events_busy) {
 		c->priv->events_busy--;
 		events_consume(c);
@@ -204,6 +207,7 @@ static void core_tick(uv_timer_t *t)
 
 static void core_save(struct core *c)
 {
+	history_flush(c);
 	mark_write(c);
 	store_tick(c->store, c);
 }
@@ -220,6 +224,7 @@ static void core_second(uv_timer_t *t)
 	events_second(c);
 	listeners_expire(c->listeners, now);
 	processes_expire(c->procs, now);
+	cached_names_expire(c, now);
 	ident_expire(c->ident, now);
 	banner_tick(c, now);
 	if (++turns % STORE_EVERY_S == 0)
@@ -267,12 +272,14 @@ int core_open(struct core *c, uv_loop_t *loop)
 	p->strings = strpool_new();
 	p->cgroups = cgroup_names_new();
 	p->bus = event_bus_new();
+	p->history = history_new();
 	p->cpus = libbpf_num_possible_cpus();
 	p->per_cpu = calloc(p->cpus > 0 ? (size_t)p->cpus : 1, sizeof(*p->per_cpu));
 	c->start_wall_ns = clock_wall_ns();
 	c->start_mono_ns = clock_mono_ns();
+	p->wall_minus_mono_ns = c->start_wall_ns - c->start_mono_ns;
 	c->ident = ident_new(c->node);
-	if (!p->strings || !p->cgroups || !p->bus || !p->per_cpu || !c->ident)
+	if (!p->strings || !p->cgroups || !p->bus || !p->history || !p->per_cpu || !c->ident)
 		return -ENOMEM;
 	uv_timer_init(loop, &p->tick);
 	uv_timer_init(loop, &p->second);
@@ -310,6 +317,8 @@ void core_close(struct core *c)
 		engines_stop(c);
 		flows_stop(c);
 	}
+	history_free(c);
+	cached_names_free(c);
 	events_stop(c);
 	syscalls_stop(c);
 	store_close(c->store);

@@ -63,6 +63,7 @@ enum core_loss {
 	LOSS_CONTAINER_TABLE,      /* containers or networks beyond what is kept */
 	LOSS_BAD_VERSION,          /* records of another ABI version */
 	LOSS_STORE,                /* rows that could not be written */
+	LOSS_HISTORY,              /* finished flows that are in the map, but found no room in the history */
 	LOSS_API_STREAM,           /* lines a slow API client did not take */
 	LOSS_MAX
 };
@@ -119,6 +120,7 @@ struct core_end_view {
 
 struct core_flow_view {
 	uint64_t id;                 /* stable while the flow lives */
+	uint64_t flows;              /* 1; in the history a row may stand for many of one kind (then port, process, host are one's) */
 	struct core_end_view client, server;
 	uint8_t l4;
 	const char *app;             /* "Unknown" if nothing is known */

@@ -59,6 +59,8 @@ struct core_private {
 	unsigned map_count;
 	struct strpool *strings;
 	struct flow_pair *pairs;       /* uthash */
+	struct history *history;
+	struct cache_slot *name_cache; /* pairs.c; NULL: empty */
 	struct cgroup_names *cgroups;  /* cgroup id -> container id */
 	struct docker_client *dockers[MSG_ENGINES_MAX];
 	struct core_subscriber subscribers[CORE_SUBSCRIBERS_MAX];
@@ -92,7 +94,7 @@ struct core_private {
 	char docker_list[1024];        /* --docker, "" none */
 	int config_fd;
 	char config_name[MSG_NAME_LEN];
-	uint64_t ready_ns;
+	uint64_t ready_ns, wall_minus_mono_ns;
 	bool configured, ready, stopping;
 	bool synced; /* every engine that can be reached was listed once: flows can be named */
 	struct msg_label *early_labels; /* what the inspector said before that */
@@ -103,6 +105,11 @@ struct core_private {
 };
 
 /* ---- core.c */
+/* Wall time of a monotonic time, by the clocks' difference at the last tick. */
+static inline uint64_t core_wall_ns(const struct core *c, uint64_t mono_ns)
+{
+	return mono_ns + c->priv->wall_minus_mono_ns;
+}
 int core_open(struct core *c, uv_loop_t *loop);
 /* Tables and store, once the configuration is known. */
 int core_open_tables(struct core *c);
@@ -111,17 +118,6 @@ int core_map_fd(const struct core *c, const char *name); /* -1: not there */
 void core_announce(struct core *c, struct flow *f, const char *what);
 
 /* ---- naming.c: names of the two ends */
-enum { PAIR_CLIENT, PAIR_SERVER };
-struct end_name;
-struct flow_pair *pair_get(struct core *c, const struct end_name *client, const struct end_name *server, uint8_t l4, uint16_t port);
-void pair_put(struct core *c, struct flow_pair *p);
-const struct topo_node_desc *pair_end(const struct flow_pair *p, int which);
-/* The end's container, known as long as the pair is; NULL: none. */
-const struct ident_container *pair_container(const struct flow_pair *p, int which);
-uint8_t pair_l4(const struct flow_pair *p);
-uint16_t pair_port(const struct flow_pair *p);
-void pairs_free(struct core *c);
-
 #define NAME_ID_LEN 384
 /* One end of a flow, named. desc's strings point into this struct or into the records behind it. */
 struct end_name {
@@ -133,12 +129,38 @@ struct end_name {
 	bool twin_local;  /* the far end of an overlay flow, on another engine that this sensor watches too */
 };
 void name_end(struct core *c, const struct flow *f, unsigned e, struct end_name *ret);
+/* Whether the name would be the same for every flow between the same interfaces, addresses and server's port. */
+bool name_is_of_all(struct core *c, const struct flow *f, unsigned e, const struct end_name *n);
 /* The number under which a container's DNS answers are kept. */
 uint64_t name_scope(const struct ident_container *ct);
 void name_addr_text(const uint8_t addr[16], char ret[46]);
 const char *name_of_engine(const struct core *c, unsigned engine);
 /* The container of a cgroup, also of one made below the container's own. */
 const struct ident_container *core_container_of_cgroup(struct core *c, uint64_t cgroup);
+
+/* ---- pairs.c: the named ends of flows, shared */
+enum { PAIR_CLIENT, PAIR_SERVER };
+/* The pair, with a reference. NULL: no memory. */
+struct flow_pair *pair_get(struct core *c, const struct end_name *client, const struct end_name *server, uint8_t l4, uint16_t port);
+void pair_put(struct core *c, struct flow_pair *p);
+const struct topo_node_desc *pair_end(const struct flow_pair *p, int which);
+/* The end's container, known as long as the pair is; NULL: none. */
+const struct ident_container *pair_container(const struct flow_pair *p, int which);
+struct topo_hint *pair_hint(struct flow_pair *p);
+uint8_t pair_l4(const struct flow_pair *p);
+uint16_t pair_port(const struct flow_pair *p);
+void pairs_free(struct core *c);
+void pair_ref(struct flow_pair *p);
+struct cached_name {
+	uint8_t how[2];
+	bool soft, half_view;
+};
+/* The pair of the last flow like this one, with a reference, if names have not moved since; NULL: not known. client_end is set. */
+struct flow_pair *cached_names(struct core *c, const struct flow *f, struct cached_name *ret);
+/* Remembers it for such flows. Only if name_is_of_all() of both ends. */
+void cache_names(struct core *c, const struct flow *f, struct flow_pair *pair, const struct cached_name *n);
+void cached_names_expire(struct core *c, uint64_t now);
+void cached_names_free(struct core *c);
 
 /* ---- flow_ends.c: client, server, processes */
 /* Decides which end is the client as far as it can be told now. */
@@ -174,6 +196,15 @@ void flow_finish(struct core *c, struct flow *f);
 void flow_release(struct core *c, struct flow *f);
 /* Something about the flow's names or label changed: brings the map up to date. */
 void flow_renamed(struct core *c, struct flow *f);
+
+/* ---- history.c */
+struct history *history_new(void);
+/* Puts a flow that ended into the history. */
+void history_add(struct core *c, struct flow *f);
+/* The interval is over: before store_tick(). */
+void history_flush(struct core *c);
+/* Flushes and frees c->priv->history. */
+void history_free(struct core *c);
 
 /* ---- counters.c */
 void counters_read(struct core *c);

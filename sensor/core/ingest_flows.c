@@ -11,7 +11,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "sensor/core/core_priv.h"
-#include "sensor/core/store.h"
 
 #define HOLD_NS (2 * NSEC_PER_SEC)         /* a flow waits this long for the name of its container */
 #define PROVISIONAL_NS (60 * NSEC_PER_SEC) /* after this a name is taken as it is */
@@ -35,13 +34,14 @@ static const char *flow_exe(struct core *c, const struct flow *f, unsigned e)
 
 static struct topo_delta flow_delta(struct core *c, const struct flow *f, const struct flow_sums *s)
 {
-	const struct flow_pair *pair = f->edge;
+	struct flow_pair *pair = f->edge;
 	unsigned cl = f->client_end, sv = !cl;
 	/* On an overlay of which this sensor watches both nodes, each node's record counts what its own end sent. */
 	bool half = f->state & FLOW_HALF_VIEW, from_client = !half || f->end_if[cl], from_server = !half || f->end_if[sv];
 	struct topo_delta d = {
 		.client = *pair_end(pair, PAIR_CLIENT),
 		.server = *pair_end(pair, PAIR_SERVER),
+		.hint = pair_hint(pair),
 		.l4 = pair_l4(pair),
 		.port = pair_port(pair),
 		.bytes_to_server = from_client ? s->bytes[cl] : 0,
@@ -49,8 +49,8 @@ static struct topo_delta flow_delta(struct core *c, const struct flow *f, const 
 		.bytes_to_client = from_server ? s->bytes[sv] : 0,
 		.packets_to_client = from_server ? s->packets[sv] : 0,
 		.new_flows = from_client ? s->flows : 0,
-		.first_seen_ns = clock_mono_to_wall_ns(f->first_ns),
-		.last_seen_ns = clock_mono_to_wall_ns(f->last_ns),
+		.first_seen_ns = core_wall_ns(c, f->first_ns),
+		.last_seen_ns = core_wall_ns(c, f->last_ns),
 		.client_exe = flow_exe(c, f, cl),
 		.server_exe = flow_exe(c, f, sv),
 	};
@@ -126,33 +126,58 @@ static void name_keep_better(struct flow *f, unsigned old_client, struct end_nam
 	}
 }
 
-/* Finds the names of both ends. Returns whether the pair changed. */
-static bool flow_name(struct core *c, struct flow *f)
+/* The names are there and stand in f->edge. Returns whether they wait for better ones. */
+static bool flow_named(struct core *c, struct flow *f, bool half_view, bool provisional, bool soft, uint64_t now)
 {
-	uint64_t now = clock_mono_ns();
-	struct end_name n[2];
-	struct flow_pair *pair;
-	unsigned cl, sv;
-	unsigned old_client = f->client_end;
-	uint16_t port;
-	bool changed;
+	f->state &= (uint16_t)~(FLOW_HALF_VIEW | FLOW_PROVISIONAL);
+	if (half_view)
+		f->state |= FLOW_HALF_VIEW;
+	if ((provisional || soft) && now - f->first_ns < PROVISIONAL_NS) {
+		f->state |= FLOW_PROVISIONAL;
+		c->priv->unsettled = true;
+	}
+	return provisional && now - f->first_ns < HOLD_NS;
+}
 
-	f->client_end = (uint8_t)flow_client_end(c, f);
-	cl = f->client_end;
-	sv = !cl;
-	name_end(c, f, 0, &n[0]);
-	name_end(c, f, 1, &n[1]);
-	for (unsigned e = 0; e < 2; e++)
-		if (n[e].provisional && !f->end_if[e] && n[e].end.network && strcmp(n[e].end.network->driver, "overlay") == 0)
-			engines_want_remote(c, n[e].end.engine, n[e].end.network->id);
-	port = f->key.proto == IPPROTO_ICMP || f->key.proto == IPPROTO_ICMPV6 ? 0 : ntohs(f->key.port[sv]);
-	if (n[sv].end.how == IDENT_HOW_PUBLISHED && n[sv].end.port)
-		port = n[sv].end.port;
-	name_keep_better(f, old_client, n);
-	pair = pair_get(c, &n[cl], &n[sv], f->key.proto, port);
-	if (!pair)
+static void flow_announce(struct core *c, struct flow *f, bool changed)
+{
+	if (!(f->state & FLOW_ANNOUNCED)) {
+		f->state |= FLOW_ANNOUNCED;
+		core_announce(c, f, "new");
+	} else if (changed) {
+		core_announce(c, f, "named");
+	}
+}
+
+/* By what a flow like it was named. */
+static bool flow_name_cached(struct core *c, struct flow *f)
+{
+	struct cached_name n;
+
+	f->edge = cached_names(c, f, &n);
+	if (!f->edge)
 		return false;
-	changed = pair != f->edge;
+	memcpy(f->how, n.how, sizeof(f->how));
+	flow_named(c, f, n.half_view, false, n.soft, n.soft ? clock_mono_ns() : 0);
+	flow_announce(c, f, true);
+	return true;
+}
+
+static void flow_cache_names(struct core *c, const struct flow *f, const struct end_name n[2])
+{
+	const struct cached_name cn = { .how = { f->how[0], f->how[1] },
+					.soft = n[0].soft || n[1].soft,
+					.half_view = n[0].twin_local || n[1].twin_local };
+
+	if (name_is_of_all(c, f, 0, &n[0]) && name_is_of_all(c, f, 1, &n[1]))
+		cache_names(c, f, f->edge, &cn);
+}
+
+/* Puts the pair in place of the one the flow has, and moves its counts along. Returns whether it is another one. */
+static bool flow_pair_set(struct core *c, struct flow *f, struct flow_pair *pair)
+{
+	bool changed = pair != f->edge;
+
 	if (changed && (f->state & (FLOW_IN_MAP | FLOW_BASELINE)) == FLOW_IN_MAP) {
 		struct flow_sums s = flow_totals(f);
 		struct topo_delta d = flow_delta(c, f, &s);
@@ -161,29 +186,59 @@ static bool flow_name(struct core *c, struct flow *f)
 	}
 	pair_put(c, f->edge);
 	f->edge = pair;
-	f->state &= (uint16_t)~(FLOW_HALF_VIEW | FLOW_PROVISIONAL);
-	if (n[0].twin_local || n[1].twin_local)
-		f->state |= FLOW_HALF_VIEW;
-	if ((n[0].provisional || n[1].provisional || n[0].soft || n[1].soft) && now - f->first_ns < PROVISIONAL_NS) {
-		f->state |= FLOW_PROVISIONAL;
-		c->priv->unsettled = true;
+	return changed;
+}
+
+static void want_remote(struct core *c, const struct flow *f, unsigned e, const struct end_name *n)
+{
+	if (n->provisional && !f->end_if[e] && n->end.network && strcmp(n->end.network->driver, "overlay") == 0)
+		engines_want_remote(c, n->end.engine, n->end.network->id);
+}
+
+static uint16_t server_port(const struct flow *f, unsigned sv, const struct end_name *n)
+{
+	if (n->end.how == IDENT_HOW_PUBLISHED && n->end.port)
+		return n->end.port;
+	return f->key.proto == IPPROTO_ICMP || f->key.proto == IPPROTO_ICMPV6 ? 0 : ntohs(f->key.port[sv]);
+}
+
+/* Finds the names of both ends. Returns whether the pair changed. */
+static bool flow_name(struct core *c, struct flow *f)
+{
+	uint64_t now = clock_mono_ns();
+	struct end_name n[2];
+	struct flow_pair *pair;
+	unsigned old_client = f->client_end, cl, sv;
+	bool changed, first = !f->edge, waits;
+
+	f->client_end = (uint8_t)flow_client_end(c, f);
+	if (first && flow_name_cached(c, f))
+		return true;
+	cl = f->client_end;
+	sv = !cl;
+	for (unsigned e = 0; e < 2; e++) {
+		name_end(c, f, e, &n[e]);
+		want_remote(c, f, e, &n[e]);
 	}
+	name_keep_better(f, old_client, n);
+	pair = pair_get(c, &n[cl], &n[sv], f->key.proto, server_port(f, sv, &n[sv]));
+	if (!pair)
+		return false;
+	changed = flow_pair_set(c, f, pair);
+	waits = flow_named(c, f, n[0].twin_local || n[1].twin_local, n[0].provisional || n[1].provisional, n[0].soft || n[1].soft, now);
 	if (flow_is_no_edge(c, f, &n[cl], &n[sv])) {
 		f->state = (uint16_t)((f->state & ~FLOW_IN_MAP) | FLOW_NO_EDGE);
 	} else if (changed && (f->state & (FLOW_IN_MAP | FLOW_BASELINE)) == FLOW_IN_MAP) {
 		struct flow_sums s = flow_totals(f);
 
 		flow_into_map(c, f, &s);
-	} else if (!(f->state & FLOW_IN_MAP) && (n[0].provisional || n[1].provisional) && now - f->first_ns < HOLD_NS) {
+	} else if (!(f->state & FLOW_IN_MAP) && waits) {
 		c->priv->unsettled = true;
 		return changed; /* wait for the name */
+	} else if (first) {
+		flow_cache_names(c, f, n);
 	}
-	if (!(f->state & FLOW_ANNOUNCED)) {
-		f->state |= FLOW_ANNOUNCED;
-		core_announce(c, f, "new");
-	} else if (changed) {
-		core_announce(c, f, "named");
-	}
+	flow_announce(c, f, changed);
 	return changed;
 }
 
@@ -319,8 +374,6 @@ void flow_settle(struct core *c, struct flow *f)
 /* It is in the kernel's map no more: its last counts stay in the map of edges and in the history. */
 void flow_finish(struct core *c, struct flow *f)
 {
-	struct core_flow_view view;
-
 	if (!(f->state & (FLOW_IN_MAP | FLOW_NO_EDGE)) && f->edge) {
 		struct flow_sums s = flow_totals(f);
 
@@ -328,8 +381,7 @@ void flow_finish(struct core *c, struct flow *f)
 	}
 	f->state |= FLOW_ENDED;
 	if (f->edge) {
-		core_view_flow(c, f, &view);
-		store_flow_ended(c->store, &view);
+		history_add(c, f);
 		core_announce(c, f, "closed");
 	}
 	flow_release(c, f);

@@ -142,6 +142,7 @@ void json_flow(struct jsonl *j, const struct core_flow_view *v, const char *node
 	jsonl_u64(j, "vni", v->vni);
 	jsonl_str(j, "network", network[0] ? network : text(v->client.network));
 	jsonl_u64(j, "published_port", v->published_port);
+	jsonl_u64(j, "flows", v->flows);
 	jsonl_str(j, "engine", text(v->engine));
 	jsonl_str(j, "node", node);
 	jsonl_obj_end(j);

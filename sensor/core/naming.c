@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Names for the ends of flows: from what identity resolves to the node ids of the map, and the interned pairs of them. */
+/* Names for the ends of flows: from what identity resolves to the node ids of the map. */
 #include <arpa/inet.h>
-#include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
 #include "base/clock.h"
 #include "sensor/core/core_priv.h"
@@ -115,6 +112,48 @@ static const struct ident_container *name_sharer(struct core *c, const struct fl
 	return strcmp(ct->network_mode + 10, owner->id) == 0 ? ct : owner;
 }
 
+struct sharer_search {
+	const char *id;
+	bool found;
+};
+
+static void sharer_cb(const struct ident_container *ct, void *arg)
+{
+	struct sharer_search *s = arg;
+
+	if (strncmp(ct->network_mode, "container:", 10) == 0 && strcmp(ct->network_mode + 10, s->id) == 0)
+		s->found = true;
+}
+
+static bool name_is_shared(struct core *c, const struct ident_container *ct)
+{
+	struct sharer_search s = { .id = ct->id };
+
+	ident_each_container(c->ident, sharer_cb, &s);
+	return s.found;
+}
+
+bool name_is_of_all(struct core *c, const struct flow *f, unsigned e, const struct end_name *n)
+{
+	if (n->provisional || n->end.spoofed)
+		return false;
+	switch (n->end.kind) {
+	case IDENT_WORKLOAD:
+		/* Its own port, as a client, must not be what named it. */
+		if (n->end.how == IDENT_HOW_PUBLISHED && e == (f->client_end & 1))
+			return false;
+		return n->end.container && !(f->end_if[e] && name_is_shared(c, n->end.container));
+	case IDENT_HOST:
+	case IDENT_GATEWAY:
+	case IDENT_EXTERNAL:
+		return true;
+	case IDENT_ENGINE_RESOLVER:
+	case IDENT_MULTICAST:
+		break;
+	}
+	return false;
+}
+
 static void name_workload(struct core *c, const struct ident_container *ct, struct end_name *n)
 {
 	if (name_is_ambiguous(c, ct))
@@ -209,141 +248,4 @@ void name_end(struct core *c, const struct flow *f, unsigned e, struct end_name 
 	/* A hooked interface always has a container behind it: its name is on the way. */
 	if (f->end_if[e])
 		n->provisional = true;
-}
-
-/* ---- pairs ------------------------------------------------------------------------------------------------------ */
-struct pair_end_strings {
-	const char *id, *workload, *engine, *node, *container, *network, *address;
-};
-
-struct flow_pair {
-	UT_hash_handle hh;
-	unsigned refs;
-	struct topo_node_desc ends[2];
-	struct pair_key { /* interned strings: equal text is an equal pointer */
-		struct pair_end_strings s[2];
-		const struct ident_container *containers[2]; /* kept known while the pair lives; NULL: none */
-		uint32_t kinds;
-		uint16_t port;
-		uint8_t l4, pad;
-	} key;
-};
-
-static const char *pair_str(struct core *c, const char *s)
-{
-	const char *r = strpool_get(c->priv->strings, s ? s : "");
-
-	return r ? r : "";
-}
-
-static void pair_intern(struct core *c, const struct topo_node_desc *d, struct pair_end_strings *s)
-{
-	s->id = pair_str(c, d->id);
-	s->workload = pair_str(c, d->workload);
-	s->engine = pair_str(c, d->engine);
-	s->node = pair_str(c, d->node);
-	s->container = pair_str(c, d->container);
-	s->network = pair_str(c, d->network);
-	s->address = pair_str(c, d->address);
-}
-
-static void pair_release(struct core *c, struct pair_end_strings *s)
-{
-	struct strpool *p = c->priv->strings;
-
-	strpool_put(p, s->id);
-	strpool_put(p, s->workload);
-	strpool_put(p, s->engine);
-	strpool_put(p, s->node);
-	strpool_put(p, s->container);
-	strpool_put(p, s->network);
-	strpool_put(p, s->address);
-}
-
-static struct topo_node_desc pair_desc(const struct pair_end_strings *s, enum topo_kind kind)
-{
-	return (struct topo_node_desc){ .id = s->id, .workload = s->workload, .engine = s->engine, .node = s->node,
-					.container = s->container, .network = s->network, .address = s->address, .kind = kind };
-}
-
-struct flow_pair *pair_get(struct core *c, const struct end_name *client_name, const struct end_name *server_name, uint8_t l4,
-			   uint16_t port)
-{
-	const struct topo_node_desc *client = &client_name->desc, *server = &server_name->desc;
-	struct pair_key key;
-	struct flow_pair *p;
-
-	memset(&key, 0, sizeof(key));
-	pair_intern(c, client, &key.s[PAIR_CLIENT]);
-	pair_intern(c, server, &key.s[PAIR_SERVER]);
-	key.kinds = (uint32_t)client->kind << 8 | (uint32_t)server->kind;
-	key.port = port;
-	key.l4 = l4;
-	key.containers[PAIR_CLIENT] = client->kind == TOPO_WORKLOAD ? client_name->end.container : NULL;
-	key.containers[PAIR_SERVER] = server->kind == TOPO_WORKLOAD ? server_name->end.container : NULL;
-	HASH_FIND(hh, c->priv->pairs, &key, sizeof(key), p);
-	if (p) {
-		pair_release(c, &key.s[0]);
-		pair_release(c, &key.s[1]);
-		p->refs++;
-		return p;
-	}
-	p = calloc(1, sizeof(*p));
-	if (!p) {
-		pair_release(c, &key.s[0]);
-		pair_release(c, &key.s[1]);
-		return NULL;
-	}
-	p->key = key;
-	p->refs = 1;
-	p->ends[PAIR_CLIENT] = pair_desc(&p->key.s[PAIR_CLIENT], client->kind);
-	p->ends[PAIR_SERVER] = pair_desc(&p->key.s[PAIR_SERVER], server->kind);
-	for (int i = 0; i < 2; i++)
-		if (p->key.containers[i])
-			ident_ref(c->ident, p->key.containers[i]);
-	HASH_ADD(hh, c->priv->pairs, key, sizeof(p->key), p);
-	return p;
-}
-
-void pair_put(struct core *c, struct flow_pair *p)
-{
-	if (!p || --p->refs)
-		return;
-	HASH_DEL(c->priv->pairs, p);
-	for (int i = 0; i < 2; i++)
-		if (p->key.containers[i])
-			ident_unref(c->ident, p->key.containers[i]);
-	pair_release(c, &p->key.s[0]);
-	pair_release(c, &p->key.s[1]);
-	free(p);
-}
-
-const struct ident_container *pair_container(const struct flow_pair *p, int which)
-{
-	return p->key.containers[which];
-}
-
-const struct topo_node_desc *pair_end(const struct flow_pair *p, int which)
-{
-	return &p->ends[which];
-}
-
-uint8_t pair_l4(const struct flow_pair *p)
-{
-	return p->key.l4;
-}
-
-uint16_t pair_port(const struct flow_pair *p)
-{
-	return p->key.port;
-}
-
-void pairs_free(struct core *c)
-{
-	struct flow_pair *p, *tmp;
-
-	HASH_ITER(hh, c->priv->pairs, p, tmp) {
-		HASH_DEL(c->priv->pairs, p);
-		free(p);
-	}
 }

@@ -102,22 +102,24 @@ static void bind_end(sqlite3_stmt *st, int *i, const struct core_end_view *e)
 	bind_text(st, i, e->network);
 }
 
-static void flow_lost(struct store *s)
+static void flows_lost(struct store *s, uint64_t n)
 {
-	s->lost_unsaid++;
-	s->stats.lost++;
+	s->lost_unsaid += n;
+	s->stats.lost += n;
 }
 
-void store_flow_ended(struct store *s, const struct core_flow_view *v)
+int64_t store_flow_ended(struct store *s, const struct core_flow_view *v)
 {
 	sqlite3_stmt *st;
 	int i = 1;
 
+	int64_t row;
+
 	if (!s || !s->history_days)
-		return;
+		return 0;
 	if (store_db_begin(s)) {
-		flow_lost(s);
-		return;
+		flows_lost(s, 1);
+		return 0;
 	}
 	st = s->stmts[STMT_FLOW_PUT];
 	bind_int(st, &i, v->l4);
@@ -137,12 +139,39 @@ void store_flow_ended(struct store *s, const struct core_flow_view *v)
 	bind_int(st, &i, v->published_port);
 	bind_int(st, &i, (v->client.spoofed ? 1U : 0U) | (v->server.spoofed ? 2U : 0U));
 	bind_text(st, &i, v->engine);
+	bind_int(st, &i, v->flows);
 	s->pending++; /* before: a failure counts it with the rest of its transaction */
 	if (store_db_run(s, STMT_FLOW_PUT, "flow"))
-		return;
+		return 0;
+	row = sqlite3_last_insert_rowid(s->db);
 	s->stats.flows++;
 	if (s->pending >= FLOWS_PER_TX)
 		store_db_commit(s);
+	return row;
+}
+
+void store_flow_more(struct store *s, int64_t row, const struct store_more *m)
+{
+	sqlite3_stmt *st;
+	int i = 1;
+
+	if (!s || !m->flows)
+		return;
+	if (!row || store_db_begin(s)) {
+		flows_lost(s, m->flows);
+		return;
+	}
+	st = s->stmts[STMT_FLOW_MORE];
+	bind_int(st, &i, m->flows);
+	bind_int(st, &i, m->bytes_to_server);
+	bind_int(st, &i, m->bytes_to_client);
+	bind_int(st, &i, m->packets_to_server);
+	bind_int(st, &i, m->packets_to_client);
+	bind_int(st, &i, m->first_seen_ns);
+	bind_int(st, &i, m->last_seen_ns);
+	sqlite3_bind_int64(st, i, row);
+	s->pending += m->flows;
+	store_db_run(s, STMT_FLOW_MORE, "flows");
 }
 
 struct edge_list {

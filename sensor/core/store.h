@@ -34,8 +34,15 @@ int store_tick(struct store *s, struct core *c);
 void store_set_mark(struct store *s, const void *mark, size_t len);
 /* The mark stored last; false: none, or of another length. */
 bool store_get_mark(struct store *s, void *ret, size_t len);
-/* Notes one finished flow; it is durable after the next store_tick(). */
-void store_flow_ended(struct store *s, const struct core_flow_view *v);
+/* Notes one finished flow; it is durable after the next store_tick(). Returns its row, 0 if there is none. */
+int64_t store_flow_ended(struct store *s, const struct core_flow_view *v);
+/* Adds further finished flows of the same kind to a row of this interval (since the last store_tick()): it then stands for
+ * all of them. */
+struct store_more {
+	uint64_t flows, bytes_to_server, bytes_to_client, packets_to_server, packets_to_client;
+	uint64_t first_seen_ns, last_seen_ns; /* wall */
+};
+void store_flow_more(struct store *s, int64_t row, const struct store_more *m);
 
 struct store_stats {
 	bool open;               /* false: writing fails at the moment (error says why), it is tried again */

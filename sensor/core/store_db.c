@@ -39,6 +39,7 @@ static const char *const migrations[] = {
 	" engine TEXT NOT NULL);"
 	"CREATE INDEX flows_last_seen ON flows(last_seen);",
 	"CREATE TABLE meta(key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;",
+	"ALTER TABLE flows ADD COLUMN flows INTEGER NOT NULL DEFAULT 1;",
 };
 #define SCHEMA_VERSION ((int)ARRAY_SIZE(migrations))
 
@@ -60,8 +61,11 @@ static const char *const statements[STMT_MAX] = {
 	[STMT_FLOW_PUT] = "INSERT INTO flows(l4, client, client_kind, client_container, client_addr, client_port, client_exe, client_pid,"
 			  " client_attr, client_network, server, server_kind, server_container, server_addr, server_port, server_exe,"
 			  " server_pid, server_attr, server_network, app, app_confidence, host, info, bytes_to_server, bytes_to_client,"
-			  " packets_to_server, packets_to_client, first_seen, last_seen, vni, published_port, spoofed, engine)"
-			  " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+			  " packets_to_server, packets_to_client, first_seen, last_seen, vni, published_port, spoofed, engine, flows)"
+			  " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+	[STMT_FLOW_MORE] = "UPDATE flows SET flows = flows + ?, bytes_to_server = bytes_to_server + ?, bytes_to_client = bytes_to_client + ?,"
+			   " packets_to_server = packets_to_server + ?, packets_to_client = packets_to_client + ?,"
+			   " first_seen = min(first_seen, ?), last_seen = max(last_seen, ?) WHERE id = ?",
 	[STMT_FLOW_EACH] = "SELECT * FROM flows WHERE last_seen >= ?1 AND (?2 IS NULL OR client = ?2 OR server = ?2)"
 			   " ORDER BY last_seen DESC LIMIT ?3",
 	[STMT_FLOW_RETIRE_AGE] = "DELETE FROM flows WHERE id IN (SELECT id FROM flows WHERE last_seen < ?1 ORDER BY last_seen LIMIT ?2)",

@@ -159,6 +159,7 @@ static void read_flow(sqlite3_stmt *row, struct core_flow_view *v)
 		.vni = (uint32_t)column_u64(row, 30),
 		.published_port = (uint16_t)sqlite3_column_int(row, 31),
 		.engine = store_column_text(row, 33),
+		.flows = column_u64(row, 34),
 	};
 	read_end(row, 2, &v->client);
 	read_end(row, 11, &v->server);

@@ -98,6 +98,7 @@ void core_view_flow(struct core *c, struct flow *f, struct core_flow_view *v)
 		ds = &tmp[1].desc;
 	}
 	v->id = (uint64_t)(uintptr_t)f;
+	v->flows = 1;
 	view_end(c, f, cl, dc, pair ? pair_container(pair, PAIR_CLIENT) : tmp[0].end.container, &v->client);
 	view_end(c, f, sv, ds, pair ? pair_container(pair, PAIR_SERVER) : tmp[1].end.container, &v->server);
 	v->l4 = f->key.proto;
@@ -110,8 +111,8 @@ void core_view_flow(struct core *c, struct flow *f, struct core_flow_view *v)
 	v->bytes_to_client = f->bytes[sv];
 	v->packets_to_server = f->packets[cl];
 	v->packets_to_client = f->packets[sv];
-	v->first_seen_ns = clock_mono_to_wall_ns(f->first_ns);
-	v->last_seen_ns = clock_mono_to_wall_ns(f->last_ns);
+	v->first_seen_ns = core_wall_ns(c, f->first_ns);
+	v->last_seen_ns = core_wall_ns(c, f->last_ns);
 	v->state = view_state(f);
 	v->ns = f->key.ns;
 	v->engine = name_of_engine(c, ns ? ns->engine : 0);

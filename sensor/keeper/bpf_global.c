@@ -202,8 +202,6 @@ int bpf_loader_attach_global(struct bpf_loader *l)
 	first = first ?: r;
 	r = l->iter_link[0] >= 0 ? 0 : iterators_open(l);
 	loader_feature(l, "iterators", r == 0, "processes and listeners that were there before the sensor are not known");
-	if (l->ask_prog < 0)
-		asks_open(l);
 	return done ? 0 : first;
 }
 

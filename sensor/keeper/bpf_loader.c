@@ -373,6 +373,8 @@ static int loader_start(struct bpf_loader *l, const struct bpf_loader_options *o
 		error_set("cannot make the eBPF maps: %s", strerror(-r));
 	else if (o->no_tcx)
 		l->tcx = false;
+	if (!r)
+		asks_open(l);
 	return r;
 }
 

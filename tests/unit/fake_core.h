@@ -39,7 +39,7 @@ const char *core_loss_name(enum core_loss l)
 		"flow_table_full", "half_open_budget", "malformed", "sample_ring", "event_ring", "socket_map", "vtep_map", "late_attach", "not_hooked",
 		"user_flow_table", "labels_dropped", "inspector_evicted", "inspector_pieces", "process_table", "listener_table", "edge_table", "event_unnamed", "engine_gaps",
 		"engine_answers", "container_late", "container_table",
-		"bad_version", "store", "api_stream",
+		"bad_version", "store", "history", "api_stream",
 	};
 	return names[l];
 }
@@ -208,7 +208,7 @@ static inline void fake_flow(struct core_flow_view *v, uint64_t id, const char *
 			     uint16_t cp, const char *server, const struct ident_container *sc, const char *sa, uint16_t sp, const char *app)
 {
 	*v = (struct core_flow_view){
-		.id = id, .l4 = IPPROTO_TCP, .app = app, .app_confidence = LABEL_DPI, .host = "shop.example", .info = "GET /",
+		.id = id, .flows = 1, .l4 = IPPROTO_TCP, .app = app, .app_confidence = LABEL_DPI, .host = "shop.example", .info = "GET /",
 		.bytes_to_server = 1234, .bytes_to_client = 98765, .packets_to_server = 12, .packets_to_client = 70,
 		.first_seen_ns = 1790000000000000001ULL + id * NSEC_PER_SEC, .last_seen_ns = 1790000001000000002ULL + id * NSEC_PER_SEC,
 		.state = "established", .vni = 0, .ns = 1, .engine = "eng1", .published_port = 0,

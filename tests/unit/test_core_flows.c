@@ -13,10 +13,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "sensor/core/core_priv.h"
+#include "sensor/core/store.h"
 
 #define NODE_NS 1
 #define CID_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
@@ -169,6 +171,29 @@ static void kernel_put(const struct flow_key *k, const struct pg_flow *v)
 	if (bpf_map_lookup_elem(fd, k, &old) != 0)
 		__atomic_add_fetch(&core.priv->gauge->opened, 1, __ATOMIC_RELAXED);
 	assert_int_equal(bpf_map_update_elem(fd, k, v, BPF_ANY), 0);
+}
+
+/* As the programs announce a new flow. */
+static void news_put(struct pg_flow_news *news, const struct flow_key *k)
+{
+	uint64_t n = core.priv->gauge->news++;
+	struct pg_flow_news *s = &news[n % PG_NEWS_SLOTS];
+
+	*s = (struct pg_flow_news){ .key = *k, .ts_ns = clock_mono_ns(), .seq = (uint32_t)(n + 1) };
+}
+
+/* Gives core the ring, as the keeper does before flows are read. */
+static struct pg_flow_news *news_ring(void)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, o, .map_flags = BPF_F_MMAPABLE);
+	void *m;
+
+	flows_stop(&core);
+	put_map("flow_news", bpf_map_create(BPF_MAP_TYPE_ARRAY, "flow_news", 4, sizeof(struct pg_flow_news), PG_NEWS_SLOTS, &o));
+	m = mmap(NULL, PG_NEWS_SLOTS * sizeof(struct pg_flow_news), PROT_READ | PROT_WRITE, MAP_SHARED, core_map_fd(&core, "flow_news"), 0);
+	assert_true(m != MAP_FAILED);
+	assert_int_equal(flows_start(&core), 0);
+	return m;
 }
 
 static void scan(void)
@@ -480,6 +505,121 @@ static void test_label_before_scan(void **state)
 	assert_int_equal(edges().flows, 1);
 }
 
+static void test_news_are_enough(void **state)
+{
+	struct flow_key told = key_ab(40010), untold = key_ab(40011);
+	struct pg_flow v = flow_ab(3);
+	struct pg_flow_news *news;
+
+	ROOT_ONLY();
+	known_world();
+	news = news_ring();
+	scan(); /* the walk at start */
+	kernel_put(&told, &v);
+	kernel_put(&untold, &v);
+	news_put(news, &told);
+	scan();
+	assert_non_null(flow_table_find(core.flows, &told));
+	assert_null(flow_table_find(core.flows, &untold));
+	/* a key that was announced and never came is passed by, and what it was is found by walking */
+	core.priv->gauge->news++;
+	for (int i = 0; i < 40 && !flow_table_find(core.flows, &untold); i++) {
+		usleep(50000);
+		scan();
+	}
+	assert_non_null(flow_table_find(core.flows, &untold));
+	assert_int_equal(edges().flows, 2);
+	assert_int_equal(edges().packets_to_server, 6);
+	munmap(news, PG_NEWS_SLOTS * sizeof(*news));
+}
+
+static void test_news_overrun(void **state)
+{
+	struct flow_key k = key_ab(40012);
+	struct pg_flow v = flow_ab(3);
+	struct pg_flow_news *news;
+
+	ROOT_ONLY();
+	known_world();
+	news = news_ring();
+	kernel_put(&k, &v);
+	news_put(news, &k);
+	core.priv->gauge->news += PG_NEWS_SLOTS; /* others came after it */
+	scan();
+	assert_non_null(flow_table_find(core.flows, &k));
+	munmap(news, PG_NEWS_SLOTS * sizeof(*news));
+}
+
+struct rows {
+	unsigned rows;
+	uint64_t flows, packets, most;
+};
+
+static void rows_cb(const struct core_flow_view *v, const char *client_container, const char *server_container, void *arg)
+{
+	struct rows *r = arg;
+
+	r->rows++;
+	r->flows += v->flows;
+	r->packets += v->packets_to_server;
+	if (v->flows > r->most)
+		r->most = v->flows;
+	assert_string_equal(v->client.id, "img/a");
+}
+
+/* Many flows of one kind in one interval are few rows, and no flow is missing in them. */
+static void test_many_flows_few_rows(void **state)
+{
+	struct store_query q = { .limit = 1000 };
+	struct pg_flow v = flow_ab(3);
+	struct rows r = { 0 };
+
+	ROOT_ONLY();
+	known_world();
+	v.tcp_flags[0] = v.tcp_flags[1] = 1 | 2 | 16;
+	v.first_ns = v.last_ns -= 10 * NSEC_PER_SEC;
+	for (uint16_t i = 0; i < 200; i++) {
+		struct flow_key k = key_ab((uint16_t)(20000 + i));
+
+		kernel_put(&k, &v);
+	}
+	scan();
+	assert_int_equal(flow_table_count(core.flows), 0);
+	assert_int_equal(edges().flows, 200);
+	history_flush(&core);
+	assert_int_equal(store_tick(core.store, &core), 0);
+	assert_true(store_each_flow(core.store, &q, rows_cb, &r) > 0);
+	assert_int_equal(r.flows, 200);
+	assert_int_equal(r.packets, 600);
+	assert_int_equal(r.rows, 33);
+	assert_int_equal(r.most, 168);
+}
+
+/* Names of flows like an earlier one come from memory, and not when who is who has changed. */
+static void test_names_from_memory(void **state)
+{
+	struct flow_key k = key_ab(40020), later = key_ab(40021), last = key_ab(40022);
+	struct pg_flow v = flow_ab(1);
+
+	ROOT_ONLY();
+	known_world();
+	kernel_put(&k, &v);
+	scan();
+	kernel_put(&later, &v);
+	scan();
+	assert_int_equal(edges().count, 1);
+	assert_int_equal(edges().flows, 2);
+	assert_ptr_equal(flow_table_find(core.flows, &k)->edge, flow_table_find(core.flows, &later)->edge);
+	/* the same interface belongs to another container now */
+	ident_container_gone(core.ident, 0, CID_A, clock_mono_ns());
+	ident_expire(core.ident, clock_mono_ns() + 2 * IDENT_LINGER_NS);
+	put_container(CID_C, "c", 0, ADDR_A);
+	kernel_put(&last, &v);
+	scan();
+	assert_ptr_not_equal(flow_table_find(core.flows, &k)->edge, flow_table_find(core.flows, &last)->edge);
+	assert_int_equal(edges().count, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -493,6 +633,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_half_open_is_given_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_one_way_flood_makes_room, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_label_before_scan, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_news_are_enough, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_news_overrun, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_many_flows_few_rows, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_names_from_memory, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
