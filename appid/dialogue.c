@@ -91,14 +91,26 @@ int dialogue_add(struct dialogue *d, unsigned dir, uint32_t seq, const void *dat
 		return 1;
 	}
 	r = stream_head_add(&d->head[dir], seq, data, len, &a);
-	if (a.shift) {
+	if (a.shift)
 		turns_shift(d, dir, a.shift);
-		d->rebased[dir] = true;
-	}
+	d->rebased[dir] |= a.shift || a.earlier;
 	if (r < 0 || !a.fresh)
 		return r;
 	turn_note(d, dir, &a, wire);
 	return 1;
+}
+
+bool dialogue_waits(const struct dialogue *d)
+{
+	return stream_head_waits(&d->head[0]) || stream_head_waits(&d->head[1]);
+}
+
+void dialogue_wait_no_more(struct dialogue *d)
+{
+	for (unsigned dir = 0; dir < 2; dir++) {
+		d->rebased[dir] |= stream_head_waits(&d->head[dir]);
+		stream_head_unpin(&d->head[dir]);
+	}
 }
 
 struct bytes dialogue_start(const struct dialogue *d, unsigned dir)

@@ -19,7 +19,7 @@ struct dialogue {
 	bool datagrams;
 	uint8_t turn_count;
 	uint8_t turns_lost; /* did not fit (saturates) */
-	/* A segment came from before the start: what was thought of the first byte is void. The reader clears it. */
+	/* The start is another than it was: what was thought of the first byte is void. The reader clears it. */
 	bool rebased[2];
 	struct turn turns[DIALOGUE_TURNS];
 };
@@ -29,6 +29,10 @@ void dialogue_done(struct dialogue *d);
 /* Adds payload that direction dir sent, of which the first len of wire_len bytes are here. 1: there are new bytes; 0: nothing
  * new (retransmission, empty); -ERANGE, -ENOSPC, -ENOMEM: dropped. */
 int dialogue_add(struct dialogue *d, unsigned dir, uint32_t seq, const void *data, size_t len, size_t wire_len);
+/* Some direction's first byte is known to be missing (stream_head_begin() on its head), though later ones are there. */
+bool dialogue_waits(const struct dialogue *d);
+/* What is there is taken as it is. */
+void dialogue_wait_no_more(struct dialogue *d);
 /* From the start of a direction to its first hole; for datagrams the first datagram. */
 struct bytes dialogue_start(const struct dialogue *d, unsigned dir);
 /* The bytes of turn i up to its first hole. */

@@ -24,6 +24,7 @@ struct inspect_work {
 	uint8_t named;             /* enum app_id that label.app was made for */
 	uint16_t asked_bytes;
 	uint64_t facts_hash, changed_ns; /* facts said last; when the protocol was seen to change; 0: not */
+	uint16_t looked_bytes;     /* how much our recognisers have seen */
 	uint16_t dns_read[2];      /* DNS over TCP: bytes of the head whose messages were reported */
 	struct msg_label label;    /* as it will be sent next */
 };
@@ -39,6 +40,8 @@ struct inspect_flow {
 	bool whole[2];             /* the kernel's budget of that direction is used up */
 	bool dirty, waiting, asking, provisional;
 	bool stale; /* our label's details are to be read again */
+	bool unseen; /* there is more than our recognisers have seen */
+	bool overlap; /* something was sent twice, with different bytes */
 	uint8_t sent;              /* labels sent (saturates) */
 	TAILQ_ENTRY(inspect_flow) age, out, wait, ask;
 	SLIST_ENTRY(inspect_flow) chain;

@@ -43,13 +43,15 @@ void inspect_label_final(struct inspector *i, struct inspect_flow *f)
 	inspect_out_add(i, f);
 }
 
-static void info_conflict(const struct dialogue *d, char *info, size_t size)
+static void info_overlap(const struct inspect_flow *f, char *info, size_t size)
 {
-	if (d->head[0].conflict || d->head[1].conflict) {
-		if (info[0])
-			text_append_str(info, size, "; ");
-		text_append_str(info, size, "segments overlap with different bytes");
-	}
+	static const char fact[] = "segments overlap with different bytes";
+
+	if (!f->overlap || strstr(info, fact))
+		return;
+	if (info[0])
+		text_append_str(info, size, "; ");
+	text_append_str(info, size, fact);
 }
 
 /* Protocols whose application nDPI also takes from the server's address. */
@@ -98,7 +100,7 @@ bool inspect_own_label(struct inspector *i, struct inspect_flow *f)
 	l->confidence = LABEL_OWN;
 	memcpy(l->host, t.host, sizeof(l->host));
 	memcpy(l->info, t.info, sizeof(l->info));
-	info_conflict(&w->talk, l->info, sizeof(l->info));
+	info_overlap(f, l->info, sizeof(l->info));
 	/* over TCP further questions may follow in the same stream */
 	if ((t.complete && !(inspect_is_dns(f) && !w->talk.datagrams)) || (whole[0] && whole[1]))
 		l->final = 1;
@@ -151,7 +153,7 @@ bool inspect_ask_ndpi(struct inspector *i, struct inspect_flow *f, bool last)
 	w->label.confidence = a.sure == NDPI_SURE_DPI ? LABEL_DPI : LABEL_PARTIAL;
 	memcpy(w->label.app, a.app, sizeof(w->label.app));
 	memcpy(w->label.host, a.host, sizeof(w->label.host));
-	info_conflict(&w->talk, w->label.info, sizeof(w->label.info));
+	info_overlap(f, w->label.info, sizeof(w->label.info));
 	if (a.server_end < 2)
 		f->server_dir = (uint8_t)a.server_end;
 	if (a.settled || last || w->asks >= INSPECT_ASKS_MAX)
@@ -166,6 +168,8 @@ bool inspect_worth_asking(const struct inspect_work *w)
 	unsigned bytes = inspect_talk_bytes(&w->talk);
 
 	if (w->asks >= INSPECT_ASKS_MAX || bytes == w->asked_bytes)
+		return false;
+	if (dialogue_waits(&w->talk))
 		return false;
 	return w->talk.turn_count > w->asked_turns || bytes >= w->asked_bytes + w->asked_bytes / 2u;
 }
@@ -205,6 +209,7 @@ void inspect_say_likely(struct inspector *i, struct inspect_flow *f)
 		return;
 	unknown_info(w, l->info, sizeof(l->info));
 	inspect_facts_unknown(i, f);
+	info_overlap(f, l->info, sizeof(l->info));
 	if (i->engine && ndpi_engine_guess_port(i->engine, &f->key, l->app, sizeof(l->app))) {
 		l->confidence = LABEL_PORT_GUESS;
 		return;
@@ -222,6 +227,11 @@ void inspect_give_up(struct inspector *i, struct inspect_flow *f)
 {
 	struct inspect_work *w = f->work;
 
+	if (!inspect_identified(f) && !w->talk.datagrams) {
+		f->unseen |= dialogue_waits(&w->talk);
+		dialogue_wait_no_more(&w->talk);
+		inspect_catch_up(i, f);
+	}
 	if (!inspect_identified(f)) {
 		inspect_say_likely(i, f);
 		if (w->label.confidence <= LABEL_PORT_GUESS)

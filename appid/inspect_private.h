@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Shared by the parts of the inspector only (inspector.c: samples and time; inspect_label.c: what is said of a flow;
- * inspect_dns.c: answers). Their contracts are at inspector.h. */
+ * inspect_dns.c: answers; inspect_fragment.c: pieces of datagrams). Their contracts are at inspector.h. */
 #ifndef PG_APPID_INSPECT_PRIVATE_H
 #define PG_APPID_INSPECT_PRIVATE_H
 
@@ -15,6 +15,7 @@ struct inspector {
 	struct inspect_table table;
 	struct inspector_sink sink;
 	struct ndpi_engine *engine;
+	struct ip_join *join;
 	size_t head_bytes, head_bytes_max;
 	struct inspect_list out, wait, ask; /* wait: in order of wait_since_ns; ask: nDPI, at the end of the batch */
 	unsigned out_count;
@@ -73,6 +74,19 @@ static inline void inspect_ask_remove(struct inspector *i, struct inspect_flow *
 	f->asking = false;
 	TAILQ_REMOVE(&i->ask, f, ask);
 }
+
+/* ---- inspector.c --------------------------------------------------------------------------------- */
+/* A sample that is no fragment. overlap: pieces it was made of contradict each other. */
+void inspect_sample(struct inspector *i, const struct pg_sample *s, const uint8_t *payload, bool overlap);
+/* Has the recognisers look at what they have not seen yet. */
+void inspect_catch_up(struct inspector *i, struct inspect_flow *f);
+
+/* ---- inspect_fragment.c -------------------------------------------------------------------------- */
+int inspect_fragments_init(struct inspector *i);
+void inspect_fragment(struct inspector *i, const struct pg_sample *s, const uint8_t *payload);
+/* What waited too long for its other pieces is looked at as it is; now UINT64_MAX: everything. */
+void inspect_fragments_old(struct inspector *i, uint64_t now_mono_ns);
+
 /* ---- inspect_label.c ----------------------------------------------------------------------------- */
 bool inspect_is_dns(const struct inspect_flow *f);
 /* Has the flow a name that is no guess? */

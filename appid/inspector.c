@@ -7,11 +7,13 @@
 #include <stdlib.h>
 
 #include "appid/inspect_private.h"
+#include "appid/ip_join.h"
 #include "base/clock.h"
 
 enum { SEGMENT_WHOLE = 16 }; /* a segment shorter than this is waited on: it may be a piece of a message */
 static const uint64_t wait_piece_ns = 20 * NSEC_PER_MSEC; /* none of ours fits: how long to wait for the rest of a message */
 static const uint64_t wait_race_ns = 60 * NSEC_PER_MSEC;  /* one of ours could still fit */
+static const uint64_t wait_first_ns = 300 * NSEC_PER_MSEC; /* the first segment is missing: TCP sends it again after 200 ms */
 static const uint64_t wait_provisional_ns = NSEC_PER_SEC; /* then say what is known so far */
 static const uint64_t wait_give_up_ns = 10 * NSEC_PER_SEC;
 static const uint64_t wait_datagram_ns = 30 * NSEC_PER_SEC; /* pings of some protocols are 20 s apart */
@@ -21,8 +23,8 @@ struct inspector *inspector_new(const struct inspector_limits *limits, const str
 {
 	struct inspector *i = calloc(1, sizeof(*i));
 
-	if (!i || inspect_table_init(&i->table, limits->flows ? limits->flows : 8192, limits->seed) < 0) {
-		free(i);
+	if (!i || inspect_fragments_init(i) < 0 || inspect_table_init(&i->table, limits->flows ? limits->flows : 8192, limits->seed) < 0) {
+		inspector_free(i);
 		return NULL;
 	}
 	i->sink = *sink;
@@ -39,11 +41,13 @@ void inspector_free(struct inspector *i)
 	if (!i)
 		return;
 	inspect_table_done(&i->table);
+	ip_join_free(i->join);
 	free(i);
 }
 
 /* ---- samples ------------------------------------------------------------------------------------- */
-static void step_stream(struct inspector *i, struct inspect_flow *f, size_t segment)
+/* Our recognisers look at a stream. False: they know nothing of it and ask for no more. */
+static bool look(struct inspector *i, struct inspect_flow *f)
 {
 	struct inspect_work *w = f->work;
 	struct bytes heads[2] = { dialogue_start(&w->talk, 0), dialogue_start(&w->talk, 1) };
@@ -51,6 +55,8 @@ static void step_stream(struct inspector *i, struct inspect_flow *f, size_t segm
 	struct recog_found found;
 	enum recog r;
 
+	f->unseen = false;
+	w->looked_bytes = (uint16_t)inspect_talk_bytes(&w->talk);
 	for (unsigned d = 0; d < 2; d++)
 		if (w->talk.rebased[d]) {
 			w->talk.rebased[d] = false;
@@ -59,14 +65,39 @@ static void step_stream(struct inspector *i, struct inspect_flow *f, size_t segm
 			w->asked_bytes = 0;
 		}
 	r = recognise_stream(&w->race, heads, f->whole, ports, &found);
-	if (r == RECOG_YES) {
+	if (r == RECOG_YES)
 		inspect_own_found(i, f, &found);
-		return;
-	}
 	if (r == RECOG_LIKELY)
 		w->likely = found;
+	return r != RECOG_NO;
+}
+
+void inspect_catch_up(struct inspector *i, struct inspect_flow *f)
+{
+	if (f->unseen && f->app == APP_UNKNOWN && !f->work->talk.datagrams)
+		look(i, f);
+}
+
+/* However small the pieces are that a stream comes in, it is looked at a few times more than it doubles. */
+static bool worth_looking(const struct inspect_flow *f, size_t segment)
+{
+	unsigned bytes = inspect_talk_bytes(&f->work->talk), seen = f->work->looked_bytes;
+
+	return segment >= SEGMENT_WHOLE || bytes > seen + seen / 4u || f->whole[0] || f->whole[1];
+}
+
+static void step_stream(struct inspector *i, struct inspect_flow *f, size_t segment)
+{
+	struct inspect_work *w = f->work;
+	bool more = true;
+
+	f->unseen = true;
+	if (worth_looking(f, segment))
+		more = look(i, f);
+	if (f->app != APP_UNKNOWN)
+		return;
 	/* Not before the batch ends: a segment that overtook another is common, and nDPI would judge half a message. */
-	if (r == RECOG_NO && segment >= SEGMENT_WHOLE && inspect_worth_asking(w))
+	if (!more && segment >= SEGMENT_WHOLE && inspect_worth_asking(w))
 		inspect_ask_add(i, f);
 	if (inspect_talk_bytes(&w->talk) != w->asked_bytes)
 		inspect_wait_add(i, f);
@@ -175,23 +206,35 @@ static void account_memory(struct inspector *i, struct inspect_flow *f)
 	}
 }
 
-void inspector_sample(struct inspector *i, const struct pg_sample *s, const uint8_t *payload)
+/* The kernel knows the low half of the first byte's number. What begins too far behind it began before the samples did. */
+static void note_start(struct dialogue *d, const struct pg_sample *s)
 {
-	struct inspect_flow *f;
+	struct stream_head *h = &d->head[s->dir];
+	int16_t off = (int16_t)(uint16_t)(s->tcp_seq - s->start);
+
+	if (d->datagrams)
+		return;
+	if (!(s->flags & PG_SAMPLE_START_KNOWN)) {
+		if (stream_head_waits(h))
+			dialogue_wait_no_more(d);
+	} else if (off < STREAM_HEAD_WINDOW) {
+		stream_head_begin(h, s->tcp_seq - (uint32_t)(int32_t)off);
+	}
+}
+
+static void note_overlap(struct inspector *i, struct inspect_flow *f, bool overlap)
+{
+	if (f->overlap || !(overlap || f->work->talk.head[0].conflict || f->work->talk.head[1].conflict))
+		return;
+	f->overlap = true;
+	i->stats.overlaps++;
+}
+
+void inspect_sample(struct inspector *i, const struct pg_sample *s, const uint8_t *payload, bool overlap)
+{
+	struct inspect_flow *f = flow_of(i, s);
 	int r;
 
-	if (!sample_sane(s)) {
-		i->stats.bad_version++;
-		return;
-	}
-	i->stats.samples++;
-	i->stats.bytes += s->cap_len;
-	if (s->flags & PG_SAMPLE_LOOPBACK) { /* answers of the engine's resolver: no flow of ours, only names */
-		if (s->key.proto == IPPROTO_UDP)
-			inspect_dns_datagram(i, &s->key, s->end_if, s->dir, bytes_of(payload, s->cap_len), s->flags & PG_SAMPLE_CUT);
-		return;
-	}
-	f = flow_of(i, s);
 	if (!f) {
 		i->stats.evicted++;
 		return;
@@ -208,12 +251,30 @@ void inspector_sample(struct inspector *i, const struct pg_sample *s, const uint
 		return;
 	}
 	f->whole[s->dir] |= !!(s->flags & PG_SAMPLE_LAST);
+	note_start(&f->work->talk, s);
 	r = dialogue_add(&f->work->talk, s->dir, s->tcp_seq, payload, s->cap_len, s->payload_len);
+	note_overlap(i, f, overlap);
 	account_memory(i, f);
 	i->stats.pieces_dropped += r < 0 && r != -ERANGE; /* beyond the first 2 KiB nothing is wanted */
 	if (r <= 0 && !f->whole[s->dir])
 		return;
 	step(i, f, s, bytes_of(payload, s->cap_len));
+}
+
+void inspector_sample(struct inspector *i, const struct pg_sample *s, const uint8_t *payload)
+{
+	if (!sample_sane(s)) {
+		i->stats.bad_version++;
+		return;
+	}
+	i->stats.samples++;
+	i->stats.bytes += s->cap_len;
+	if (s->flags & PG_SAMPLE_FRAGMENT)
+		inspect_fragment(i, s, payload);
+	else if (!(s->flags & PG_SAMPLE_LOOPBACK))
+		inspect_sample(i, s, payload, false);
+	else if (s->key.proto == IPPROTO_UDP) /* answers of the engine's resolver: no flow of ours, only names */
+		inspect_dns_datagram(i, &s->key, s->end_if, s->dir, bytes_of(payload, s->cap_len), s->flags & PG_SAMPLE_CUT);
 }
 
 void inspector_record(struct inspector *i, const void *record, size_t len)
@@ -238,6 +299,7 @@ static void ask_all(struct inspector *i)
 
 	while ((f = TAILQ_FIRST(&i->ask))) {
 		inspect_ask_remove(i, f);
+		inspect_catch_up(i, f);
 		if (f->app == APP_UNKNOWN && inspect_worth_asking(f->work))
 			inspect_ask_ndpi(i, f, false);
 	}
@@ -273,6 +335,28 @@ static bool in_race(const struct inspect_flow *f)
 	return f->work->race.alive[0] || f->work->race.alive[1];
 }
 
+/* Nothing came for a while. */
+static void judge_waiting(struct inspector *i, struct inspect_flow *f, uint64_t waited)
+{
+	struct dialogue *d = &f->work->talk;
+
+	inspect_catch_up(i, f);
+	if (f->app != APP_UNKNOWN)
+		return;
+	if ((in_race(f) && waited < wait_race_ns) || (dialogue_waits(d) && waited < wait_first_ns))
+		return;
+	inspect_wait_remove(i, f);
+	if (dialogue_waits(d)) {
+		dialogue_wait_no_more(d);
+		f->unseen = true;
+		inspect_catch_up(i, f);
+		if (f->app != APP_UNKNOWN)
+			return;
+	}
+	if (f->work->asks < INSPECT_ASKS_MAX)
+		inspect_ask_ndpi(i, f, false);
+}
+
 static void tick_waiting(struct inspector *i, uint64_t now)
 {
 	struct inspect_flow *f, *next;
@@ -281,11 +365,7 @@ static void tick_waiting(struct inspector *i, uint64_t now)
 		next = TAILQ_NEXT(f, wait);
 		if (f->wait_since_ns + wait_piece_ns > now)
 			break;
-		if (in_race(f) && f->wait_since_ns + wait_race_ns > now)
-			continue;
-		inspect_wait_remove(i, f);
-		if (f->work->asks < INSPECT_ASKS_MAX)
-			inspect_ask_ndpi(i, f, false);
+		judge_waiting(i, f, now - f->wait_since_ns);
 	}
 }
 
@@ -316,6 +396,7 @@ static void tick_aged(struct inspector *i, uint64_t now)
 
 void inspector_tick(struct inspector *i, uint64_t now)
 {
+	inspect_fragments_old(i, now);
 	tick_waiting(i, now);
 	if (now - i->swept_ns >= NSEC_PER_SEC / 2) {
 		i->swept_ns = now;
@@ -329,7 +410,7 @@ uint64_t inspector_next_ns(const struct inspector *i, uint64_t now)
 	const struct inspect_flow *f = TAILQ_FIRST(&i->wait);
 
 	if (!i->table.used)
-		return UINT64_MAX;
+		return ip_join_is_empty(i->join) ? UINT64_MAX : NSEC_PER_SEC / 2;
 	if (!f)
 		return NSEC_PER_SEC / 2;
 	return f->wait_since_ns + wait_piece_ns > now ? f->wait_since_ns + wait_piece_ns - now : wait_piece_ns;
@@ -339,6 +420,7 @@ void inspector_finish(struct inspector *i)
 {
 	struct inspect_flow *f;
 
+	inspect_fragments_old(i, UINT64_MAX);
 	inspector_flush(i);
 	while ((f = TAILQ_FIRST(&i->table.active)))
 		inspect_give_up(i, f);

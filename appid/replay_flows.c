@@ -10,7 +10,6 @@
 #include "appid/inspector.h"
 #include "appid/ndpi_engine.h"
 #include "appid/replay_frags.h"
-#include "appid/replay_hold.h"
 #include "appid/replay_label.h"
 #include "appid/stream_head.h"
 #include "base/clock.h"
@@ -49,7 +48,6 @@ struct replay {
 	struct ndpi_engine *engine;
 	struct inspector *insp;
 	struct replay_frags *frags;
-	struct replay_hold hold;
 	struct domain *domains;
 	uint16_t *domain_slots; /* index + 1; 0: free */
 	unsigned domain_count, domain_last;
@@ -153,19 +151,33 @@ static void tick(struct replay *r)
 	inspector_tick(r->insp, r->clock_ns / SLOWER);
 }
 
+/* The direction's first byte is known, and it was seen or may still come: the other end has not said that it has it. */
+static bool start_may_come(struct flow *f, unsigned dir, uint32_t seq)
+{
+	if (!(f->state & STATE_STARTS_0 << dir))
+		return false;
+	if ((int32_t)(seq - f->end_if[dir]) <= 0)
+		f->state |= (uint8_t)(STATE_BEGUN_0 << dir);
+	return f->state & STATE_BEGUN_0 << dir || !(f->state & STATE_ACKED_0 << dir);
+}
+
 static void sample(struct replay *r, struct flow *f, const struct packet_view *v, uint64_t ts_ns)
 {
 	const uint8_t *data = v->payload;
 	uint32_t left = v->payload_cap_len, wire = v->payload_len, seq = v->tcp_seq + !!(v->tcp_flags & TH_SYN);
 	bool tcp = f->key.proto == IPPROTO_TCP;
-	uint8_t client = v->dir == f->client_end || f->client_end > 1 ? PG_SAMPLE_CLIENT_SENT : 0;
+	uint8_t flags = v->dir == f->client_end || f->client_end > 1 ? PG_SAMPLE_CLIENT_SENT : 0;
 
+	if (f->flags & PG_FLOW_SYN_SEEN)
+		flags |= PG_SAMPLE_SYN_DIR_KNOWN;
+	if (tcp && start_may_come(f, v->dir, seq))
+		flags |= PG_SAMPLE_START_KNOWN;
 	do {
 		struct pg_sample s = { .version = PG_ABI_VERSION, .dir = v->dir, .ts_ns = ts_ns / SLOWER, .payload_len = wire,
-				       .key = f->key, .tcp_seq = tcp ? seq : 0 };
+				       .key = f->key, .tcp_seq = tcp ? seq : 0, .start = (uint16_t)f->end_if[v->dir] };
 
 		s.cap_len = (uint16_t)(left > PG_SAMPLE_MAX ? PG_SAMPLE_MAX : left);
-		s.flags = client | (f->flags & PG_FLOW_SYN_SEEN ? PG_SAMPLE_SYN_DIR_KNOWN : 0);
+		s.flags = flags;
 		if (tcp && left > PG_SAMPLE_MAX) /* the rest follows in a sample of its own */
 			s.payload_len = s.cap_len;
 		if (s.cap_len < s.payload_len)
@@ -198,53 +210,11 @@ static bool wants_sample(struct replay *r, struct flow *f, const struct packet_v
 	return v->payload && v->payload_cap_len && f->owner[v->dir] < SAMPLED_BYTES;
 }
 
-static void release(struct replay *r, struct replay_held *h)
-{
-	h->flow->state |= (uint8_t)(STATE_BEGUN_0 << h->view.dir);
-	if (!(h->flow->state & STATE_DONE) && h->flow->owner[h->view.dir] < SAMPLED_BYTES)
-		sample(r, h->flow, &h->view, h->ts_ns);
-	free((void *)(uintptr_t)h->view.payload);
-}
-
-/* Gives what waited long enough to the inspector as it is. */
-static void release_old(struct replay *r, uint64_t ts_ns)
-{
-	struct replay_held h;
-
-	while (replay_hold_take(&r->hold, NULL, 0, ts_ns, &h))
-		release(r, &h);
-}
-
-/* Hands a segment to the inspector, or keeps it back when it overtook the first one of its direction. */
-static void offer(struct replay *r, struct flow *f, const struct packet_view *v, uint64_t ts_ns)
-{
-	uint8_t starts = (uint8_t)(STATE_STARTS_0 << v->dir), begun = (uint8_t)(STATE_BEGUN_0 << v->dir);
-	uint32_t seq = v->tcp_seq + !!(v->tcp_flags & TH_SYN);
-	struct replay_held h;
-
-	if (f->key.proto != IPPROTO_TCP || f->state & begun || !(f->state & starts)) {
-		sample(r, f, v, ts_ns);
-		return;
-	}
-	if ((int32_t)(seq - f->end_if[v->dir]) > 0 && !(f->state & STATE_ACKED_0 << v->dir)) {
-		if (replay_hold_full(&r->hold))
-			release_old(r, r->hold.at[0].ts_ns);
-		if (replay_hold_add(&r->hold, f, v, ts_ns))
-			return;
-	}
-	f->state |= begun;
-	sample(r, f, v, ts_ns);
-	while (replay_hold_take(&r->hold, f, v->dir, 0, &h))
-		release(r, &h);
-}
-
 static void time_passes(struct replay *r)
 {
 	if (r->clock_ns - r->flushed_ns < FLUSH_NS)
 		return;
 	if (r->clock_ns - r->ticked_ns >= TICK_NS) {
-		if (r->hold.count && r->clock_ns > REPLAY_HOLD_NS)
-			release_old(r, r->clock_ns - REPLAY_HOLD_NS);
 		tick(r);
 		return;
 	}
@@ -306,7 +276,7 @@ static void flow_add(struct replay *r, struct replay_packet *p, uint32_t packets
 	direction_note(f, v, p->bare);
 	time_passes(r);
 	if (wants_sample(r, f, v))
-		offer(r, f, v, last_ns);
+		sample(r, f, v, last_ns);
 }
 
 static void skip_note(struct replay *r, enum replay_outcome o, uint32_t packets)
@@ -353,7 +323,7 @@ static void datagram_add(struct replay *r, const struct replay_datagram *d)
 static void fragment_add(struct replay *r, struct replay_packet *p, uint64_t ts_ns)
 {
 	struct replay_datagram d;
-	int n = replay_frags_add(r->frags, p, ts_ns, &d);
+	int n = replay_frags_add(r->frags, p, domain_number(r, p), ts_ns, &d);
 
 	if (n < 0)
 		r->stats.skipped[REPLAY_SKIP_MALFORMED]++;
@@ -400,7 +370,6 @@ void replay_packet(struct replay *r, const struct capture_packet *c)
 void replay_finish(struct replay *r)
 {
 	fragments_expire(r, UINT64_MAX);
-	release_old(r, UINT64_MAX);
 	inspector_tick(r->insp, r->clock_ns / SLOWER);
 	inspector_finish(r->insp);
 	r->stats.flows = flow_table_count(r->table);
@@ -540,7 +509,6 @@ void replay_free(struct replay *r)
 		flow_table_each(r->table, flow_forget, NULL);
 	flow_table_free(r->table);
 	replay_frags_free(r->frags);
-	replay_hold_done(&r->hold);
 	free(r->domains);
 	free(r->domain_slots);
 	strpool_free(r->strings);

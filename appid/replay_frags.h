@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Joins IP fragments of both families (RFC 791 3.2, RFC 8200 4.5). The first bytes seen at a place win (RFC 5722 would drop the
- * datagram; a capture is to be explained). Bounded in datagrams and bytes; the oldest goes first, and what was there of it
- * is given out. Time is the capture's. One thread. */
+/* Fragments in captures: reads their headers, has ip_join.h join them, and gives out datagrams under an IP header. The oldest
+ * goes first when there is no room, with what was there of it. Time is the capture's. One thread. */
 #ifndef PG_APPID_REPLAY_FRAGS_H
 #define PG_APPID_REPLAY_FRAGS_H
 
@@ -24,8 +23,8 @@ struct replay_frags;
 struct replay_frags *replay_frags_new(void);
 void replay_frags_free(struct replay_frags *f);
 /* A fragment (replay_unwrap() said REPLAY_FRAGMENT). 1: it completed *ret; 0: kept; -EBADMSG: no fragment that can be,
- * ignored. Call replay_frags_old() first until it says false. */
-int replay_frags_add(struct replay_frags *f, const struct replay_packet *p, uint64_t ts_ns, struct replay_datagram *ret);
+ * ignored. network: a number for the VLAN and VNI it was in. Call replay_frags_old() first until it says false. */
+int replay_frags_add(struct replay_frags *f, const struct replay_packet *p, uint16_t network, uint64_t ts_ns, struct replay_datagram *ret);
 /* Gives out a datagram that waits for too long at ts_ns (UINT64_MAX: any), or the oldest when there is no room for another. */
 bool replay_frags_old(struct replay_frags *f, uint64_t ts_ns, struct replay_datagram *ret);
 

@@ -10,7 +10,10 @@ void stream_head_init(struct stream_head *h)
 	h->buf = NULL;
 	h->cap = 0;
 	h->range_count = 0;
+	h->ranges = h->few;
+	h->range_cap = sizeof(h->few) / sizeof(h->few[0]);
 	h->known = false;
+	h->pinned = false;
 	h->conflict = false;
 	h->base_seq = 0;
 }
@@ -18,7 +21,27 @@ void stream_head_init(struct stream_head *h)
 void stream_head_done(struct stream_head *h)
 {
 	free(h->buf);
+	if (h->ranges != h->few)
+		free(h->ranges);
 	stream_head_init(h);
+}
+
+void stream_head_begin(struct stream_head *h, uint32_t seq)
+{
+	if (h->known)
+		return;
+	h->known = h->pinned = true;
+	h->base_seq = seq;
+}
+
+void stream_head_unpin(struct stream_head *h)
+{
+	h->pinned = false;
+}
+
+bool stream_head_waits(const struct stream_head *h)
+{
+	return h->pinned && h->range_count && h->ranges[0].from;
 }
 
 static unsigned highest(const struct stream_head *h)
@@ -40,6 +63,26 @@ static int reserve(struct stream_head *h, unsigned need)
 		return -ENOMEM;
 	h->buf = p;
 	h->cap = (uint16_t)cap;
+	return 0;
+}
+
+/* Room for one more range. */
+static int reserve_range(struct stream_head *h)
+{
+	bool few = h->ranges == h->few;
+	struct stream_range *p;
+
+	if (h->range_count < h->range_cap)
+		return 0;
+	if (h->range_count == STREAM_HEAD_RANGES)
+		return -ENOSPC;
+	p = realloc(few ? NULL : h->ranges, 2u * h->range_cap * sizeof(*p));
+	if (!p)
+		return -ENOMEM;
+	if (few)
+		memcpy(p, h->few, sizeof(h->few));
+	h->ranges = p;
+	h->range_cap = (uint16_t)(2 * h->range_cap);
 	return 0;
 }
 
@@ -93,10 +136,10 @@ static unsigned fill(struct stream_head *h, unsigned from, unsigned to, const ui
 /* Which ranges [from, to) touches: first and one past the last; equal: none, to be inserted at first. */
 static void touching(const struct stream_head *h, unsigned from, unsigned to, unsigned *ret_first, unsigned *ret_last)
 {
-	unsigned i = 0, j;
+	unsigned i = h->range_count, j;
 
-	while (i < h->range_count && h->ranges[i].to < from)
-		i++;
+	while (i && h->ranges[i - 1].to >= from) /* most come in order */
+		i--;
 	for (j = i; j < h->range_count && h->ranges[j].from <= to; j++)
 		;
 	*ret_first = i;
@@ -106,10 +149,12 @@ static void touching(const struct stream_head *h, unsigned from, unsigned to, un
 static int place(struct stream_head *h, unsigned from, unsigned to, const uint8_t *data, struct stream_added *ret_added)
 {
 	unsigned first, last;
+	int r;
 
 	touching(h, from, to, &first, &last);
-	if (first == last && h->range_count == STREAM_HEAD_RANGES)
-		return -ENOSPC;
+	r = first == last ? reserve_range(h) : 0;
+	if (r < 0)
+		return r;
 	if (reserve(h, to) < 0)
 		return -ENOMEM;
 	ret_added->fresh = (uint16_t)fill(h, from, to, data);
@@ -127,12 +172,13 @@ static int place(struct stream_head *h, unsigned from, unsigned to, const uint8_
 		to = h->ranges[last - 1].to;
 	h->ranges[first].to = (uint16_t)to;
 	memmove(&h->ranges[first + 1], &h->ranges[last], (h->range_count - last) * sizeof(h->ranges[0]));
-	h->range_count = (uint8_t)(h->range_count - (last - first - 1));
+	h->range_count = (uint16_t)(h->range_count - (last - first - 1));
 	return 0;
 }
 
 int stream_head_add(struct stream_head *h, uint32_t seq, const void *data, size_t len, struct stream_added *ret_added)
 {
+	unsigned lowest = h->range_count ? h->ranges[0].from : 0;
 	struct stream_added a = { 0 };
 	int32_t off;
 	int r;
@@ -147,11 +193,19 @@ int stream_head_add(struct stream_head *h, uint32_t seq, const void *data, size_
 	off = (int32_t)(seq - h->base_seq);
 	if (off < -STREAM_HEAD_WINDOW || off >= STREAM_HEAD_WINDOW)
 		return -ERANGE;
+	if (off < 0 && h->pinned) { /* a keep-alive probe may begin before (RFC 9293 3.8.4) */
+		if (len <= (size_t)-off)
+			return -ERANGE;
+		data = (const uint8_t *)data - off;
+		len -= (size_t)-off;
+		off = 0;
+	}
 	if (off < 0) {
 		r = rebase(h, (unsigned)-off);
 		if (r < 0)
 			return r;
 		a.shift = (uint16_t)-off;
+		lowest += a.shift;
 		off = 0;
 	}
 	if (len > STREAM_HEAD_WINDOW - (size_t)off)
@@ -159,6 +213,7 @@ int stream_head_add(struct stream_head *h, uint32_t seq, const void *data, size_
 	r = place(h, (unsigned)off, (unsigned)off + (unsigned)len, data, &a);
 	if (r < 0)
 		a.from = a.to = a.fresh = 0;
+	a.earlier = a.fresh && a.from < lowest;
 	*ret_added = a;
 	return r;
 }
@@ -175,7 +230,7 @@ int stream_head_append(struct stream_head *h, const void *data, size_t len, stru
 
 struct bytes stream_head_prefix(const struct stream_head *h)
 {
-	return stream_head_piece(h, 0, STREAM_HEAD_WINDOW);
+	return h->range_count && !stream_head_waits(h) ? stream_head_piece(h, h->ranges[0].from, STREAM_HEAD_WINDOW) : (struct bytes){ 0 };
 }
 
 struct bytes stream_head_piece(const struct stream_head *h, unsigned from, unsigned to)
@@ -191,5 +246,5 @@ struct bytes stream_head_piece(const struct stream_head *h, unsigned from, unsig
 
 size_t stream_head_memory(const struct stream_head *h)
 {
-	return h->cap;
+	return h->cap + (h->ranges == h->few ? 0 : h->range_cap * sizeof(h->ranges[0]));
 }

@@ -23,6 +23,8 @@
 #define EEXIST 17
 #define AF_INET 2
 #define AF_INET6 10
+#define TCP_SYN 2
+#define TCP_ACK 16
 #ifndef IPPROTO_ICMPV6
 #define IPPROTO_ICMPV6 58
 #endif

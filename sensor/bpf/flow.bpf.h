@@ -136,62 +136,47 @@ SAMPLE_OF(256);
 SAMPLE_OF(512);
 SAMPLE_OF(1024);
 
-/* Ring records have a few fixed sizes, so that the payload is copied once, straight into the ring. cap_len says how much
- * of the record is payload; what follows it in the record is undefined. */
-static __always_inline int sample_emit(struct __sk_buff *skb, const struct packet *p, struct pg_sample *head, void *payload,
-				       u32 cap, u32 max)
-{
-	if (cap > max || cap == 0)
-		goto discard;
-	if (bpf_skb_load_bytes(skb, p->payload_off, payload, bounded(cap, max)))
-		goto discard;
-	head->version = PG_ABI_VERSION;
-	head->tcp_seq = p->seq;
-	head->payload_len = p->payload_len;
-	head->cap_len = cap;
-	head->pad = 0;
-	head->pad2 = 0;
-	head->key = p->key;
-	bpf_ringbuf_submit(head, samples_wake_flags(head->ts_ns));
-	count_add(PG_CTR_SAMPLES, 1);
-	return 0;
-discard:
-	bpf_ringbuf_discard(head, BPF_RB_NO_WAKEUP);
-	return -1;
-}
-
-#define SAMPLE_TAKE(bytes)                                                                      \
-	({                                                                                      \
-		struct sample_##bytes *_s = bpf_ringbuf_reserve(&samples, sizeof(*_s), 0);      \
-		int _r = -2;                                                                    \
-		if (_s) {                                                                       \
-			_s->head.dir = p->dir & 1;                                              \
-			_s->head.flags = flags;                                                 \
-			_s->head.end_if[0] = end_if0;                                           \
-			_s->head.end_if[1] = end_if1;                                           \
-			_s->head.ts_ns = bpf_ktime_get_ns();                                    \
-			_r = sample_emit(skb, p, &_s->head, _s->payload, cap, bytes);           \
-		}                                                                               \
-		_r;                                                                             \
+#define SAMPLE_PUT(bytes)                                                                        \
+	({                                                                                       \
+		struct sample_##bytes *_s = bpf_ringbuf_reserve(&samples, sizeof(*_s), 0);       \
+		int _r = -2;                                                                     \
+		if (_s && bpf_skb_load_bytes(skb, off, _s->payload, bounded(cap, bytes)) == 0) { \
+			_s->head = *head;                                                        \
+			bpf_ringbuf_submit(_s, samples_wake_flags(head->ts_ns));                 \
+			_r = 0;                                                                  \
+		} else if (_s) {                                                                 \
+			bpf_ringbuf_discard(_s, BPF_RB_NO_WAKEUP);                               \
+			_r = -1;                                                                 \
+		}                                                                                \
+		_r;                                                                              \
 	})
 
-static __noinline int sample_take(struct __sk_buff *skb, struct packet *p, u32 cap, u32 flags_ends[3])
+/* Ring records have a few fixed sizes, so that the payload is copied once, straight into the ring. cap_len says how much
+ * of the record is payload; what follows it in the record is undefined. A global function: verified once. */
+__noinline int sample_put(struct __sk_buff *skb, struct pg_sample *head, u32 off)
 {
-	u32 flags = flags_ends[0], end_if0 = flags_ends[1], end_if1 = flags_ends[2];
+	u32 cap;
 	int r;
 
+	if (!head)
+		return -1;
+	cap = head->cap_len;
+	if (cap == 0 || cap > PG_SAMPLE_MAX)
+		return -1;
 	if (cap <= 16)
-		r = SAMPLE_TAKE(16);
+		r = SAMPLE_PUT(16);
 	else if (cap <= 64)
-		r = SAMPLE_TAKE(64);
+		r = SAMPLE_PUT(64);
 	else if (cap <= 256)
-		r = SAMPLE_TAKE(256);
+		r = SAMPLE_PUT(256);
 	else if (cap <= 512)
-		r = SAMPLE_TAKE(512);
+		r = SAMPLE_PUT(512);
 	else
-		r = SAMPLE_TAKE(1024);
+		r = SAMPLE_PUT(1024);
 	if (r == -2)
 		count_add(PG_CTR_SAMPLE_LOST, 1);
+	else if (r == 0)
+		count_add(PG_CTR_SAMPLES, 1);
 	return r;
 }
 
@@ -208,10 +193,33 @@ static __always_inline bool ring_has_spare(void)
 	return bpf_ringbuf_query(&samples, BPF_RB_AVAIL_DATA) < PG_SAMPLES_SPARE_BYTES;
 }
 
+/* Who sent it, where it stands in the stream or the datagram. */
+static __always_inline void sample_describe(struct pg_sample *head, const struct packet *p, const struct pg_flow *f)
+{
+	u32 dir = p->dir & 1, flags = f->flags;
+	bool client = !(flags & PG_FLOW_FIRST_DIR) == !dir;
+
+	if (flags & PG_FLOW_SYN_SEEN) {
+		head->flags |= PG_SAMPLE_SYN_DIR_KNOWN;
+		client = !(flags & PG_FLOW_SYN_DIR) == !dir;
+	}
+	if (client)
+		head->flags |= PG_SAMPLE_CLIENT_SENT;
+	head->tcp_seq = p->seq;
+	if (p->is_fragment) {
+		head->flags |= PG_SAMPLE_FRAGMENT;
+		head->start = p->frag;
+	} else if (f->tcp_flags[dir] & TCP_SYN) {
+		head->flags |= PG_SAMPLE_START_KNOWN;
+		head->start = f->start[dir];
+		head->tcp_seq += p->tcp_flags & TCP_SYN ? 1 : 0;
+	}
+}
+
 static __noinline int flow_sample(struct __sk_buff *skb, struct packet *p, struct pg_flow *f)
 {
-	u32 dir = p->dir & 1, cap = p->payload_len, flags = f->flags, args[3];
-	u32 used = f->sampled[dir], taken = f->samples[dir];
+	struct pg_sample head = { .version = PG_ABI_VERSION, .ts_ns = bpf_ktime_get_ns(), .payload_len = p->payload_len };
+	u32 dir = p->dir & 1, cap = p->payload_len, used = f->sampled[dir], taken = f->samples[dir];
 
 	if (budget_used(p, used, taken))
 		return 0;
@@ -228,26 +236,22 @@ static __noinline int flow_sample(struct __sk_buff *skb, struct packet *p, struc
 		cap = PG_SAMPLE_MAX;
 	if (cap > PG_SAMPLE_BUDGET - used)
 		cap = PG_SAMPLE_BUDGET - used;
-	args[0] = 0;
-	if (flags & PG_FLOW_SYN_SEEN) {
-		args[0] = PG_SAMPLE_SYN_DIR_KNOWN;
-		if (!(flags & PG_FLOW_SYN_DIR) == !dir)
-			args[0] |= PG_SAMPLE_CLIENT_SENT;
-	} else if (!(flags & PG_FLOW_FIRST_DIR) == !dir) {
-		args[0] |= PG_SAMPLE_CLIENT_SENT;
-	}
 	if (cap < p->payload_len)
-		args[0] |= PG_SAMPLE_CUT;
+		head.flags |= PG_SAMPLE_CUT;
 	if (budget_used(p, used + cap, taken + 1))
-		args[0] |= PG_SAMPLE_LAST;
-	args[1] = f->end_if[0];
-	args[2] = f->end_if[1];
-	if (sample_take(skb, p, cap, args))
+		head.flags |= PG_SAMPLE_LAST;
+	sample_describe(&head, p, f);
+	head.dir = dir;
+	head.cap_len = cap;
+	head.end_if[0] = f->end_if[0];
+	head.end_if[1] = f->end_if[1];
+	head.key = p->key;
+	if (sample_put(skb, &head, p->payload_off))
 		return 0; /* the budget is for what the inspector got */
 	f->sampled[dir] = used + cap;
 	if (taken < 255)
 		f->samples[dir] = taken + 1;
-	if ((args[0] & PG_SAMPLE_LAST) && budget_used(p, f->sampled[!dir], f->samples[!dir]))
+	if ((head.flags & PG_SAMPLE_LAST) && budget_used(p, f->sampled[!dir], f->samples[!dir]))
 		__sync_fetch_and_or(&f->flags, PG_FLOW_INSPECTED);
 	return 0;
 }
@@ -267,9 +271,12 @@ static __always_inline void flow_mark(struct pg_flow *f, const struct packet *p)
 		}
 	}
 	if (p->tcp_flags) {
-		if ((p->tcp_flags | f->tcp_flags[dir]) != f->tcp_flags[dir])
+		if ((p->tcp_flags | f->tcp_flags[dir]) != f->tcp_flags[dir]) {
+			if (p->tcp_flags & TCP_SYN & ~f->tcp_flags[dir])
+				f->start[dir] = p->seq + 1;
 			f->tcp_flags[dir] |= p->tcp_flags;
-		if ((p->tcp_flags & 0x12) == 2 && !(flags & PG_FLOW_SYN_SEEN))
+		}
+		if ((p->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && !(flags & PG_FLOW_SYN_SEEN))
 			add = PG_FLOW_SYN_SEEN | (dir ? PG_FLOW_SYN_DIR : 0);
 	}
 	if (p->is_fragment && !(flags & PG_FLOW_FRAGMENTS))

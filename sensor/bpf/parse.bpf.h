@@ -21,6 +21,7 @@ struct packet {
 	u64 bytes;       /* L2 bytes on the wire */
 	u8 tcp_flags;
 	bool is_fragment;
+	u16 frag;        /* is_fragment: as pg_sample.start has it */
 	bool group_dst;  /* multicast or broadcast address in the IP header */
 };
 
@@ -37,8 +38,9 @@ struct parse_state {
 	u32 l4_off, end;    /* end: first byte after the IP packet */
 	u32 frag_id;
 	u16 sport, dport;
+	u16 frag_units; /* offset / 8 */
 	u8 proto;
-	bool frag_first, frag_later;
+	bool frag_first, frag_later, frag_more;
 };
 
 struct ipv4_wire {
@@ -77,7 +79,9 @@ static __always_inline int parse_ipv4(struct __sk_buff *skb, u32 off, struct par
 	s->l4_off = off + ihl;
 	s->end = off + tot;
 	frag = bpf_ntohs(ip.frag_off);
-	s->frag_later = frag & 0x1fff;
+	s->frag_units = frag & 0x1fff;
+	s->frag_more = frag & 0x2000;
+	s->frag_later = s->frag_units;
 	s->frag_first = !s->frag_later && (frag & 0x2000);
 	s->frag_id = ip.id;
 	return PARSE_OK;
@@ -100,7 +104,9 @@ static __always_inline int parse_ipv6_ext(struct __sk_buff *skb, u32 off, u8 nex
 			u32 frag = (u32)ext[2] << 8 | ext[3];
 
 			__builtin_memcpy(&s->frag_id, ext + 4, 4);
-			s->frag_later = frag & 0xfff8;
+			s->frag_units = frag >> 3;
+			s->frag_more = frag & 1;
+			s->frag_later = s->frag_units;
 			s->frag_first = !s->frag_later && (frag & 1);
 		} else if (next == 51) {
 			len = (ext[1] + 2) * 4;
@@ -310,7 +316,10 @@ static __always_inline int parse_l3(struct packet *p, struct __sk_buff *skb, u16
 	}
 	if (p->is_fragment) {
 		parse_fragment(&s, in_ns);
-		p->payload_len = 0; /* pieces are not for the inspector */
+		p->payload_off = s.l4_off;
+		p->payload_len = s.frag_units < PG_SAMPLE_MAX / 8 ? s.end - s.l4_off : 0;
+		p->seq = s.frag_id;
+		p->frag = s.frag_units | (s.frag_more ? PG_FRAGMENT_MORE : 0);
 	}
 	packet_set_size(p, skb, p->payload_off, extra);
 	p->group_dst = is_group(&s);

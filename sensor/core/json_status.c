@@ -328,6 +328,7 @@ static void counters(struct jsonl *j, const struct core *c, const struct api_sta
 	jsonl_u64(j, "inspector_flows", c->inspect_stats.flows);
 	jsonl_u64(j, "inspector_labelled", c->inspect_stats.labelled);
 	jsonl_u64(j, "inspector_gave_up", c->inspect_stats.gave_up);
+	jsonl_u64(j, "inspector_overlaps", c->inspect_stats.overlaps);
 	jsonl_u64(j, "api_requests", a->requests);
 	jsonl_u64(j, "api_refused", a->refused);
 	jsonl_u64(j, "api_stream_lines", a->stream_lines);

@@ -10,7 +10,7 @@ IMAGES_CACHE=${PIERGLASS_CACHE:-/var/cache/pierglass/images}
 IMAGES_SUITE=bookworm
 IMAGES_MIRROR=${PIERGLASS_MIRROR:-http://deb.debian.org/debian}
 IMAGES_SECURITY=${PIERGLASS_SECURITY_MIRROR:-http://deb.debian.org/debian-security}
-IMAGES_ALL="pg-many pg-web pg-db"
+IMAGES_ALL="pg-many pg-web pg-db pg-protocols"
 
 # shellcheck disable=SC2034 # lab.sh reads recipe_changes
 # image_recipe NAME: sets recipe_packages (comma list), recipe_files (shell run with $1 = root), recipe_changes (array).
@@ -88,6 +88,17 @@ END
 printf "[mariadbd]\nbind-address = *\nsocket = /var/lib/mysql/mysqld.sock\npid-file = /var/lib/mysql/mysqld.pid\nskip-name-resolve\ninit-file = /etc/mysql/init.sql\ninnodb_flush_log_at_trx_commit = 0\n" >"$1/etc/mysql/mariadb.conf.d/99-lab.cnf"
 '
 		recipe_changes=('CMD ["mariadbd","--user=mysql"]' 'EXPOSE 3306')
+		;;
+	pg-protocols)
+		# one server and one client of each protocol that tests/docker/protocols.sh speaks
+		recipe_packages=nginx-light,openssh-server,openssh-client,mariadb-server,postgresql,redis-server,memcached,curl,socat
+		recipe_packages+=,iproute2,procps,python3-minimal,python3-websockets,python3-grpcio,python3-pika,python3-kazoo
+		recipe_packages+=,python3-pymongo,nghttp2-server,rabbitmq-server,mosquitto,mosquitto-clients,opensmtpd
+		recipe_packages+=,dovecot-imapd,dovecot-pop3d,vsftpd,slapd,ldap-utils,dnsmasq-base,bind9-dnsutils,chrony,snmpd,snmp
+		recipe_packages+=,zookeeper,default-jre-headless,etcd-server,etcd-client,nats-server,microsocks,php-fpm,libfcgi-bin
+		recipe_packages+=,rsync,git,inetutils-telnetd,tigervnc-standalone-server,kamailio,sipsak,rsyslog,bsdutils,kcat
+		recipe_packages+=,ngircd,prosody,tftpd-hpa,coturn
+		recipe_changes=('CMD ["sleep","infinity"]')
 		;;
 	*)
 		echo "images.sh: no image is called $1 (there are: $IMAGES_ALL)" >&2

@@ -188,9 +188,11 @@ static void test_samples_tcp(void **state)
 	assert_int_equal(g.count, 3);
 	/* 10.77.0.2 < 10.77.0.3: the client is end 0 */
 	assert_memory_equal(g.text[0], "GET / HTTP/1.1\r\nmore", 20);
-	assert_int_equal(g.flags[0], PG_SAMPLE_SYN_DIR_KNOWN | PG_SAMPLE_CLIENT_SENT);
+	assert_int_equal(g.flags[0], PG_SAMPLE_SYN_DIR_KNOWN | PG_SAMPLE_CLIENT_SENT | PG_SAMPLE_START_KNOWN);
+	assert_int_equal(g.head.dir, 0);
+	assert_int_equal((uint16_t)(g.head.tcp_seq - g.head.start), 16); /* "more" stands after the request */
 	assert_int_equal(g.bytes[1], PG_SAMPLE_MAX);
-	assert_int_equal(g.flags[1], PG_SAMPLE_SYN_DIR_KNOWN | PG_SAMPLE_CUT);
+	assert_int_equal(g.flags[1], PG_SAMPLE_SYN_DIR_KNOWN | PG_SAMPLE_CUT | PG_SAMPLE_START_KNOWN);
 	assert_int_equal(g.head.end_if[0], fx->veth[0]);
 	assert_int_equal(g.head.end_if[1], fx->veth[1]);
 	close(c);
@@ -249,6 +251,31 @@ static void test_samples_budget_and_inspected(void **state)
 	assert_int_equal(fl.packets[dir], 10);
 	assert_int_not_equal(bpf_map_lookup_elem(fd, &k, &one), 0); /* taken back */
 	close(a);
+}
+
+/* Pieces of a datagram that begin within its first KiB, each with its place. */
+static void test_samples_fragments(void **state)
+{
+	struct end from = { "10.77.0.2", 96 }, to = { "10.77.0.3", 97 };
+	struct got g = { .port = htons(96) };
+	static char buf[3000];
+	int a, dir;
+
+	SKIP_UNLESS(fx);
+	assert_int_equal(run_in(fx->container[0], "ip link set eth0 mtu 700"), 0);
+	key_of(fx->ns, IPPROTO_UDP, from, to, &dir);
+	memset(buf, 'F', sizeof(buf));
+	a = bound_socket(fx, fx->container[0], SOCK_DGRAM, from);
+	assert_int_equal(send_to(a, to, buf, sizeof(buf)), 0);
+	samples_read(&g);
+	assert_int_equal(g.count, 2); /* at 0 and 680; the next is at 1360 */
+	assert_int_equal(g.bytes[dir], 680 + 680);
+	assert_int_equal(g.flags[dir], PG_SAMPLE_FRAGMENT | (dir ? 0 : PG_SAMPLE_CLIENT_SENT));
+	assert_int_equal(g.head.start, 680 / 8 | PG_FRAGMENT_MORE);
+	assert_memory_equal(g.text[dir], ((uint8_t[]){ 0, 96, 0, 97, 3008 >> 8, 3008 & 255 }), 6);
+	assert_int_equal(g.text[dir][8], 'F');
+	close(a);
+	assert_int_equal(run_in(fx->container[0], "ip link set eth0 mtu 1500"), 0);
 }
 
 static void pair_open(struct end to, int ends[2])
@@ -394,7 +421,8 @@ int main(void)
 		cmocka_unit_test(test_half_open_refused), cmocka_unit_test(test_full_refused),
 		cmocka_unit_test(test_samples_tcp),	  cmocka_unit_test(test_samples_budget_and_inspected),
 		cmocka_unit_test(test_samples_bytewise),  cmocka_unit_test(test_samples_bytewise_bounded),
-		cmocka_unit_test(test_samples_wake),	  cmocka_unit_test(test_samples_lost),
+		cmocka_unit_test(test_samples_fragments), cmocka_unit_test(test_samples_wake),
+		cmocka_unit_test(test_samples_lost),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -232,6 +232,154 @@ static void test_overlap_is_said(void **state)
 	assert_non_null(strstr(r.last.info, "GET /a"));
 }
 
+static void test_overlap_is_counted(void **state)
+{
+	struct msg_inspect_stats st;
+
+	test_overlap_is_said(state);
+	inspector_stats(r.insp, &st);
+	assert_int_equal(st.overlaps, 1);
+}
+
+/* ---- where a stream begins ----------------------------------------------------------------------- */
+/* A sample whose direction's first byte has the sequence number start. */
+static void say_at(bool server, uint32_t start, uint32_t seq, const char *s)
+{
+	struct pg_sample h = { .version = PG_ABI_VERSION, .dir = (uint8_t)(server ? !r.client : r.client), .tcp_seq = seq,
+			       .ts_ns = r.now_ns, .payload_len = (uint32_t)strlen(s), .cap_len = (uint16_t)strlen(s), .key = r.key,
+			       .start = (uint16_t)start, .flags = PG_SAMPLE_START_KNOWN | PG_SAMPLE_SYN_DIR_KNOWN };
+
+	h.flags |= server ? 0 : PG_SAMPLE_CLIENT_SENT;
+	inspector_sample(r.insp, &h, (const uint8_t *)s);
+	r.now_ns += 1000;
+}
+
+static void test_overtaken_first_segment_is_waited_for(void **state)
+{
+	static const char first[] = "GET /a HTTP/1.1\r\n", rest[] = "+PONG\r\nHost: shop.example\r\n\r\n";
+	uint32_t start = 0xfffffffau; /* wraps inside the first segment */
+
+	say_at(false, start, start + sizeof(first) - 1, rest);
+	rig_wait(&r, 100 * NSEC_PER_MSEC);
+	assert_int_equal(r.labels, 0);
+	say_at(false, start, start, first);
+	rig_wait(&r, 11 * NSEC_PER_SEC);
+	assert_string_equal(r.last.app, "HTTP");
+	assert_string_equal(r.last.host, "shop.example");
+}
+
+static void test_missing_first_segment_is_not_waited_for_long(void **state)
+{
+	say_at(false, 1000, 1018, "SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n");
+	inspector_flush(r.insp);
+	assert_int_equal(r.labels, 0);
+	rig_wait(&r, 310 * NSEC_PER_MSEC);
+	inspector_flush(r.insp);
+	assert_string_equal(r.last.app, "SSH");
+}
+
+/* A keep-alive probe sends the byte before the first one. */
+static void test_keep_alive_before_the_first_byte(void **state)
+{
+	say_at(false, 1000, 999, "x");
+	say_at(false, 1000, 1000, "SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n");
+	inspector_flush(r.insp);
+	assert_string_equal(r.last.app, "SSH");
+}
+
+static void test_bytewise_in_any_order(void **state)
+{
+	static const char text[] = "GET /index.htmlxxx HTTP/1.1\r\nHost: shop.example\r\nUser-Agent: curl/7.88.1\r\nAccept: */*\r\n\r\n";
+	unsigned n = sizeof(text) - 1;
+
+	for (unsigned step = 1; step < 60; step += 7) { /* n is a prime: every byte once */
+		rig_flow(&r, 6, (uint16_t)(42000 + step), 8080, false);
+		for (unsigned i = 0, at = 0; i < n; i++, at = (at + step) % n)
+			say_at(false, 5000, 5000 + at, (char[]){ text[at], 0 });
+		inspector_finish(r.insp);
+		assert_string_equal(r.last.app, "HTTP");
+		assert_string_equal(r.last.host, "shop.example");
+	}
+}
+
+/* ---- fragments ------------------------------------------------------------------------------------- */
+static void fragment(const char *datagram, size_t len, unsigned from, unsigned to, uint32_t id, bool ports)
+{
+	struct pg_sample h = { .version = PG_ABI_VERSION, .tcp_seq = id, .ts_ns = r.now_ns, .payload_len = to - from,
+			       .cap_len = (uint16_t)(to - from), .key = r.key, .flags = PG_SAMPLE_FRAGMENT | PG_SAMPLE_CLIENT_SENT,
+			       .start = (uint16_t)(from / 8 | (to < len ? PG_FRAGMENT_MORE : 0)) };
+
+	if (!ports)
+		h.key.port[0] = h.key.port[1] = 0;
+	inspector_sample(r.insp, &h, (const uint8_t *)datagram + from);
+	r.now_ns += 1000;
+}
+
+/* dns query for shop.example, A, under a UDP header */
+static const char dns_udp[] = "\x9c\x40\0\x35\0\x26\0\0" "\x12\x34\1\0\0\1\0\0\0\0\0\0\4shop\7example\0\0\1\0\1";
+
+static void test_fragments_are_joined(void **state)
+{
+	const size_t len = sizeof(dns_udp) - 1;
+	struct msg_inspect_stats st;
+
+	rig_flow(&r, 17, 40000, 53, false);
+	fragment(dns_udp, len, 8, 24, 7, false); /* before the first one: the kernel does not know its ports */
+	fragment(dns_udp, len, 24, (unsigned)len, 7, false);
+	inspector_flush(r.insp);
+	assert_int_equal(r.labels, 0);
+	fragment(dns_udp, len, 0, 8, 7, true);
+	inspector_flush(r.insp);
+	assert_string_equal(r.last.app, "DNS");
+	assert_string_equal(r.last.host, "shop.example");
+	assert_int_equal(r.last.key.port[1], htons(53));
+	inspector_stats(r.insp, &st);
+	assert_int_equal(st.pieces_dropped, 0);
+	assert_int_equal(st.overlaps, 0);
+}
+
+static void test_fragments_that_contradict(void **state)
+{
+	const size_t len = sizeof(dns_udp) - 1;
+	struct msg_inspect_stats st;
+	char other[sizeof(dns_udp)];
+
+	memcpy(other, dns_udp, sizeof(other));
+	other[22] = 'X';
+	rig_flow(&r, 17, 40000, 53, true);
+	fragment(dns_udp, len, 0, 24, 9, true);
+	fragment(other, len, 16, 32, 9, true);
+	fragment(dns_udp, len, 32, (unsigned)len, 9, true);
+	inspector_flush(r.insp);
+	assert_string_equal(r.last.host, "shop.example"); /* the first one wins, */
+	assert_non_null(strstr(r.last.info, "overlap"));  /* and it is said */
+	inspector_stats(r.insp, &st);
+	assert_int_equal(st.overlaps, 1);
+}
+
+static void test_fragments_wait_a_second(void **state)
+{
+	const size_t len = sizeof(dns_udp) - 1;
+	struct msg_inspect_stats st;
+
+	rig_flow(&r, 17, 40000, 53, false);
+	fragment(dns_udp, len, 0, 32, 7, true);
+	fragment(dns_udp, len, 24, 32, 8, true); /* its first one never comes */
+	rig_wait(&r, 990 * NSEC_PER_MSEC);
+	inspector_stats(r.insp, &st);
+	assert_int_equal(st.flows, 0);
+	rig_wait(&r, 20 * NSEC_PER_MSEC);
+	inspector_stats(r.insp, &st);
+	assert_int_equal(st.flows, 1);
+	assert_int_equal(st.pieces_dropped, 1);
+	for (uint32_t id = 100; id < 1100; id++) /* bounded: the oldest goes */
+		fragment(dns_udp, len, 0, 8, id, true);
+	inspector_stats(r.insp, &st);
+	assert_in_range(st.pieces_dropped, 700, 1000);
+	inspector_finish(r.insp);
+	assert_true(inspector_next_ns(r.insp, r.now_ns) != 0);
+}
+
 static void test_bad_samples_are_counted(void **state)
 {
 	struct msg_inspect_stats st;
@@ -264,10 +412,10 @@ static void test_pieces_without_place_are_counted(void **state)
 	rig_sample(&r, false, 100000, "far", 3, 0); /* beyond the first bytes: not wanted, no loss */
 	inspector_stats(r.insp, &st);
 	assert_int_equal(st.pieces_dropped, 0);
-	for (uint32_t i = 0; i < 200; i++) /* every second byte: more holes than are kept */
+	for (uint32_t i = 0; i < 1200; i++) /* every second byte: more holes than are kept */
 		rig_sample(&r, false, 1002 + 2 * i, "x", 1, 0);
 	inspector_stats(r.insp, &st);
-	assert_true(st.pieces_dropped > 0 && st.pieces_dropped < 200);
+	assert_true(st.pieces_dropped > 0 && st.pieces_dropped < 200); /* 1023 of them fit */
 }
 
 static void test_memory_is_bounded(void **state)
@@ -379,6 +527,14 @@ int main(void)
 		T(test_finished_flows_make_room_first),
 		T(test_key_used_again_is_a_new_flow),
 		T(test_overlap_is_said),
+		T(test_overlap_is_counted),
+		T(test_overtaken_first_segment_is_waited_for),
+		T(test_missing_first_segment_is_not_waited_for_long),
+		T(test_keep_alive_before_the_first_byte),
+		T(test_bytewise_in_any_order),
+		T(test_fragments_are_joined),
+		T(test_fragments_that_contradict),
+		T(test_fragments_wait_a_second),
 		T(test_bad_samples_are_counted),
 		T(test_pieces_without_place_are_counted),
 		T(test_memory_is_bounded),

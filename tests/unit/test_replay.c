@@ -408,13 +408,13 @@ static void test_frags_order_and_overlap(void **state)
 	uint8_t buf[128];
 
 	fragment(&p, buf, 32, 8, false, 1, 'c');
-	assert_int_equal(replay_frags_add(f, &p, 10, &d), 0);
+	assert_int_equal(replay_frags_add(f, &p, 1, 10, &d), 0);
 	fragment(&p, buf, 16, 24, true, 1, 'b'); /* its last third contradicts what is there */
-	assert_int_equal(replay_frags_add(f, &p, 11, &d), 0);
+	assert_int_equal(replay_frags_add(f, &p, 1, 11, &d), 0);
 	fragment(&p, buf, 0, 16, true, 2, 'x'); /* another datagram */
-	assert_int_equal(replay_frags_add(f, &p, 12, &d), 0);
+	assert_int_equal(replay_frags_add(f, &p, 1, 12, &d), 0);
 	fragment(&p, buf, 0, 16, true, 1, 'a');
-	assert_int_equal(replay_frags_add(f, &p, 13, &d), 1);
+	assert_int_equal(replay_frags_add(f, &p, 1, 13, &d), 1);
 	assert_true(d.whole && d.has_first && d.conflict);
 	assert_int_equal(d.packets, 3);
 	assert_int_equal(d.bytes, 3 * 34 + 8 + 24 + 16);
@@ -434,15 +434,15 @@ static void test_frags_refused(void **state)
 	uint8_t buf[128];
 
 	fragment(&p, buf, 0, 12, true, 1, 'a'); /* not in whole units */
-	assert_int_equal(replay_frags_add(f, &p, 1, &d), -EBADMSG);
+	assert_int_equal(replay_frags_add(f, &p, 1, 1, &d), -EBADMSG);
 	fragment(&p, buf, 65528, 80, true, 1, 'a'); /* beyond what a length can say */
-	assert_int_equal(replay_frags_add(f, &p, 1, &d), -EBADMSG);
+	assert_int_equal(replay_frags_add(f, &p, 1, 1, &d), -EBADMSG);
 	fragment(&p, buf, 0, 0, true, 1, 'a');
-	assert_int_equal(replay_frags_add(f, &p, 1, &d), -EBADMSG);
+	assert_int_equal(replay_frags_add(f, &p, 1, 1, &d), -EBADMSG);
 	fragment(&p, buf, 8, 8, false, 1, 'a');
-	assert_int_equal(replay_frags_add(f, &p, 1, &d), 0);
+	assert_int_equal(replay_frags_add(f, &p, 1, 1, &d), 0);
 	fragment(&p, buf, 16, 8, true, 1, 'a'); /* beyond the last */
-	assert_int_equal(replay_frags_add(f, &p, 1, &d), -EBADMSG);
+	assert_int_equal(replay_frags_add(f, &p, 1, 1, &d), -EBADMSG);
 	assert_true(replay_frags_old(f, UINT64_MAX, &d));
 	assert_false(d.has_first);
 	assert_int_equal(bytes_left(&d.ip.cap), 0);
@@ -450,17 +450,17 @@ static void test_frags_refused(void **state)
 	/* Headers that are no fragment's: too short, a header length that cannot be, IPv6 without a fragment header. */
 	fragment(&p, buf, 8, 8, true, 1, 'a');
 	p.ip.cap.end = p.ip.cap.p + 12;
-	assert_int_equal(replay_frags_add(f, &p, 1, &d), -EBADMSG);
+	assert_int_equal(replay_frags_add(f, &p, 1, 1, &d), -EBADMSG);
 	fragment(&p, buf, 8, 8, true, 1, 'a');
 	buf[0] = 0x44;
-	assert_int_equal(replay_frags_add(f, &p, 1, &d), -EBADMSG);
+	assert_int_equal(replay_frags_add(f, &p, 1, 1, &d), -EBADMSG);
 	for (unsigned next = 0; next < 256; next++) {
 		memset(buf, 0, sizeof(buf));
 		buf[0] = 0x60;
 		buf[5] = 64;
 		buf[6] = (uint8_t)next;
 		p.ip = (struct packet_part){ bytes_of(buf, 104), 104 };
-		assert_int_equal(replay_frags_add(f, &p, 1, &d), next == 44 ? 1 : -EBADMSG);
+		assert_int_equal(replay_frags_add(f, &p, 1, 1, &d), next == 44 ? 1 : -EBADMSG);
 	}
 	replay_frags_free(f);
 }
@@ -479,7 +479,7 @@ static void test_frags_bounded(void **state)
 			assert_int_equal(d.first_ns, given++);
 		}
 		fragment(&p, buf, 0, 16, true, (uint16_t)i, 'a');
-		assert_int_equal(replay_frags_add(f, &p, i, &d), 0);
+		assert_int_equal(replay_frags_add(f, &p, 1, i, &d), 0);
 	}
 	assert_int_equal(given, 1000 - REPLAY_FRAGS_MAX);
 	assert_true(replay_frags_old(f, REPLAY_FRAGS_NS + 999, &d));
