@@ -37,7 +37,7 @@ SENSOR_O := $(call room,sensor/*.c)
 CLI_O    := $(filter-out $(B)/tools/pierglass/main.o,$(call room,tools/pierglass/*.c))
 # Libraries are named where they are linked, one executable each (DESIGN section 3 gives the licence reason).
 KEEPER_L := -lbpf -lnftables -lnftnl -lmnl -lnetfilter_queue -lseccomp -lcap-ng
-CORE_L   := -luv -lcurl -ljansson -lsqlite3 -lmicrohttpd -lfyaml -lbpf -lseccomp
+CORE_L   := -luv -lcurl -ljansson -lsqlite3 -lmicrohttpd -lfyaml -lbpf -lseccomp -lcrypto
 INSPECT_L:= -lndpi -lgcrypt -lldns -lbpf -lseccomp -lcap-ng
 CLI_L    := -lcurl -ljansson
 

@@ -8,6 +8,8 @@
  *   keeper  -> inspectors descriptors; heartbeat
  *   inspector -> core     labels, details, DNS answers
  *   keeper <-> verdict    heartbeat
+ *   core   <-> files      which containers to watch, what was written, digests (sensor/msg_files.h)
+ *   files  <-> opener     files and directories of containers to open and to mark (sensor/msg_files.h)
  */
 #ifndef PG_SENSOR_MSG_H
 #define PG_SENSOR_MSG_H
@@ -77,6 +79,11 @@ enum msg_type {
 	MSG_FACTS,      /* one or more struct msg_facts, each with its text; before the label of the same flow */
 	MSG_INSPECT_STATS, /* struct msg_inspect_stats, once a second while there is change */
 
+	/* -- core, files, opener: sensor/msg_files.h */
+	MSG_FILES_WATCH, MSG_FILES_UNWATCH, MSG_FILES_EXE, MSG_FILES_OPEN, MSG_FILES_DRIFT, /* core -> files */
+	MSG_FILES_STATE, MSG_FILES_EVENT, MSG_FILES_DIGEST, MSG_FILES_CHANGED, MSG_FILES_STATS, /* files -> core */
+	MSG_PLACE_MOUNTS, MSG_PLACE_MARK, MSG_PLACE_OPEN, MSG_PLACE_DIR, MSG_PLACE_DIR_DROP, MSG_PLACE_LAYER, /* files -> opener */
+
 	MSG_TYPE_MAX
 };
 
@@ -89,6 +96,10 @@ enum msg_fd_kind {
 	MSG_FD_BROKER,       /* core: ipc to the broker; replaces an earlier one */
 	MSG_FD_INSPECTOR,    /* core: ipc from an inspector; name "packets" or "documents"; replaces an earlier one */
 	MSG_FD_CORE,         /* broker, inspectors: ipc to core; replaces an earlier one */
+	MSG_FD_FILES,        /* core, opener: ipc to files; replaces an earlier one */
+	MSG_FD_OPENER,       /* files: ipc to the opener; replaces an earlier one */
+	MSG_FD_FANOTIFY,     /* files, opener: the one fanotify group */
+	MSG_FD_INOTIFY,      /* files, opener: the one inotify instance */
 	MSG_FD_MAX
 };
 struct msg_fd {
@@ -157,7 +168,8 @@ struct msg_engine {
 	int32_t error;    /* why it could not be reached, -errno */
 };
 
-enum msg_program_id { PROGRAM_KEEPER, PROGRAM_VERDICT, PROGRAM_BROKER, PROGRAM_CORE, PROGRAM_INSPECT_PACKETS, PROGRAM_INSPECT_DOCUMENTS, PROGRAM_MAX };
+enum msg_program_id { PROGRAM_KEEPER, PROGRAM_VERDICT, PROGRAM_BROKER, PROGRAM_CORE, PROGRAM_INSPECT_PACKETS, PROGRAM_INSPECT_DOCUMENTS,
+	PROGRAM_FILES, PROGRAM_OPENER, PROGRAM_MAX };
 struct msg_program {
 	uint8_t program; /* enum msg_program_id */
 	uint8_t running;

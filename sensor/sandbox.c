@@ -96,6 +96,13 @@ int sandbox_enter_broker(void)
 	return r < 0 ? r : sandbox_filter_load(SANDBOX_BROKER);
 }
 
+int sandbox_enter_files(void)
+{
+	int r = sandbox_common();
+
+	return r < 0 ? r : sandbox_filter_load(SANDBOX_FILES);
+}
+
 int sandbox_enter_keeper(void)
 {
 	return sandbox_filter_load(SANDBOX_KEEPER);

@@ -44,6 +44,14 @@ int sandbox_enter_keeper(void);
 /* The verdict process: passed sockets only; drops all capabilities but CAP_NET_ADMIN, then as the broker. */
 int sandbox_enter_verdict(void);
 
+/* pierglass-core, "files" mode: descriptors it is given by the keeper, by fanotify and by the opener: reading, their names and
+ * status. No open, no socket, no new thread or process. The worker thread must have been started before. */
+int sandbox_enter_files(void);
+
+/* The opener (forked from the keeper): keeps CAP_SYS_ADMIN, CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH; opens and marks files,
+ * sends descriptors; nothing else: no mount, no namespace, no socket, no process. */
+int sandbox_enter_opener(void);
+
 /* ---- for the keeper ---------------------------------------------------------------------------- */
 
 /* In a fresh child of the keeper, still root: takes on uid and gid, no supplementary groups, clears the bounding set, keeps

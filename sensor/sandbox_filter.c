@@ -64,6 +64,17 @@ static const int calls_threads[] = {
 	SCMP_SYS(sched_get_priority_max), SCMP_SYS(sched_get_priority_min), SCMP_SYS(get_robust_list), SCMP_SYS(getpriority),
 };
 
+/* What files needs beside its descriptors: names and status of what they point to. It can open nothing. */
+static const int calls_descriptors[] = {
+	SCMP_SYS(statx), SCMP_SYS(readlinkat), SCMP_SYS(readlink), SCMP_SYS(fadvise64),
+};
+
+/* The opener's own: paths are opened and marked. */
+static const int calls_opener[] = {
+	SCMP_SYS(statx), SCMP_SYS(openat), SCMP_SYS(open), SCMP_SYS(openat2), SCMP_SYS(fanotify_mark), SCMP_SYS(inotify_add_watch),
+	SCMP_SYS(inotify_rm_watch), SCMP_SYS(getxattr),
+};
+
 /* The keeper's own. execve and ptrace are not among them. */
 static const int calls_keeper[] = {
 	SCMP_SYS(arch_prctl), SCMP_SYS(set_tid_address), SCMP_SYS(mmap), SCMP_SYS(mprotect), SCMP_SYS(bind), SCMP_SYS(listen),
@@ -76,7 +87,7 @@ static const int calls_keeper[] = {
 	SCMP_SYS(name_to_handle_at), SCMP_SYS(openat2), SCMP_SYS(prlimit64), SCMP_SYS(setrlimit), SCMP_SYS(getrlimit),
 	SCMP_SYS(landlock_create_ruleset), SCMP_SYS(landlock_add_rule), SCMP_SYS(landlock_restrict_self),
 	SCMP_SYS(socketpair), SCMP_SYS(ioctl), SCMP_SYS(clone), SCMP_SYS(setpriority), SCMP_SYS(fanotify_init),
-	SCMP_SYS(fanotify_mark), SCMP_SYS(getpgid), SCMP_SYS(getsid), SCMP_SYS(mknodat), SCMP_SYS(symlinkat),
+	SCMP_SYS(fanotify_mark), SCMP_SYS(getxattr), SCMP_SYS(getpgid), SCMP_SYS(getsid), SCMP_SYS(mknodat), SCMP_SYS(symlinkat),
 };
 
 /* What the sanitizers' runtimes need beyond that: maps of the process, a tracer thread for the leak check, reports. */
@@ -221,6 +232,10 @@ static int program_rules(scmp_filter_ctx f, enum sandbox_program p)
 	r = sanitized ? 0 : narrow_rules(f);
 	if (r == 0 && p == SANDBOX_CORE)
 		r = allow(f, calls_files, ARRAY_SIZE(calls_files));
+	if (r == 0 && p == SANDBOX_FILES)
+		r = allow(f, calls_descriptors, ARRAY_SIZE(calls_descriptors));
+	if (r == 0 && p == SANDBOX_OPENER)
+		r = allow(f, calls_opener, ARRAY_SIZE(calls_opener));
 	if (r == 0 && p == SANDBOX_CORE)
 		r = allow(f, calls_accept, ARRAY_SIZE(calls_accept));
 	if (r == 0 && p == SANDBOX_CORE)

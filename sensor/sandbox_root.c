@@ -106,3 +106,13 @@ int sandbox_enter_verdict(void)
 		r = sandbox_common();
 	return r < 0 ? r : sandbox_filter_load(SANDBOX_VERDICT);
 }
+
+int sandbox_enter_opener(void)
+{
+	static const int keep[] = { CAP_SYS_ADMIN, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH };
+	int r = sandbox_keep_caps(keep, ARRAY_SIZE(keep));
+
+	if (r == 0)
+		r = sandbox_common();
+	return r < 0 ? r : sandbox_filter_load(SANDBOX_OPENER);
+}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* pierglass-core: started by the keeper as "core" (everything but privileges) or as "broker" (the engines' connections). */
+/* pierglass-core: started by the keeper as "core" (everything but privileges), as "broker" (the engines'
+ * connections) or as "files" (what containers write). */
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
@@ -12,6 +13,7 @@
 #include "sensor/core/core_priv.h"
 #include "sensor/sandbox.h"
 #include "sensor/watch/broker.h"
+#include "sensor/watch/files.h"
 
 static void keeper_gone(void *arg)
 {
@@ -69,7 +71,7 @@ static int core_run(struct core *c, const char *docker)
 
 static int usage(void)
 {
-	fprintf(stderr, "pierglass-core is started by pierglassd: pierglass-core core --state DIR --run DIR --docker LIST --node NAME | broker\n");
+	fprintf(stderr, "pierglass-core is started by pierglassd: pierglass-core core --state DIR --run DIR --docker LIST --node NAME | broker | files\n");
 	return 2;
 }
 
@@ -113,6 +115,10 @@ int main(int argc, char **argv)
 	if (strcmp(argv[1], "broker") == 0) {
 		log_init("pierglass-core: broker", lvl);
 		return broker_main(CHILD_FD_KEEPER);
+	}
+	if (strcmp(argv[1], "files") == 0) {
+		log_init("pierglass-core: files", lvl);
+		return files_main(CHILD_FD_KEEPER);
 	}
 	if (strcmp(argv[1], "core") != 0 || !core.state_dir[0])
 		return usage();

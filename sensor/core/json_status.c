@@ -26,6 +26,10 @@ static const char *program_name(enum msg_program_id p)
 		return "inspect-packets";
 	case PROGRAM_INSPECT_DOCUMENTS:
 		return "inspect-documents";
+	case PROGRAM_FILES:
+		return "files";
+	case PROGRAM_OPENER:
+		return "opener";
 	case PROGRAM_MAX:
 		break;
 	}

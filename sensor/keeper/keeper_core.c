@@ -207,6 +207,7 @@ static void snapshot(struct keeper *k)
 	if (bpf_loader_ask_fd(k->loader) >= 0)
 		program_send_fd(core_of(k), MSG_FD_PROGRAM, 0, "flow_ask", bpf_loader_ask_fd(k->loader));
 	bpf_loader_each_feature(k->loader, tell_feature, core_of(k));
+	files_open(k);
 	for (unsigned i = 0; i < PROGRAM_MAX; i++)
 		program_tell(k, (enum msg_program_id)i);
 	/* From here on everything that is told goes to core, also what happens meanwhile. */

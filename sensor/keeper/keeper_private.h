@@ -27,7 +27,7 @@ struct keeper {
 	const struct options *options;
 	struct loop *loop;
 	struct program programs[PROGRAM_MAX]; /* [PROGRAM_KEEPER] is not used */
-	char *core_argv[14], *broker_argv[4], *packets_argv[4], *documents_argv[4], *child_env[8];
+	char *core_argv[14], *broker_argv[4], *files_argv[4], *packets_argv[4], *documents_argv[4], *child_env[8];
 	char env_tz[64];
 	char *title; /* the command line's bytes */
 	size_t title_len;
@@ -35,6 +35,7 @@ struct keeper {
 	struct loop_source signal_source;
 	int signal_fd;
 
+	int fanotify, inotify; /* what files reads; kept here so that its marks outlive it. -1: the kernel has none */
 	struct bpf_loader *loader; /* NULL until core's first MSG_CONFIGURE */
 	struct link_watch *watch;
 	struct commands commands;
@@ -56,6 +57,12 @@ void programs_start_others(struct keeper *k);
 /* Gives core and the other one the two ends of a new socket, if both run and core is ready. */
 void programs_introduce(struct keeper *k, enum msg_program_id other);
 void program_tell(struct keeper *k, enum msg_program_id id);
+
+/* keeper_files.c: what fanotify and inotify need, and who gets which end of it */
+void files_open(struct keeper *k);
+void files_close(struct keeper *k);
+/* A program that has a part in it was started. */
+void files_introduce(struct keeper *k, enum msg_program_id id);
 
 /* keeper_core.c */
 void core_started(struct keeper *k);

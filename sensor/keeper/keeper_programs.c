@@ -13,27 +13,46 @@
 #include "base/log.h"
 #include "enforce/verdict.h"
 #include "sensor/keeper/keeper_private.h"
+#include "sensor/keeper/opener.h"
 #include "sensor/sandbox.h"
 
 static const int inspector_caps[] = { CAP_SYS_ADMIN };
 static const int verdict_caps[] = { CAP_NET_ADMIN };
+/* Marks on mounts; roots and executables of others' processes; files whoever owns them. */
+static const int opener_caps[] = { CAP_SYS_ADMIN, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH };
 
 /* The command line's bytes, for the forked verdict process to show its own name. */
 static char *process_title;
 static size_t process_title_len;
 
+static void title_set(const char *title)
+{
+	if (!process_title_len)
+		return;
+	memset(process_title, 0, process_title_len);
+	snprintf(process_title, process_title_len, "%s", title);
+}
+
 static int verdict_main(int keeper_sock)
 {
-	if (process_title_len) {
-		memset(process_title, 0, process_title_len);
-		snprintf(process_title, process_title_len, "pierglassd: verdict");
-	}
+	title_set("pierglassd: verdict");
 	(void)prctl(PR_SET_NAME, "pierglass-verd");
 	if (sandbox_enter_verdict() < 0) {
 		log_error("verdict: cannot give up privileges");
 		return 1;
 	}
 	return verdict_run(keeper_sock);
+}
+
+static int opener_main(int keeper_sock)
+{
+	title_set("pierglassd: opener");
+	(void)prctl(PR_SET_NAME, "pierglass-open");
+	if (sandbox_enter_opener() < 0) {
+		log_error("opener: cannot give up privileges");
+		return 1;
+	}
+	return opener_run(keeper_sock);
 }
 
 void program_tell(struct keeper *k, enum msg_program_id id)
@@ -68,6 +87,8 @@ void programs_introduce(struct keeper *k, enum msg_program_id other)
 		return;
 	if (other == PROGRAM_BROKER)
 		program_send_fd(core, MSG_FD_BROKER, 0, "", fds[0]);
+	else if (other == PROGRAM_FILES)
+		program_send_fd(core, MSG_FD_FILES, 0, "", fds[0]);
 	else
 		program_send_fd(core, MSG_FD_INSPECTOR, 0, inspector_name(other), fds[0]);
 	program_send_fd(p, MSG_FD_CORE, 0, "", fds[1]);
@@ -87,7 +108,9 @@ static void on_started(struct program *p, void *arg)
 		give_map(k, p, "samples");
 		give_map(k, p, "inspected");
 	}
-	if (p->spec.id != PROGRAM_VERDICT)
+	if (p->spec.id == PROGRAM_FILES || p->spec.id == PROGRAM_OPENER)
+		files_introduce(k, p->spec.id);
+	if (p->spec.id != PROGRAM_VERDICT && p->spec.id != PROGRAM_OPENER)
 		programs_introduce(k, p->spec.id);
 	program_send(p, MSG_READY, 0, 0, NULL, 0, -1);
 	if (k->core_ready)
@@ -147,11 +170,13 @@ static void set_argv(struct keeper *k)
 		*a = (char *)"--verbose";
 	k->broker_argv[0] = (char *)"pierglass-core";
 	k->broker_argv[1] = (char *)"broker";
+	k->files_argv[0] = (char *)"pierglass-core";
+	k->files_argv[1] = (char *)"files";
 	k->packets_argv[0] = k->documents_argv[0] = (char *)"pierglass-inspect";
 	k->packets_argv[1] = (char *)"packets";
 	k->documents_argv[1] = (char *)"documents";
 	if (o->verbose)
-		k->broker_argv[2] = (char *)"--verbose";
+		k->broker_argv[2] = k->files_argv[2] = (char *)"--verbose";
 }
 
 /* Nothing of our caller's environment reaches a child but the time zone. */
@@ -196,6 +221,10 @@ void programs_init(struct keeper *k)
 		{ .id = PROGRAM_INSPECT_DOCUMENTS, .exe_fd = s->inspect_exe, .argv = k->documents_argv, .envp = k->child_env,
 		  .uid = s->inspector_uid, .gid = s->inspector_gid, .caps = inspector_caps, .cap_count = ARRAY_SIZE(inspector_caps),
 		  .ping_every_ns = second, .hung_after_ns = 10 * second },
+		{ .id = PROGRAM_FILES, .exe_fd = s->core_exe, .argv = k->files_argv, .envp = k->child_env, .uid = s->uid, .gid = s->gid,
+		  .ping_every_ns = second, .hung_after_ns = 10 * second },
+		{ .id = PROGRAM_OPENER, .exe_fd = -1, .main = opener_main, .uid = s->uid, .gid = s->gid, .caps = opener_caps,
+		  .cap_count = ARRAY_SIZE(opener_caps), .ping_every_ns = second, .hung_after_ns = 3 * second },
 		{ .id = PROGRAM_VERDICT, .exe_fd = -1, .main = verdict_main, .uid = s->uid, .gid = s->gid, .caps = verdict_caps,
 		  .cap_count = ARRAY_SIZE(verdict_caps), .ping_every_ns = 100 * NSEC_PER_MSEC, .hung_after_ns = 500 * NSEC_PER_MSEC },
 	};
@@ -215,11 +244,11 @@ void programs_init(struct keeper *k)
 void programs_start_others(struct keeper *k)
 {
 	static const enum msg_program_id others[] = { PROGRAM_BROKER, PROGRAM_INSPECT_PACKETS, PROGRAM_INSPECT_DOCUMENTS,
-						      PROGRAM_VERDICT };
+						      PROGRAM_VERDICT, PROGRAM_OPENER, PROGRAM_FILES };
 
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
 		if (k->programs[others[i]].starts == 0)
 			program_start(&k->programs[others[i]]);
-		else
+		else if (others[i] != PROGRAM_VERDICT && others[i] != PROGRAM_OPENER)
 			programs_introduce(k, others[i]);
 }

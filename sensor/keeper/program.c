@@ -42,6 +42,10 @@ const char *program_name(enum msg_program_id id)
 		return "inspector (packets)";
 	case PROGRAM_INSPECT_DOCUMENTS:
 		return "inspector (documents)";
+	case PROGRAM_FILES:
+		return "files";
+	case PROGRAM_OPENER:
+		return "opener";
 	case PROGRAM_MAX:
 		break;
 	}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Which layer of an overlay brought a file: looked for in each layer's directory, the upper one first, by the rules of
+ * Documentation/filesystems/overlayfs.rst: a whiteout (character device 0:0) or a directory marked opaque ends the search.
+ * No symbolic link is followed below a layer: what lies there was written by images and containers. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+
+#include "base/cleanup.h"
+#include "sensor/keeper/opener.h"
+#include "sensor/msg_files.h"
+
+#define BENEATH (RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV)
+
+enum found { FOUND_NOTHING, FOUND_FILE, FOUND_END };
+
+static bool is_opaque(int dir)
+{
+	char path[32], value[2];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", dir);
+	return getxattr(path, "trusted.overlay.opaque", value, sizeof(value)) == 1 && value[0] == 'y';
+}
+
+/* path: relative, len bytes. */
+static enum found look_in(int layer, const char *path, size_t len)
+{
+	_cleanup_close_ int dir = fcntl(layer, F_DUPFD_CLOEXEC, 3);
+	bool opaque = false;
+
+	while (dir >= 0) {
+		const char *slash = memchr(path, '/', len);
+		size_t n = slash ? (size_t)(slash - path) : len;
+		int fd = opener_beneath(dir, path, n, O_PATH | O_NOFOLLOW, BENEATH);
+		struct stat st;
+
+		if (fd < 0)
+			return fd == -ENOENT && !opaque ? FOUND_NOTHING : FOUND_END;
+		close_fd(&dir);
+		dir = fd;
+		if (fstat(fd, &st) < 0)
+			return FOUND_END;
+		if (!slash)
+			return S_ISREG(st.st_mode) ? FOUND_FILE : FOUND_END;
+		if (!S_ISDIR(st.st_mode))
+			return FOUND_END;
+		opaque = opaque || is_opaque(fd);
+		path += n + 1;
+		len -= n + 1;
+	}
+	return FOUND_END;
+}
+
+/* The next string of a sequence of NUL-terminated ones; NULL: there is none. */
+static const char *next_string(const char **at, const char *end, size_t *ret_len)
+{
+	const char *s = *at, *nul = s < end ? memchr(s, 0, (size_t)(end - s)) : NULL;
+
+	if (!nul || nul == s)
+		return NULL;
+	*at = nul + 1;
+	*ret_len = (size_t)(nul - s);
+	return s;
+}
+
+static int look_all(int root, const char *path, size_t len, const char *at, const char *end, uint32_t count,
+		    struct msg_place_layer_answer *ret)
+{
+	ret->index = ret->lower = -1;
+	for (uint32_t i = 0; i < count; i++) {
+		_cleanup_close_ int layer = -1;
+		size_t n;
+		const char *dir = next_string(&at, end, &n);
+		enum found f;
+
+		if (!dir || dir[0] != '/')
+			return -EINVAL;
+		layer = opener_beneath(root, dir, n, O_PATH | O_DIRECTORY, 0);
+		if (layer < 0)
+			return take_fd(&layer);
+		f = look_in(layer, path, len);
+		if (f == FOUND_FILE && i == 0) {
+			ret->index = 0;
+			continue;
+		}
+		if (f == FOUND_FILE) {
+			ret->lower = (int32_t)i - 1;
+			if (ret->index < 0)
+				ret->index = (int32_t)i;
+		}
+		if (f != FOUND_NOTHING)
+			break;
+	}
+	return 0;
+}
+
+int opener_layer(const void *body, size_t len, struct opener_answer *a)
+{
+	_cleanup_close_ int root = -1;
+	const char *at = (const char *)body + sizeof(struct msg_place_layer), *end = (const char *)body + len, *path;
+	struct msg_place_layer_answer found;
+	struct msg_place_layer m;
+	char proc[40];
+	size_t n;
+	int r;
+
+	if (len <= sizeof(m))
+		return -EINVAL;
+	memcpy(&m, body, sizeof(m));
+	path = next_string(&at, end, &n);
+	if (!path || path[0] != '/' || n < 2 || !m.count || m.count > FILES_LAYERS_MAX || !m.engine_pid || m.engine_pid > 0x7fffffff)
+		return -EINVAL;
+	snprintf(proc, sizeof(proc), "/proc/%u/root", m.engine_pid);
+	root = open(proc, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+		return -errno;
+	r = look_all(root, path + 1, n - 1, at, end, m.count, &found);
+	if (r < 0)
+		return r;
+	memcpy(a->body, &found, sizeof(found));
+	a->len = sizeof(found);
+	return 0;
+}
