@@ -82,6 +82,7 @@ struct msg_files_unwatch {
 struct msg_files_exe {
 	uint32_t watch, pid;
 	uint64_t ino;
+	uint32_t major, minor; /* of its file system; both 0: not known */
 	/* path */
 };
 /* MSG_FILES_OPEN: path follows -> the same type with status and a descriptor (read-only, regular file). */
@@ -150,6 +151,7 @@ enum files_digest_state {
 	FILES_NOT_GONE,    /* process and file were gone, or the file is another one by now */
 	FILES_NOT_CHANGED, /* changed while it was read */
 	FILES_NOT_ERROR,   /* could not be opened or read */
+	FILES_NOT_INSIDE,  /* no file of the container: the runtime's own program, on its way in */
 	FILES_DIGEST_STATE_MAX
 };
 /* MSG_FILES_DIGEST: content of a file; seq of the MSG_FILES_EXE, or 0: an executable that was written */

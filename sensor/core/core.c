@@ -69,6 +69,12 @@ const char *core_loss_name(enum core_loss l)
 		return "container_table";
 	case LOSS_BAD_VERSION:
 		return "bad_version";
+	case LOSS_FILE_QUEUE:
+		return "file_queue";
+	case LOSS_FILE_THROTTLED:
+		return "file_throttled";
+	case LOSS_FILE_HASH:
+		return "file_hash";
 	case LOSS_STORE:
 		return "store";
 	case LOSS_HISTORY:
@@ -226,6 +232,7 @@ static void core_second(uv_timer_t *t)
 	processes_expire(c->procs, now);
 	cached_names_expire(c, now);
 	ident_expire(c->ident, now);
+	files_tick(c, now);
 	banner_tick(c, now);
 	if (++turns % STORE_EVERY_S == 0)
 		core_save(c);
@@ -279,7 +286,7 @@ int core_open(struct core *c, uv_loop_t *loop)
 	c->start_mono_ns = clock_mono_ns();
 	p->wall_minus_mono_ns = c->start_wall_ns - c->start_mono_ns;
 	c->ident = ident_new(c->node);
-	if (!p->strings || !p->cgroups || !p->bus || !p->history || !p->per_cpu || !c->ident)
+	if (!p->strings || !p->cgroups || !p->bus || !p->history || !p->per_cpu || !c->ident || files_start(c) < 0)
 		return -ENOMEM;
 	uv_timer_init(loop, &p->tick);
 	uv_timer_init(loop, &p->second);
@@ -330,6 +337,7 @@ void core_close(struct core *c)
 		;
 	for (unsigned i = 0; i < p->map_count; i++)
 		close(p->maps[i].fd);
+	files_stop(c);
 	pairs_free(c);
 	core_free_tables(c);
 	cgroup_names_free(p->cgroups);

@@ -62,6 +62,9 @@ enum core_loss {
 	LOSS_CONTAINER_LATE,       /* containers that were over before they could be inspected alive */
 	LOSS_CONTAINER_TABLE,      /* containers or networks beyond what is kept */
 	LOSS_BAD_VERSION,          /* records of another ABI version */
+	LOSS_FILE_QUEUE,           /* times the kernel's queue of file events was full: how many it does not say */
+	LOSS_FILE_THROTTLED,       /* file events of a container over its budget */
+	LOSS_FILE_HASH,            /* executables that were not hashed, too many waiting */
 	LOSS_STORE,                /* rows that could not be written */
 	LOSS_HISTORY,              /* finished flows that are in the map, but found no room in the history */
 	LOSS_API_STREAM,           /* lines a slow API client did not take */

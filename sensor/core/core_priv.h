@@ -84,6 +84,7 @@ struct core_private {
 	struct event_bus *bus;
 	struct syscall_sets *syscalls;
 	struct { uint32_t seq, tgid; uint64_t start_boot_ns; } args_asked[CORE_ARGS_ASKED_MAX]; /* of the keeper; seq 0: free */
+	struct core_files *files;
 	bool syscalls_on; /* the keeper was told to watch system calls */
 
 	/* banner */
@@ -232,6 +233,17 @@ void events_stop(struct core *c);
 void events_consume(struct core *c);
 /* Reads all records of an iterator (blocking, bounded by what is there); closes fd. */
 void events_iterate(struct core *c, int fd);
+
+/* ---- files.c */
+int files_start(struct core *c);
+void files_stop(struct core *c);
+/* Forgets containers that are long gone. */
+void files_tick(struct core *c, uint64_t now_ns);
+/* A socket to the program "files": takes fd over, tells it everything that is wanted. */
+void files_connected(struct core *c, int fd);
+/* A container runs (also told again), or ended. */
+void files_container_up(struct core *c, const struct ident_container *ct);
+void files_container_gone(struct core *c, unsigned engine, const char *cid);
 
 /* ---- ingest_labels.c */
 /* Once the engines are listed: takes in what was said before. */

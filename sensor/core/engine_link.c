@@ -330,6 +330,7 @@ static void op_put_container(void *arg, const struct ident_container *in)
 	ct = ident_by_id(c->ident, in->engine, in->id);
 	if (!ct || !ct->pid)
 		return;
+	files_container_up(c, ct);
 	g = cgroup_of_container(c, ct->id);
 	if (g) {
 		ident_set_cgroup(c->ident, ct->engine, ct->id, g->id);
@@ -342,6 +343,7 @@ static void op_put_container(void *arg, const struct ident_container *in)
 static void op_container_gone(void *arg, unsigned engine, const char *id, uint64_t now_ns)
 {
 	hostnet_drop(arg, engine, id);
+	files_container_gone(arg, engine, id);
 	ident_container_gone(((struct core *)arg)->ident, engine, id, now_ns);
 }
 

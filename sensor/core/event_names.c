@@ -26,6 +26,10 @@ const char *core_event_name(enum core_event_kind k)
 		return "raw-socket";
 	case CORE_EVENT_FILE:
 		return "file";
+	case CORE_EVENT_FILE_CHANGED:
+		return "file-changed";
+	case CORE_EVENT_EXE:
+		return "exe";
 	case CORE_EVENT_THROTTLE:
 		return "throttle";
 	case CORE_EVENT_MAX:

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "sensor/core/core_priv.h"
+#include "sensor/core/files.h"
 
 #define WAITING_MAX 4096
 #define WAITING_BYTES_MAX (4U << 20)
@@ -126,6 +127,11 @@ static void deliver_named(struct core *c, const struct core_event_view *v, const
 
 	named.container = ct;
 	named.entered = is_entry(c, &named);
+	if (named.kind == CORE_EVENT_EXEC && !named.digest) {
+		const struct core_exe *e = core_exe_of(c, ct, named.p);
+
+		named.digest = e ? e->sha256 : NULL;
+	}
 	deliver(c, &named);
 }
 

@@ -21,10 +21,12 @@ enum core_event_kind {
 	CORE_EVENT_SYSCALL,    /* first use of a system call by a container */
 	CORE_EVENT_RAW_SOCKET, /* raw or packet socket */
 	CORE_EVENT_FILE,       /* file written (published by the file watch) */
+	CORE_EVENT_FILE_CHANGED, /* one of the files of core_files_watch() was changed */
+	CORE_EVENT_EXE,        /* an executable's content and origin became known, or are others than before */
 	CORE_EVENT_THROTTLE,   /* the container's events were cut off, or come again */
 	CORE_EVENT_MAX
 };
-/* "exec", "fork", "exit", "listen", "bind", "close", "connect", "syscall", "raw-socket", "file", "throttle". */
+/* "exec", "fork", "exit", "listen", "bind", "close", "connect", "syscall", "raw-socket", "file", "file-changed", "exe", "throttle". */
 const char *core_event_name(enum core_event_kind k);
 /* -1: no such kind. */
 int core_event_kind_of(const char *name);
@@ -56,14 +58,21 @@ struct core_event_view {
 	/* SYSCALL */
 	uint16_t syscall;              /* number in the table of */
 	uint8_t arch;                  /* enum pg_arch */
-	const char *name;              /* its name; "" unknown number */
+	const char *name;              /* its name; "" unknown number. EXE: why there is no digest, "" there is one */
 
 	/* FILE: what the publisher says (path as the container sees it); THROTTLE: "start" or "stop" */
 	const char *text;
-	const char *detail;            /* FILE: "image", "upper", "volume", "tmpfs", "unknown" */
-	const char *digest;            /* FILE, EXEC: SHA-256 in hex if known by then, else NULL or "" */
+	const char *detail;            /* FILE, EXE: where it lies, core_file_origin_name(); FILE_CHANGED: what happened,
+	                                * core_file_change_name(); THROTTLE: "files" if it is those */
+	const char *digest;            /* EXE, EXEC: SHA-256 in hex if known by then, else NULL or "" */
 	uint64_t count;                /* FILE: writes that this stands for; THROTTLE stop: events not delivered */
 	bool executable;               /* FILE: it may be executed */
+	bool directory;                /* FILE: text is a directory, in which count further files were written in window_ns */
+	bool outside;                  /* FILE: not by way of the container's own mounts: from the host */
+	bool deleted;                  /* FILE: it had no name any more when it was closed */
+	bool written;                  /* EXE: it was just written, not (only) executed */
+	uint32_t pid;                  /* FILE, FILE_CHANGED, EXE: process id, also of an unknown process; 0: none */
+	uint64_t size, window_ns;      /* FILE, EXE; bytes, 0: unknown */
 };
 
 typedef void (*core_event_cb)(const struct core_event_view *v, void *arg);

@@ -68,6 +68,9 @@ static void take_fd_message(struct core *c, const struct msg_fd *m, int fd)
 	case MSG_FD_BROKER:
 		engines_broker(c, fd);
 		return;
+	case MSG_FD_FILES:
+		files_connected(c, fd);
+		return;
 	case MSG_FD_INSPECTOR:
 		if (strcmp(m->name, "packets") != 0) {
 			close(fd); /* the documents inspector has no work for core yet */
@@ -78,6 +81,9 @@ static void take_fd_message(struct core *c, const struct msg_fd *m, int fd)
 		peer_open(p->loop, fd, labels_message, inspector_gone, c, &p->inspector);
 		return;
 	case MSG_FD_CORE:
+	case MSG_FD_OPENER:
+	case MSG_FD_FANOTIFY:
+	case MSG_FD_INOTIFY:
 	case MSG_FD_MAX:
 		break;
 	}

@@ -167,12 +167,26 @@ static struct files_digest_job *job_new(uint32_t watch, uint32_t pid, uint32_t c
 	return j;
 }
 
+static bool is_inside(const struct files_container *c, const struct msg_files_exe *m)
+{
+	if (!m->major && !m->minor)
+		return true;
+	for (size_t i = 0; i < c->mounts.count; i++)
+		if (c->mounts.mounts[i].major == m->major && c->mounts.mounts[i].minor == m->minor)
+			return true;
+	return c->mounts.count == 0; /* not read yet */
+}
+
 void digest_exe(struct files *f, uint32_t seq, const struct msg_files_exe *m, const char *path, size_t len)
 {
 	struct msg_place_open o = { .place = { .pid = m->pid } };
 	struct files_container *c = files_container(f, m->watch);
 	struct files_ask *q;
 
+	if (c && !is_inside(c, m)) {
+		refuse(f, seq, m->watch, m->pid, m->ino, FILES_NOT_INSIDE, path, len <= FILES_PATH_MAX ? len : 0);
+		return;
+	}
 	/* The process need not be in the container's own cgroup, but in one below it: its path names the container as well. */
 	if (c)
 		memcpy(o.place.cid, c->cid, sizeof(o.place.cid));

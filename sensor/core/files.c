@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What core knows of files: watched containers, their executables, and the messages of the program "files". */
+#include "sensor/core/files.h"
+
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "sensor/core/core_priv.h"
+#include "sensor/core/files_priv.h"
+
+#define WATCHES_MAX 4096
+#define EXES_MAX 1024           /* of one container */
+#define OPENS_MAX 1024
+#define FRESH_NS NSEC_PER_SEC   /* an executable looked at within this time is not looked at again at its next exec */
+
+const char *core_file_origin_name(enum files_origin o)
+{
+	switch (o) {
+	case FILES_ORIGIN_UNKNOWN:
+		return "unknown";
+	case FILES_ORIGIN_ROOT:
+		return "root";
+	case FILES_ORIGIN_IMAGE:
+		return "image";
+	case FILES_ORIGIN_UPPER:
+		return "upper";
+	case FILES_ORIGIN_VOLUME:
+		return "volume";
+	case FILES_ORIGIN_TMPFS:
+		return "tmpfs";
+	case FILES_ORIGIN_BIND:
+		return "bind";
+	case FILES_ORIGIN_ENGINE:
+		return "engine";
+	case FILES_ORIGIN_MEMORY:
+		return "memory";
+	case FILES_ORIGIN_MAX:
+		break;
+	}
+	return "unknown";
+}
+
+const char *core_digest_state_name(enum files_digest_state s)
+{
+	switch (s) {
+	case FILES_HASHED:
+		return "hashed";
+	case FILES_NOT_BIG:
+		return "too-big";
+	case FILES_NOT_BUSY:
+		return "busy";
+	case FILES_NOT_SLOW:
+		return "slow";
+	case FILES_NOT_GONE:
+		return "gone";
+	case FILES_NOT_CHANGED:
+		return "changed";
+	case FILES_NOT_ERROR:
+		return "error";
+	case FILES_NOT_INSIDE:
+		return "outside";
+	case FILES_DIGEST_STATE_MAX:
+		break;
+	}
+	return "error";
+}
+
+const char *core_file_change_name(enum files_change ch)
+{
+	switch (ch) {
+	case FILES_WRITTEN:
+		return "written";
+	case FILES_CREATED:
+		return "created";
+	case FILES_DELETED:
+		return "deleted";
+	case FILES_MOVED_IN:
+		return "moved-in";
+	case FILES_MOVED_AWAY:
+		return "moved-away";
+	case FILES_ATTRIBUTES:
+		return "attributes";
+	case FILES_CHANGE_MAX:
+		break;
+	}
+	return "written";
+}
+
+/* ---- watches --------------------------------------------------------------------------------------------------------- */
+struct file_watch *file_watch_of(struct core *c, const struct ident_container *ct)
+{
+	struct file_watch *w, *tmp;
+
+	if (!c->priv || !c->priv->files)
+		return NULL;
+	HASH_ITER(hh, c->priv->files->watches, w, tmp)
+		if (!w->gone_ns && w->engine == ct->engine && !strcmp(w->cid, ct->id))
+			return w;
+	return NULL;
+}
+
+struct file_watch *file_watch_get(struct core *c, uint32_t number)
+{
+	struct file_watch *w;
+
+	HASH_FIND(hh, c->priv->files->watches, &number, sizeof(number), w);
+	return w;
+}
+
+static void watch_send(struct core *c, const struct file_watch *w)
+{
+	struct msg_files_watch m = { .watch = w->number, .pid = w->pid };
+	struct msg_files_drift d = { .watch = w->number, .count = w->drift_count };
+	char body[sizeof(d) + FILES_DRIFT_BYTES];
+
+	m.engine_pid = w->engine < c->engine_count ? c->engines[w->engine].pid : 0;
+	memcpy(m.cid, w->cid, sizeof(w->cid));
+	peer_send(c->priv->files->peer, MSG_FILES_WATCH, c->priv->next_seq++, &m, sizeof(m));
+	if (!w->drift_count)
+		return;
+	memcpy(body, &d, sizeof(d));
+	memcpy(body + sizeof(d), w->drift, w->drift_len);
+	peer_send(c->priv->files->peer, MSG_FILES_DRIFT, c->priv->next_seq++, body, sizeof(d) + w->drift_len);
+}
+
+static void watch_end(struct core *c, struct file_watch *w)
+{
+	struct msg_files_unwatch m = { .watch = w->number };
+
+	w->gone_ns = clock_mono_ns();
+	peer_send(c->priv->files->peer, MSG_FILES_UNWATCH, c->priv->next_seq++, &m, sizeof(m));
+}
+
+static void watch_free(struct core *c, struct file_watch *w)
+{
+	struct file_exe *e, *tmp;
+
+	HASH_ITER(hh, w->exes, e, tmp) {
+		HASH_DEL(w->exes, e);
+		strpool_put(c->priv->strings, e->exe.path);
+		strpool_put(c->priv->strings, e->exe.layer);
+		free(e);
+	}
+	HASH_DEL(c->priv->files->watches, w);
+	free(w->drift);
+	free(w);
+}
+
+void files_container_up(struct core *c, const struct ident_container *ct)
+{
+	struct core_files *f = c->priv->files;
+	struct file_watch *w = file_watch_of(c, ct);
+
+	if (ct->remote || !ct->pid || (w && w->pid == ct->pid))
+		return;
+	if (w)
+		watch_end(c, w);
+	if (HASH_COUNT(f->watches) >= WATCHES_MAX)
+		return;
+	w = calloc(1, sizeof(*w));
+	if (!w)
+		return;
+	w->number = ++f->next_watch;
+	w->pid = ct->pid;
+	w->engine = ct->engine;
+	memcpy(w->cid, ct->id, sizeof(w->cid));
+	HASH_ADD(hh, f->watches, number, sizeof(w->number), w);
+	if (!w->hh.tbl) {
+		free(w);
+		return;
+	}
+	watch_send(c, w);
+}
+
+void files_container_gone(struct core *c, unsigned engine, const char *cid)
+{
+	struct file_watch *w, *tmp;
+
+	HASH_ITER(hh, c->priv->files->watches, w, tmp)
+		if (!w->gone_ns && w->engine == engine && !strcmp(w->cid, cid))
+			watch_end(c, w);
+}
+
+/* ---- executables --------------------------------------------------------------------------------------------------------- */
+static struct file_exe *exe_find(const struct file_watch *w, const struct process *p)
+{
+	struct exe_key key = { .ino = p->exe_ino, .dev = p->exe_dev };
+	struct file_exe *e;
+
+	HASH_FIND(hh, w->exes, &key, sizeof(key), e);
+	return e;
+}
+
+const struct core_exe *core_exe_of(struct core *c, const struct ident_container *ct, const struct process *p)
+{
+	struct file_watch *w = ct && p && p->exe_ino ? file_watch_of(c, ct) : NULL;
+	struct file_exe *e = w ? exe_find(w, p) : NULL;
+
+	return e ? &e->exe : NULL;
+}
+
+void core_each_exe(struct core *c, const struct ident_container *ct, void (*cb)(const struct core_exe *e, void *arg), void *arg)
+{
+	struct file_watch *w = file_watch_of(c, ct);
+	struct file_exe *e, *tmp;
+
+	if (!w)
+		return;
+	HASH_ITER(hh, w->exes, e, tmp)
+		if (!e->exe.answered || e->exe.state != FILES_NOT_INSIDE)
+			cb(&e->exe, arg);
+}
+
+static void exe_ask(struct core *c, struct file_watch *w, struct file_exe *e, const struct process *p)
+{
+	struct msg_files_exe m = { .watch = w->number, .pid = p->tgid, .ino = p->exe_ino };
+	char body[sizeof(m) + FILES_PATH_MAX];
+	size_t n = strnlen(p->exe, FILES_PATH_MAX);
+
+	if (!(p->flags & PG_EVF_MEMFD)) {
+		m.major = p->exe_dev >> 20; /* the kernel's own form, as abi.h says */
+		m.minor = p->exe_dev & 0xfffff;
+	}
+	e->seq = c->priv->next_seq++;
+	e->asked_ns = clock_mono_ns();
+	memcpy(body, &m, sizeof(m));
+	memcpy(body + sizeof(m), p->exe, n);
+	if (peer_send(c->priv->files->peer, MSG_FILES_EXE, e->seq, body, sizeof(m) + n) < 0)
+		e->seq = 0;
+}
+
+/* Looks at the process's executable, unless that was done a moment ago. */
+static void exe_want(struct core *c, struct file_watch *w, const struct process *p)
+{
+	struct file_exe *e;
+
+	if (!p->exe_ino || !p->exe[0])
+		return;
+	e = exe_find(w, p);
+	if (!e) {
+		if (HASH_COUNT(w->exes) >= EXES_MAX) {
+			c->priv->files->exes_refused++;
+			return;
+		}
+		e = calloc(1, sizeof(*e));
+		if (!e)
+			return;
+		e->key = (struct exe_key){ .ino = p->exe_ino, .dev = p->exe_dev };
+		e->exe.path = strpool_get(c->priv->strings, p->exe);
+		e->exe.layer = "";
+		e->exe.lower = -1;
+		if (!e->exe.path)
+			e->exe.path = "";
+		HASH_ADD(hh, w->exes, key, sizeof(e->key), e);
+		if (!e->hh.tbl) {
+			strpool_put(c->priv->strings, e->exe.path);
+			free(e);
+			return;
+		}
+	} else if (e->asked_ns && clock_mono_ns() - e->asked_ns < FRESH_NS && !e->dirty) {
+		return;
+	}
+	e->dirty = false;
+	exe_ask(c, w, e, p);
+}
+
+void files_exec(const struct core_event_view *v, void *arg)
+{
+	struct core *c = arg;
+	struct file_watch *w = v->p ? file_watch_of(c, v->container) : NULL;
+
+	if (w)
+		exe_want(c, w, v->p);
+}
+
+/* Processes that were there before the container was watched. */
+struct exes_search {
+	struct core *c;
+	struct file_watch *w;
+	const struct ident_container *ct;
+};
+
+static void exes_cb(uint32_t index, const struct process *p, void *arg)
+{
+	struct exes_search *s = arg;
+
+	if (p->exe_ino && core_container_of_cgroup(s->c, p->cgroup) == s->ct)
+		exe_want(s->c, s->w, p);
+}
+
+void files_look_again(struct core *c, struct file_watch *w)
+{
+	struct exes_search s = { c, w, ident_by_id(c->ident, w->engine, w->cid) };
+
+	if (s.ct)
+		processes_each(c->procs, exes_cb, &s);
+}
+
+/* ---- opening, watching changes -------------------------------------------------------------------------------------------- */
+int core_file_open(struct core *c, const struct ident_container *ct, const char *path, uint64_t size_max, core_file_cb cb, void *arg)
+{
+	struct core_files *f = c->priv->files;
+	struct file_watch *w = file_watch_of(c, ct);
+	struct msg_files_open m = { .size_max = size_max };
+	char body[sizeof(m) + FILES_PATH_MAX];
+	size_t n = strlen(path);
+	struct file_open *o;
+	int r;
+
+	if (path[0] != '/' || n > FILES_PATH_MAX)
+		return -EINVAL;
+	if (!w)
+		return -ESRCH;
+	if (f->open_count >= OPENS_MAX)
+		return -EBUSY;
+	o = calloc(1, sizeof(*o));
+	if (!o)
+		return -ENOMEM;
+	*o = (struct file_open){ .next = f->opens, .seq = c->priv->next_seq++, .cb = cb, .arg = arg };
+	m.watch = w->number;
+	memcpy(body, &m, sizeof(m));
+	memcpy(body + sizeof(m), path, n);
+	r = peer_send(f->peer, MSG_FILES_OPEN, o->seq, body, sizeof(m) + n);
+	if (r < 0) {
+		free(o);
+		return r;
+	}
+	f->opens = o;
+	f->open_count++;
+	return 0;
+}
+
+int core_files_watch(struct core *c, const struct ident_container *ct, const char *const *paths, size_t count)
+{
+	struct file_watch *w = file_watch_of(c, ct);
+	struct msg_files_drift d = { .count = (uint32_t)count };
+	char body[sizeof(d) + FILES_DRIFT_BYTES];
+	size_t len = 0;
+	char *copy;
+
+	if (!w)
+		return -ESRCH;
+	if (count > FILES_DRIFT_MAX)
+		return -E2BIG;
+	d.watch = w->number;
+	for (size_t i = 0; i < count; i++) {
+		size_t n = strlen(paths[i]) + 1;
+
+		if (paths[i][0] != '/' || n > FILES_PATH_MAX)
+			return -EINVAL;
+		if (n > FILES_DRIFT_BYTES - len)
+			return -E2BIG;
+		memcpy(body + sizeof(d) + len, paths[i], n);
+		len += n;
+	}
+	copy = malloc(len + 1);
+	if (!copy)
+		return -ENOMEM;
+	memcpy(copy, body + sizeof(d), len);
+	free(w->drift);
+	w->drift = copy;
+	w->drift_len = len;
+	w->drift_count = (uint32_t)count;
+	memcpy(body, &d, sizeof(d));
+	(void)peer_send(c->priv->files->peer, MSG_FILES_DRIFT, c->priv->next_seq++, body, sizeof(d) + len); /* else when it comes */
+	return 0;
+}
+
+bool core_files_state(struct core *c, const struct ident_container *ct, struct core_files_state *ret)
+{
+	struct file_watch *w = file_watch_of(c, ct);
+
+	if (!w || !c->priv->files->peer)
+		return false;
+	*ret = w->state;
+	ret->exes = HASH_COUNT(w->exes);
+	return true;
+}
+
+/* ---- life -------------------------------------------------------------------------------------------------------------------- */
+void files_tick(struct core *c, uint64_t now_ns)
+{
+	struct file_watch *w, *tmp;
+
+	if (!c->priv->files)
+		return;
+	HASH_ITER(hh, c->priv->files->watches, w, tmp)
+		if (w->gone_ns && now_ns - w->gone_ns > IDENT_LINGER_NS)
+			watch_free(c, w);
+}
+
+static void opens_fail(struct core *c)
+{
+	struct core_files *f = c->priv->files;
+	struct file_open *o = f->opens;
+
+	f->opens = NULL;
+	f->open_count = 0;
+	for (struct file_open *next; o; o = next) {
+		next = o->next;
+		o->cb(-EIO, -1, o->arg);
+		free(o);
+	}
+}
+
+static void files_gone(void *arg)
+{
+	struct core *c = arg;
+
+	peer_close(c->priv->files->peer);
+	c->priv->files->peer = NULL;
+	opens_fail(c);
+}
+
+void files_connected(struct core *c, int fd)
+{
+	struct core_files *f = c->priv->files;
+	struct file_watch *w, *tmp;
+
+	if (f->peer)
+		files_gone(c);
+	memset(&f->stats, 0, sizeof(f->stats));
+	if (peer_open(c->priv->loop, fd, files_message, files_gone, c, &f->peer) < 0)
+		return;
+	HASH_ITER(hh, f->watches, w, tmp)
+		if (!w->gone_ns)
+			watch_send(c, w);
+}
+
+int files_start(struct core *c)
+{
+	int r;
+
+	c->priv->files = calloc(1, sizeof(*c->priv->files));
+	if (!c->priv->files)
+		return -ENOMEM;
+	r = core_subscribe_events(c, 1U << CORE_EVENT_EXEC, files_exec, c);
+	return r < 0 ? r : 0;
+}
+
+void files_stop(struct core *c)
+{
+	struct core_files *f = c->priv->files;
+	struct file_watch *w, *tmp;
+
+	if (!f)
+		return;
+	peer_close(f->peer);
+	f->peer = NULL;
+	opens_fail(c);
+	HASH_ITER(hh, f->watches, w, tmp)
+		watch_free(c, w);
+	free(f);
+	c->priv->files = NULL;
+}
