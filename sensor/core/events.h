@@ -71,6 +71,8 @@ struct core_event_view {
 	bool outside;                  /* FILE: not by way of the container's own mounts: from the host */
 	bool deleted;                  /* FILE: it had no name any more when it was closed */
 	bool written;                  /* EXE: it was just written, not (only) executed */
+	bool changed;                  /* EXE of place "upper": a layer below has a file of this name */
+	const char *layer;             /* EXE: digest of the image's layer that brought it (changed: that it was in), "" or NULL */
 	uint32_t pid;                  /* FILE, FILE_CHANGED, EXE: process id, also of an unknown process; 0: none */
 	uint64_t size, window_ns;      /* FILE, EXE; bytes, 0: unknown */
 };

@@ -135,6 +135,7 @@ static void publish_exe(struct core *c, const struct file_watch *w, const struct
 	v.name = m->state == FILES_HASHED ? "" : core_digest_state_name((enum files_digest_state)m->state);
 	v.size = m->size;
 	v.written = written;
+	v.changed = m->copied_up;
 	log_debug("file: %s: %s %s%s %s %s layer %d of %u", v.container->name, path, v.detail, m->copied_up ? " (changed)" : "", hex, v.name,
 		  m->lower, m->lower_count);
 	core_publish_event(c, &v);

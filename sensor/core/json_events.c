@@ -127,6 +127,28 @@ static void json_event_kind(struct jsonl *j, struct core *c, const struct core_e
 		jsonl_str(j, "digest", v->digest ? v->digest : "");
 		jsonl_u64(j, "count", v->count);
 		jsonl_bool(j, "executable", v->executable);
+		jsonl_bool(j, "directory", v->directory);
+		jsonl_bool(j, "outside", v->outside);
+		jsonl_bool(j, "deleted", v->deleted);
+		jsonl_u64(j, "pid", v->pid);
+		jsonl_u64(j, "size", v->size);
+		jsonl_f64(j, "window_s", (double)v->window_ns / 1e9);
+		break;
+	case CORE_EVENT_FILE_CHANGED:
+		jsonl_str(j, "path", v->text ? v->text : "");
+		jsonl_str(j, "change", v->detail ? v->detail : "");
+		jsonl_u64(j, "pid", v->pid);
+		break;
+	case CORE_EVENT_EXE:
+		jsonl_str(j, "path", v->text ? v->text : "");
+		jsonl_str(j, "place", v->detail ? v->detail : "unknown");
+		jsonl_str(j, "digest", v->digest ? v->digest : "");
+		jsonl_str(j, "not_hashed", v->name ? v->name : "");
+		jsonl_str(j, "layer", v->layer ? v->layer : "");
+		jsonl_bool(j, "changed", v->changed);
+		jsonl_bool(j, "written", v->written);
+		jsonl_u64(j, "pid", v->pid);
+		jsonl_u64(j, "size", v->size);
 		break;
 	case CORE_EVENT_THROTTLE:
 		jsonl_str(j, "state", v->text ? v->text : "");

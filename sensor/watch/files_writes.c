@@ -111,6 +111,7 @@ static void written(struct files *f, const struct fan_record *r, uint64_t now)
 	struct files_container *c;
 	struct statx st;
 	char path[PATH_ROOM];
+	enum files_origin origin;
 	bool deleted, alone;
 	size_t len;
 
@@ -131,7 +132,9 @@ static void written(struct files *f, const struct fan_record *r, uint64_t now)
 	if (!mount)
 		path_from_host(path, &len);
 	e.watch = c->watch;
-	e.origin = (uint8_t)(mount ? mount->origin : FILES_ORIGIN_ROOT);
+	origin = mount ? mount->origin : FILES_ORIGIN_ROOT;
+	/* What is written to an overlay is in its upper layer. */
+	e.origin = (uint8_t)(!mount || mount->how == MSG_MARK_FILESYSTEM ? FILES_ORIGIN_UPPER : origin);
 	e.size = st.stx_size;
 	e.ino = st.stx_ino;
 	e.mode = st.stx_mode;
@@ -149,7 +152,7 @@ static void written(struct files *f, const struct fan_record *r, uint64_t now)
 	else
 		f->stats.aggregated++;
 	if ((e.flags & FILES_EVENT_EXECUTABLE) && !deleted && st.stx_size)
-		digest_written(f, c, r->fd, path, len, (enum files_origin)e.origin, r->pid);
+		digest_written(f, c, r->fd, path, len, origin, r->pid);
 }
 
 void writes_many(const struct files_many *m, void *arg)

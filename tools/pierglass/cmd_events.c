@@ -89,7 +89,18 @@ static void event_text(const json_t *v)
 	} else if (!strcmp(event, "raw-socket")) {
 		add(&t, " %s %s", str_of(v, "family"), str_of(v, "l4"));
 	} else if (!strcmp(event, "file")) {
-		add(&t, " %s (%s) x%llu", str_of(v, "path"), str_of(v, "place"), (unsigned long long)u64_of(v, "count"));
+		if (bool_of(v, "directory"))
+			add(&t, " %s%s: %llu further files (%s)", str_of(v, "path"), str_of(v, "path")[0] ? "" : "several directories",
+			    (unsigned long long)u64_of(v, "count"), str_of(v, "place"));
+		else
+			add(&t, " %s (%s%s%s)", str_of(v, "path"), str_of(v, "place"), bool_of(v, "executable") ? ", executable" : "",
+			    bool_of(v, "outside") ? ", from the host" : "");
+	} else if (!strcmp(event, "file-changed")) {
+		add(&t, " %s %s", str_of(v, "path"), str_of(v, "change"));
+	} else if (!strcmp(event, "exe")) {
+		add(&t, " %s (%s%s%s) %s%s", str_of(v, "path"), str_of(v, "place"), bool_of(v, "changed") ? ", changed" : "",
+		    bool_of(v, "written") ? ", written" : "", str_of(v, "digest")[0] ? "sha256 " : "not hashed: ",
+		    str_of(v, "digest")[0] ? str_of(v, "digest") : str_of(v, "not_hashed"));
 	} else if (!strcmp(event, "throttle")) {
 		add(&t, " %s, %llu events not told", str_of(v, "state"), (unsigned long long)u64_of(v, "count"));
 	}
