@@ -97,7 +97,7 @@ printf "[mariadbd]\nbind-address = *\nsocket = /var/lib/mysql/mysqld.sock\npid-f
 		recipe_packages+=,dovecot-imapd,dovecot-pop3d,vsftpd,slapd,ldap-utils,dnsmasq-base,bind9-dnsutils,chrony,snmpd,snmp
 		recipe_packages+=,zookeeper,default-jre-headless,etcd-server,etcd-client,nats-server,microsocks,php-fpm,libfcgi-bin
 		recipe_packages+=,rsync,git,inetutils-telnetd,tigervnc-standalone-server,kamailio,sipsak,rsyslog,bsdutils,kcat
-		recipe_packages+=,ngircd,prosody,tftpd-hpa,coturn
+		recipe_packages+=,ngircd,prosody,tftpd-hpa,coturn,openssl
 		recipe_changes=('CMD ["sleep","infinity"]')
 		;;
 	*)
@@ -142,6 +142,7 @@ image_build() {
 			--setup-hook="find '$IMAGES_CACHE/archives' -name '*.deb' -exec ln -t \"\$1/var/cache/apt/archives\" {} + 2>/dev/null || \
 				find '$IMAGES_CACHE/archives' -name '*.deb' -exec cp -t \"\$1/var/cache/apt/archives\" {} + || true" \
 			--essential-hook="$image_keep_hook" \
+			--essential-hook='mkdir -p "$1/usr/share/man/man1"' \
 			--include="$recipe_packages" \
 			--customize-hook="$image_keep_hook" \
 			--customize-hook="$recipe_files" \
