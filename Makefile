@@ -38,7 +38,7 @@ CLI_O    := $(filter-out $(B)/tools/pierglass/main.o,$(call room,tools/pierglass
 # Libraries are named where they are linked, one executable each (DESIGN section 3 gives the licence reason).
 KEEPER_L := -lbpf -lnftables -lnftnl -lmnl -lnetfilter_queue -lseccomp -lcap-ng
 CORE_L   := -luv -lcurl -ljansson -lsqlite3 -lmicrohttpd -lfyaml -lbpf -lseccomp -lcrypto
-INSPECT_L:= -lndpi -lgcrypt -lldns -lbpf -lseccomp -lcap-ng
+INSPECT_L:= -lndpi -lgcrypt -lldns -lbpf -lseccomp -lcap-ng -ljansson
 CLI_L    := -lcurl -ljansson
 
 PROGRAMS := $(B)/pierglassd $(B)/pierglass $(B)/pierglass-core $(B)/pierglass-inspect
@@ -94,7 +94,7 @@ $(B)/pierglassd: $(B)/sensor/keeper/keeper_main.o $(call lib,keeper) $(call lib,
 $(B)/pierglass-core: $(B)/sensor/core/core_main.o $(call lib,core) $(call lib,watch) $(call lib,flows) $(call lib,sensor) $(call lib,base)
 	$(call say,LINK,$@)
 	$(call link,$(CORE_L))
-$(B)/pierglass-inspect: $(B)/appid/inspect_main.o $(call lib,appid) $(call lib,flows) $(call lib,sensor) $(call lib,base)
+$(B)/pierglass-inspect: $(B)/appid/inspect_main.o $(call lib,appid) $(call lib,intel) $(call lib,flows) $(call lib,sensor) $(call lib,base)
 	$(call say,LINK,$@)
 	$(call link,$(INSPECT_L))
 $(B)/pierglass: $(B)/tools/pierglass/main.o $(call lib,cli) $(call lib,base)

@@ -3,6 +3,7 @@
  *   pierglass-inspect packets     labels flows from the sample ring
  *   pierglass-inspect documents   parses configuration files and the like (so far it only answers the keeper)
  *   pierglass-inspect replay …     reads captures for the command line, which starts it (replay_main.c)
+ *   pierglass-inspect feed …       reads reputation feeds for the command line (intel/feed_main.c)
  * The first two are started by the keeper with an ipc socket at descriptor CHILD_FD_KEEPER. */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,6 +23,7 @@
 #include "base/clock.h"
 #include "base/ipc.h"
 #include "base/log.h"
+#include "intel/feed_main.h"
 #include "sensor/msg.h"
 #include "sensor/sandbox.h"
 
@@ -345,6 +347,8 @@ int main(int argc, char **argv)
 	log_init("pierglass-inspect", LOG_LVL_INFO);
 	if (argc >= 2 && !strcmp(argv[1], "replay"))
 		return replay_main(argc - 1, argv + 1);
+	if (argc >= 2 && !strcmp(argv[1], "feed"))
+		return feed_main(argc - 1, argv + 1);
 	if (!packets && !documents) {
 		fprintf(stderr, "usage: pierglass-inspect packets|documents (started by pierglassd)\n");
 		return 2;

@@ -94,6 +94,10 @@ wait_for 10 quiet
 [ "$rx" -gt 100 ]
 ok $? "the interface carried traffic ($rx packets)"
 is "$counted" "$rx" "every packet of it was counted, with and without a keeper"
+if [ "$counted" != "$rx" ]; then
+	note "programs on the interface: $(in_node "$B/tests/helpers/if_stats" --tcx "$idx"); all statistics: $(stats | tr '\n' '|')"
+	note "maps: $(grep -c 'adopted .* maps' "$T/keeper.log"), pins: $(find "$T/run/bpf" -type f -printf '%P ' | head -c 1500)"
+fi
 keeper_stop
 is $? 0 "orderly stop"
 plan_done

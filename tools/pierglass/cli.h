@@ -10,6 +10,7 @@
 /* DECISIONS 30 */
 enum cli_exit { CLI_OK = 0, CLI_FOUND = 1, CLI_USAGE = 2, CLI_NO_SENSOR = 3, CLI_REFUSED = 4 };
 
+enum { CLI_FEEDS_MAX = 32 };
 #define CLI_RUN_DEFAULT "/run/pierglass"
 
 struct cli_options {
@@ -26,12 +27,14 @@ struct cli_options {
 	const char *vxlan_port; /* replay --vxlan-port; NULL: none */
 	const char *const *arguments; /* replay: all files, argument_count of them */
 	unsigned argument_count;
+	const char *feeds[CLI_FEEDS_MAX]; /* feed --feed; feed_count may be larger: then too many were given */
+	unsigned feed_count;
 };
 
 struct cli_command {
 	const char *name;
 	const char *options;   /* letters of what it takes: f follow, l limit, w workload, h history, m format, a one argument,
-	                        * A any number of arguments, c containers, v VXLAN port, k kind */
+	                        * A any number of arguments, c containers, v VXLAN port, k kind, F feeds */
 	const char *help;
 	int (*run)(const struct cli_options *o);
 };
@@ -52,6 +55,7 @@ int cmd_tree(const struct cli_options *o);
 int cmd_seccomp(const struct cli_options *o);
 int cmd_map(const struct cli_options *o);
 int cmd_replay(const struct cli_options *o);
+int cmd_feed(const struct cli_options *o);
 int cmd_version(const struct cli_options *o);
 int cmd_help(const struct cli_options *o);
 int cmd_completion(const struct cli_options *o);

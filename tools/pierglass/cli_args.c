@@ -18,6 +18,7 @@ static const struct cli_command commands[] = {
 	{ "map", "mw", "the map: which workload talks to which, over what", cmd_map },
 	{ "networks", "", "networks of the engines", cmd_networks },
 	{ "replay", "mAcv", "flows and protocols of capture files; no sensor is needed, no root", cmd_replay },
+	{ "feed", "mAF", "reputation feeds: feed check THING… --feed FILE…, feed test FILE…; no sensor is needed", cmd_feed },
 	{ "version", "", "version of this program", cmd_version },
 	{ "help", "", "this text", cmd_help },
 	{ "completion", "a", "completion script for a shell: pierglass completion bash", cmd_completion },
@@ -38,6 +39,7 @@ static const struct {
 	{ "--limit", "-n", 'l', true },   { "--workload", "-w", 'w', true }, { "--history", NULL, 'h', false },
 	{ "--format", NULL, 'm', true },	    { "--containers", NULL, 'c', true },
 	{ "--vxlan-port", NULL, 'v', true }, { "--kind", "-k", 'k', true },
+	{ "--feed", NULL, 'F', true },
 };
 
 static void set(struct cli_options *o, size_t i, const char *value)
@@ -72,6 +74,11 @@ static void set(struct cli_options *o, size_t i, const char *value)
 		break;
 	case 9:
 		o->kind = value;
+		break;
+	case 10:
+		if (o->feed_count < CLI_FEEDS_MAX)
+			o->feeds[o->feed_count] = value;
+		o->feed_count++;
 		break;
 	}
 }
@@ -186,9 +193,11 @@ int cmd_help(const struct cli_options *o)
 	     "  -w, --workload W     flows, map: only what has W at one end; events: only W's\n"
 	     "  --format F           map: table (default), json, dot, graphml, mermaid, node-graph or html\n"
 	     "                       replay: text (default), json (one object per line) or csv\n"
+	     "                       feed: auto (default), lines, csv, stix, misp or json\n"
 	     "  --containers FILE    replay: names from the output of \"docker inspect\"\n"
-	     "  --vxlan-port N       replay: a further UDP port that carries VXLAN\n\n"
-	     "Exit codes: 0 done, 2 usage, 3 no sensor, 4 refused.");
+	     "  --vxlan-port N       replay: a further UDP port that carries VXLAN\n"
+	     "  --feed FILE          feed check: a feed to look in; may be given several times\n\n"
+	     "Exit codes: 0 done, 1 not listed (feed check), 2 usage, 3 no sensor, 4 refused.");
 	return CLI_OK;
 }
 
@@ -201,7 +210,8 @@ int cmd_completion(const struct cli_options *o)
 	fputs("# bash completion for pierglass: source this, or put it in /usr/share/bash-completion/completions/pierglass\n"
 	      "_pierglass()\n{\n\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n\tcase $prev in\n"
 	      "\t--run) COMPREPLY=($(compgen -d -- \"$cur\")); return;;\n"
-	      "\t--format) COMPREPLY=($(compgen -W 'table json dot graphml mermaid node-graph html text csv' -- \"$cur\")); return;;\n"
+	      "\t--format) COMPREPLY=($(compgen -W 'table json dot graphml mermaid node-graph html text csv auto lines stix misp' -- \"$cur\")); return;;\n"
+	      "\t--feed) COMPREPLY=($(compgen -f -- \"$cur\")); return;;\n"
 	      "\t--containers) COMPREPLY=($(compgen -f -- \"$cur\")); return;;\n"
 	      "\tcompletion) COMPREPLY=($(compgen -W bash -- \"$cur\")); return;;\n\tesac\n"
 	      "\tCOMPREPLY=($(compgen -W '",
