@@ -32,6 +32,7 @@ struct inspect_work {
 struct inspect_flow {
 	struct flow_key key;
 	uint32_t end_if[2];
+	uint32_t serial;           /* in the kernel's table; 0: none */
 	uint64_t last_ns, wait_since_ns;
 	struct inspect_work *work; /* NULL: finished */
 	uint8_t app;               /* enum app_id found by our own recognisers */

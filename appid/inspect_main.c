@@ -29,7 +29,7 @@
 
 enum {
 	BATCH = 2048,         /* records between two looks at the sockets */
-	ENOUGH_MAX = 2048,    /* keys for the `inspected` map kept until the batch ends */
+	PENDING_MAX = 512,    /* labels that wait within a batch: fewer, larger messages */
 	BACKLOG_LABELS = 8192, /* 2.8 MB at most */
 	BACKLOG_DNS = 4096,
 	BACKLOG_FACTS = 2 << 20, /* bytes */
@@ -40,14 +40,13 @@ enum {
 
 struct program {
 	int keeper, core;
-	int samples_fd, inspected_fd;
+	int samples_fd;
+	struct pg_inspected *inspected; /* NULL: not given */
 	struct sample_ring *ring;
 	struct inspector *insp;
 	struct ndpi_engine *engine;
 	struct results labels, answers;
 	struct facts_out facts;
-	struct flow_key enough[ENOUGH_MAX];
-	unsigned enough_count;
 	uint64_t marks_failed, stats_ns;
 	struct msg_inspect_stats stats_sent;
 	unsigned idle_rounds;
@@ -76,20 +75,14 @@ static void on_dns(const struct msg_dns *d, void *arg)
 	results_put(&p->answers, d);
 }
 
-static void enough_write(struct program *p)
-{
-	if (p->inspected_fd >= 0 && p->enough_count)
-		p->marks_failed += inspected_mark(p->inspected_fd, p->enough, p->enough_count);
-	p->enough_count = 0;
-}
-
-static void on_enough(const struct flow_key *key, void *arg)
+static void on_enough(const struct flow_key *key, uint32_t serial, void *arg)
 {
 	struct program *p = arg;
 
-	if (p->enough_count == ENOUGH_MAX)
-		enough_write(p);
-	p->enough[p->enough_count++] = *key;
+	if (p->inspected && serial)
+		inspected_mark(p->inspected, serial);
+	else
+		p->marks_failed++;
 }
 
 static void on_record(const void *data, size_t len, void *arg)
@@ -97,9 +90,9 @@ static void on_record(const void *data, size_t len, void *arg)
 	struct program *p = arg;
 
 	inspector_record(p->insp, data, len);
-	if (inspector_pending(p->insp) >= 64) {
+	if (inspector_pending(p->insp) >= PENDING_MAX) {
 		inspector_flush(p->insp);
-		if (p->core >= 0 && p->labels.count >= 64 && facts_out_send(&p->facts, p->core) == 0)
+		if (p->core >= 0 && p->labels.count >= PENDING_MAX && facts_out_send(&p->facts, p->core) == 0)
 			(void)results_send(&p->labels, p->core); /* what does not go now goes at the end of the batch */
 	}
 }
@@ -161,6 +154,8 @@ static void take_samples(struct program *p, int *fd)
 
 static void on_fd(struct program *p, const struct msg_fd *m, int *fd)
 {
+	int r;
+
 	if (m->kind == MSG_FD_CORE) {
 		close_fd(&p->core);
 		p->core = take_fd(fd);
@@ -169,8 +164,11 @@ static void on_fd(struct program *p, const struct msg_fd *m, int *fd)
 	} else if (m->kind == MSG_FD_MAP && p->insp && !strncmp(m->name, "samples", sizeof(m->name))) {
 		take_samples(p, fd);
 	} else if (m->kind == MSG_FD_MAP && p->insp && !strncmp(m->name, "inspected", sizeof(m->name))) {
-		close_fd(&p->inspected_fd);
-		p->inspected_fd = take_fd(fd);
+		inspected_close(p->inspected);
+		p->inspected = NULL;
+		r = inspected_open(*fd, &p->inspected);
+		if (r < 0)
+			log_error("cannot tell the kernel what was inspected: %s", strerror(-r));
 	}
 }
 
@@ -281,10 +279,8 @@ static void packets_loop(struct program *p)
 			core_read(p);
 		busy_ms = ring_turn(p);
 		inspector_flush(p->insp);
-		enough_write(p);
 		now = clock_mono_ns();
 		inspector_tick(p->insp, now);
-		enough_write(p);
 		core_send(p);
 		stats_send(p, now);
 	}
@@ -314,6 +310,7 @@ static int packets_run(struct program *p)
 	inspector_free(p->insp);
 	ndpi_engine_free(p->engine);
 	sample_ring_close(p->ring);
+	inspected_close(p->inspected);
 	results_done(&p->labels);
 	results_done(&p->answers);
 	facts_out_done(&p->facts);
@@ -340,7 +337,7 @@ static int documents_run(struct program *p)
 
 int main(int argc, char **argv)
 {
-	static struct program p = { .keeper = CHILD_FD_KEEPER, .core = -1, .samples_fd = -1, .inspected_fd = -1 };
+	static struct program p = { .keeper = CHILD_FD_KEEPER, .core = -1, .samples_fd = -1 };
 	bool packets = argc == 2 && !strcmp(argv[1], "packets"), documents = argc == 2 && !strcmp(argv[1], "documents");
 	int r;
 

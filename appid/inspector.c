@@ -240,6 +240,7 @@ void inspect_sample(struct inspector *i, const struct pg_sample *s, const uint8_
 		return;
 	}
 	inspect_table_touch(&i->table, f, s->ts_ns);
+	f->serial = s->flow_serial;
 	f->end_if[0] = s->end_if[0];
 	f->end_if[1] = s->end_if[1];
 	/* who sent the SYN; of datagrams who spoke first */
@@ -319,7 +320,7 @@ void inspector_flush(struct inspector *i)
 			continue;
 		/* DNS goes on for as long as the kernel gives samples: each answer names addresses. */
 		if (!(f->whole[0] && f->whole[1]) && !inspect_is_dns(f))
-			i->sink.enough(&f->key, i->sink.arg);
+			i->sink.enough(&f->key, f->serial, i->sink.arg);
 		inspect_finish(i, f);
 	}
 }

@@ -19,7 +19,7 @@ struct inspector_sink {
 	void (*label)(const struct msg_label *l, void *arg);
 	void (*dns)(const struct msg_dns *d, void *arg);
 	/* No more samples of this flow are wanted though its budget is not used up. */
-	void (*enough)(const struct flow_key *key, void *arg);
+	void (*enough)(const struct flow_key *key, uint32_t serial, void *arg); /* serial: the flow's, of its samples; 0: none */
 	void *arg;
 	/* What the flow says about itself (sensor/facts.h), before the label that it belongs to; NULL: not wanted. */
 	void (*facts)(const struct flow_key *key, const char *text, size_t len, void *arg);

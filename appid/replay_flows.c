@@ -140,7 +140,7 @@ static void on_dns(const struct msg_dns *d, void *arg)
 {
 }
 
-static void on_enough(const struct flow_key *key, void *arg)
+static void on_enough(const struct flow_key *key, uint32_t serial, void *arg)
 {
 }
 

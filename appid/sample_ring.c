@@ -6,6 +6,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+
+#include "sensor/bpf/abi.h"
 
 struct sample_ring {
 	struct ring_buffer *ring;
@@ -64,24 +67,23 @@ int sample_ring_consume(struct sample_ring *r, unsigned max)
 	return n < 0 && n != -EINTR ? n : (int)r->taken;
 }
 
-unsigned inspected_mark(int map_fd, const struct flow_key *keys, unsigned count)
+int inspected_open(int map_fd, struct pg_inspected **ret)
 {
-	static const uint8_t ones[256] = { [0 ... 255] = 1 };
-	unsigned failed = 0;
+	void *m = mmap(NULL, sizeof(struct pg_inspected), PROT_READ | PROT_WRITE, MAP_SHARED, map_fd, 0);
 
-	for (unsigned i = 0; i < count;) {
-		unsigned n = count - i < sizeof(ones) ? count - i : sizeof(ones), done = n;
-		LIBBPF_OPTS(bpf_map_batch_opts, opts);
+	if (m == MAP_FAILED)
+		return -errno;
+	*ret = m;
+	return 0;
+}
 
-		if (bpf_map_update_batch(map_fd, keys + i, ones, &done, &opts) == 0) {
-			i += n;
-			continue;
-		}
-		/* the kernel says in `done` how many went in before the one that did not */
-		if (done >= n)
-			done = 0;
-		failed++;
-		i += done + 1;
-	}
-	return failed;
+void inspected_mark(struct pg_inspected *t, uint32_t serial)
+{
+	__atomic_store_n(&t->serial[serial % PG_INSPECTED_SLOTS], serial, __ATOMIC_RELAXED);
+}
+
+void inspected_close(struct pg_inspected *t)
+{
+	if (t)
+		munmap(t, sizeof(*t));
 }

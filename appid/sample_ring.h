@@ -5,8 +5,7 @@
 #define PG_APPID_SAMPLE_RING_H
 
 #include <stddef.h>
-
-#include "flows/flow_key.h"
+#include <stdint.h>
 
 struct sample_ring;
 
@@ -18,7 +17,12 @@ int sample_ring_fd(const struct sample_ring *r);
 /* Hands over the records that are there, at most max. Returns how many, or -errno. */
 int sample_ring_consume(struct sample_ring *r, unsigned max);
 
-/* Writes the keys into the `inspected` map. Returns how many could not be written. */
-unsigned inspected_mark(int map_fd, const struct flow_key *keys, unsigned count);
+struct pg_inspected;
+/* Maps the map `inspected` (map_fd may be closed after). 0 or -errno. */
+int inspected_open(int map_fd, struct pg_inspected **ret);
+/* No more of the flow with this serial is wanted. */
+void inspected_mark(struct pg_inspected *t, uint32_t serial);
+/* NULL is fine. */
+void inspected_close(struct pg_inspected *t);
 
 #endif

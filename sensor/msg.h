@@ -291,7 +291,7 @@ struct msg_dns {
 struct msg_inspect_stats {
 	uint64_t samples, bytes, flows, labelled, gave_up, evicted, results_dropped, bad_version;
 	uint64_t pieces_dropped; /* payloads that found no place in a flow's first bytes (window, number of pieces, memory) */
-	uint64_t marks_failed;   /* keys that could not be written into `inspected` */
+	uint64_t marks_failed;   /* flows whose serial was not known when enough was heard of them */
 	uint64_t overlaps;       /* flows in which something was sent twice, with different bytes */
 	uint32_t tracked, pad;
 };

@@ -12,7 +12,7 @@
 /* Names of the maps, as pinned below the bpffs directory and as handed to core ("maps are plural nouns"):
  *   flows       HASH       struct flow_key -> struct pg_flow
  *   samples     RINGBUF    struct pg_sample + payload           (read by the packet inspector)
- *   inspected   LRU_HASH   struct flow_key -> u8                (written by the inspector: wants no more of this flow)
+ *   inspected   ARRAY[1], MMAPABLE, struct pg_inspected         (written by the inspector: wants no more of these flows)
  *   events      RINGBUF    struct pg_event + text               (read by core)
  *   counters    PERCPU_ARRAY[PG_CTR_MAX] u64
  *   interfaces  HASH       struct pg_if_key -> struct pg_if     (written by the keeper)
@@ -58,8 +58,10 @@ struct pg_flow {
 	pg_u8 tcp_flags[2];       /* [d] OR of the TCP flags seen (RFC 9293: FIN 1 SYN 2 RST 4 PSH 8 ACK 16) */
 	pg_u32 flags;             /* enum pg_flow_flag */
 	pg_u16 start[2];          /* [d] TCP: low half of the first byte's sequence number; valid once tcp_flags[d] has SYN */
+	pg_u32 serial;            /* the flow's number, by which the inspector names it; 0: none (yet) */
+	pg_u32 pad;
 };
-_Static_assert(sizeof(struct pg_flow) == 120, "pg_flow");
+_Static_assert(sizeof(struct pg_flow) == 128, "pg_flow");
 
 /* Shared counters of the flow table, for the half-open budget and so that core knows without a scan that there is news.
  * half-open now = opened - promoted - reaped_half. Each field has one writer side. */
@@ -95,7 +97,7 @@ struct pg_flow_ask {
 	pg_u64 reap_before_ns; /* 0: only read */
 	struct pg_flow v;      /* FOUND, REAPED: out */
 };
-_Static_assert(sizeof(struct pg_flow_ask) == 176, "pg_flow_ask");
+_Static_assert(sizeof(struct pg_flow_ask) == 184, "pg_flow_ask");
 struct pg_ask_args {
 	pg_u32 count;
 	pg_u32 pad;
@@ -136,9 +138,17 @@ struct pg_sample {
 	pg_u16 start;       /* PG_SAMPLE_START_KNOWN: pg_flow.start of this direction; PG_SAMPLE_FRAGMENT: see there */
 	pg_u32 end_if[2];   /* as in pg_flow at that moment */
 	struct flow_key key;
-	pg_u32 pad2;
+	pg_u32 flow_serial; /* of pg_flow; 0: none */
 };
 _Static_assert(sizeof(struct pg_sample) == 80, "pg_sample");
+
+/* Flows of which the inspector has heard enough: the flow with this serial, in the slot serial % PG_INSPECTED_SLOTS. A plain
+ * store says so, without a system call. Another flow's number may take the slot before the first has sent again: then the
+ * inspector gets the rest of its budget, no more. */
+#define PG_INSPECTED_SLOTS 262144
+struct pg_inspected {
+	pg_u32 serial[PG_INSPECTED_SLOTS];
+};
 
 /* ---- interfaces ----------------------------------------------------------------------------- */
 enum pg_if_role {

@@ -50,10 +50,11 @@ struct {
 } events SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
-	__type(key, struct flow_key);
-	__type(value, u8);
+	__type(key, u32);
+	__type(value, struct pg_inspected);
 } inspected SEC(".maps");
 
 struct {

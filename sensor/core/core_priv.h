@@ -189,6 +189,8 @@ void asks_run(struct flow_asks *a, unsigned count);
 /* ---- ingest_flows.c */
 /* Takes in what the kernel holds of a flow. NULL: no room (counted). */
 struct flow *flow_take(struct core *c, const struct flow_key *key, const struct pg_flow *v);
+/* The same for a flow that is known. */
+void flow_update(struct core *c, struct flow *f, const struct pg_flow *v);
 /* Looks again whether a flow that waits for a name, or for a better one, has it now. */
 void flow_settle(struct core *c, struct flow *f);
 /* The flow is over, and no longer in the kernel's map. Frees it. */

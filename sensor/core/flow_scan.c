@@ -162,7 +162,9 @@ static void answers_take(struct core *c, unsigned count)
 
 		if (a->result == PG_ASK_REAPED)
 			count_reaped(c, &a->v);
-		if (a->result != PG_ASK_GONE)
+		if (a->result != PG_ASK_GONE && f)
+			flow_update(c, f, &a->v);
+		else if (a->result != PG_ASK_GONE)
 			f = flow_take(c, &a->key, &a->v);
 		if (a->result == PG_ASK_FOUND && f)
 			flow_track(s, f);

@@ -326,8 +326,7 @@ static struct flow_sums flow_read(struct flow *f, const struct pg_flow *v)
 
 struct flow *flow_take(struct core *c, const struct flow_key *key, const struct pg_flow *v)
 {
-	struct flow_sums delta;
-	bool made, owners;
+	bool made;
 	struct flow *f = flow_table_get(c->flows, key, &made);
 
 	if (!f) {
@@ -337,13 +336,22 @@ struct flow *flow_take(struct core *c, const struct flow_key *key, const struct 
 	if (made) {
 		f->first_ns = v->first_ns;
 		f->client_end = 2;
+		if (v->first_ns <= c->priv->baseline_ns) {
+			flow_read(f, v);
+			flow_owners(c, f, v);
+			flow_enter_counted(c, f);
+			return f;
+		}
 	}
-	delta = flow_read(f, v);
-	owners = flow_owners(c, f, v);
-	if (made && v->first_ns <= c->priv->baseline_ns) {
-		flow_enter_counted(c, f);
-		return f;
-	}
+	flow_update(c, f, v);
+	return f;
+}
+
+void flow_update(struct core *c, struct flow *f, const struct pg_flow *v)
+{
+	struct flow_sums delta = flow_read(f, v);
+	bool owners = flow_owners(c, f, v);
+
 	if (f->state & FLOW_IN_MAP) {
 		if (delta.packets[0] || delta.packets[1] || owners)
 			flow_into_map(c, f, &delta);
@@ -354,7 +362,6 @@ struct flow *flow_take(struct core *c, const struct flow_key *key, const struct 
 		flow_enter(c, f);
 	}
 	flow_count_at_listener(c, f);
-	return f;
 }
 
 void flow_settle(struct core *c, struct flow *f)

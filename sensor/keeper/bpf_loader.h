@@ -23,7 +23,7 @@ struct bpf_loader;
 
 struct bpf_loader_options {
 	const char *pin_dir;    /* for example /run/pierglass/bpf; made if absent, a bpffs is mounted on it if it is none */
-	uint32_t flows_max;     /* entries of the flow table; 0: 131072. Rounded up to a power of two; allocated at once, 216 bytes each */
+	uint32_t flows_max;     /* entries of the flow table; 0: 131072. Rounded up to a power of two; allocated at once, 224 bytes each */
 	uint32_t half_open_max; /* one-way flows at most; 0: flows_max / 2 */
 	uint16_t vxlan_port;    /* host byte order; 0: 4789 */
 	bool no_tcx;            /* use clsact filters even where TCX exists (tests) */

@@ -49,7 +49,7 @@ static inline void rig_dns(const struct msg_dns *d, void *arg)
 	r->dns++;
 }
 
-static inline void rig_enough(const struct flow_key *key, void *arg)
+static inline void rig_enough(const struct flow_key *key, uint32_t serial, void *arg)
 {
 	((struct rig *)arg)->enough++;
 }

@@ -77,7 +77,7 @@ static void on_dns(const struct msg_dns *d, void *arg)
 	assert_non_null(memchr(d->name, 0, sizeof(d->name)));
 }
 
-static void on_enough(const struct flow_key *key, void *arg)
+static void on_enough(const struct flow_key *key, uint32_t serial, void *arg)
 {
 }
 
