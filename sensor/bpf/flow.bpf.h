@@ -217,6 +217,14 @@ static __always_inline void sample_describe(struct pg_sample *head, const struct
 	}
 }
 
+static __always_inline bool is_inspected(u32 serial)
+{
+	u32 zero = 0;
+	struct pg_inspected *t = bpf_map_lookup_elem(&inspected, &zero);
+
+	return serial && t && t->serial[serial & (PG_INSPECTED_SLOTS - 1)] == serial;
+}
+
 static __noinline int flow_sample(struct __sk_buff *skb, struct packet *p, struct pg_flow *f)
 {
 	struct pg_sample head = { .version = PG_ABI_VERSION, .ts_ns = bpf_ktime_get_ns(), .payload_len = p->payload_len };
