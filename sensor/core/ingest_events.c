@@ -11,7 +11,10 @@
 #include "sensor/core/core_priv.h"
 #include "sensor/core/syscall_names.h"
 
+#define SYSCALLS_IDLE_S 10 /* system calls are watched this long after the last container */
 #define EVENTS_BUSY_TURNS 8 /* ticks that the ring is looked at without a wake-up after the last record */
+
+static void syscalls_watch(struct core *c, bool on);
 
 static struct core_event_view view_of(struct core *c, enum core_event_kind kind, const struct pg_event *ev)
 {
@@ -106,6 +109,9 @@ static void cgroup_event(struct core *c, const struct pg_event *ev, const char *
 	memcpy(path, text, ev->text_len);
 	path[ev->text_len] = '\0';
 	engines_cgroup_seen(c, ev->cgroup, path);
+	/* before its first program starts */
+	if (engines_cgroup_is_container(c, ev->cgroup))
+		syscalls_watch(c, true);
 }
 
 static int event_take(void *arg, void *data, size_t size)
@@ -230,21 +236,32 @@ static void container_counted(const struct ident_container *ct, void *arg)
 		(*(unsigned *)arg)++;
 }
 
+static void syscalls_watch(struct core *c, bool on)
+{
+	struct core_private *p = c->priv;
+	struct msg_syscalls m = { .on = on };
+
+	if (on)
+		p->syscalls_idle_s = 0;
+	if (!p->ready || p->syscalls_on == on)
+		return;
+	if (peer_send(p->keeper, MSG_SYSCALLS, p->next_seq++, &m, sizeof(m)) == 0)
+		p->syscalls_on = on;
+}
+
 void events_second(struct core *c)
 {
 	struct core_private *p = c->priv;
-	struct msg_syscalls m;
 	unsigned n = 0;
 
 	if (!p->ready)
 		return;
 	args_ask(c);
 	ident_each_container(c->ident, container_counted, &n);
-	m.on = n > 0;
-	if (p->syscalls_on == !!m.on)
-		return;
-	if (peer_send(p->keeper, MSG_SYSCALLS, p->next_seq++, &m, sizeof(m)) == 0)
-		p->syscalls_on = m.on;
+	if (n)
+		syscalls_watch(c, true);
+	else if (++p->syscalls_idle_s >= SYSCALLS_IDLE_S)
+		syscalls_watch(c, false);
 }
 
 void events_stop(struct core *c)
