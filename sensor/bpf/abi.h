@@ -20,6 +20,7 @@
  *   if_slots    PERCPU_ARRAY[] struct pg_if_slot: an interface's statistics are if_stats' plus those of the slot that has
  *                          its key, if there is one (a slot costs the programs a third of a hash lookup)
  *   sockets     HASH       u64 cookie -> struct pg_owner
+ *   servers     LRU_HASH   u64 cookie of an accepted TCP socket -> struct pg_server
  *   syscalls    ARRAY[PG_SYSCALL_BUCKETS] struct pg_syscall_bucket: which system calls each cgroup has used
  *   hostnet     HASH       u64 cgroup id -> u32 pseudo ifindex  (containers on the host network; written by the keeper)
  *   vteps       HASH       struct pg_vtep_key -> struct pg_vtep
@@ -217,6 +218,13 @@ struct pg_owner {
 enum pg_owner_flag {
 	PG_OWNER_LISTENER = 1 << 0, /* listening TCP or explicitly bound UDP: its end is an event */
 	PG_OWNER_ITER = 1 << 1,     /* found by an iterator, not seen being made */
+};
+
+/* Who serves an accepted connection. Its socket has the cookie that its SYN-ACK had. */
+struct pg_server {
+	pg_u64 start_boot_ns;
+	pg_u32 tgid;
+	pg_u32 pad;
 };
 
 enum pg_event_type {

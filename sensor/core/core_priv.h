@@ -35,6 +35,7 @@ enum flow_state {
 	FLOW_HALF_VIEW = 1 << 6,
 	FLOW_BASELINE = 1 << 7,    /* an earlier core added what it held at our start */
 	FLOW_QUEUED = 1 << 8,      /* in a queue of flow_scan.c */
+	FLOW_SERVED = 1 << 9,      /* the server's owner is the process that read from the accepted socket or closed it */
 };
 
 #define CORE_SUBSCRIBERS_MAX 64

@@ -72,8 +72,15 @@ enum core_attribution flow_process(struct core *c, const struct flow *f, unsigne
 	struct listener *l;
 
 	*ret_process = f->owner[e];
-	if (f->owner[e])
-		return f->flags & PG_FLOW_MIDSTREAM ? ATTR_ITERATOR : ATTR_EXACT;
+	if (f->owner[e]) {
+		if (f->flags & PG_FLOW_MIDSTREAM)
+			return ATTR_ITERATOR;
+		/* whoever opened the listener, until somebody reads */
+		if (f->key.proto == IPPROTO_TCP && (f->flags & PG_FLOW_SYN_SEEN) && e == !(f->flags & PG_FLOW_SYN_DIR) &&
+		    !(f->state & FLOW_SERVED))
+			return ATTR_LISTENER;
+		return ATTR_EXACT;
+	}
 	l = flow_listener(c, f, e);
 	if (l)
 		*ret_process = processes_find(c->procs, l->tgid, l->start_boot_ns);

@@ -2,6 +2,7 @@
 /* Flows: takes in what was read of the kernel's flow map (flow_scan.c says what is read, and when), names the ends, adds what
  * is new to the map of edges. */
 #include <arpa/inet.h>
+#include <bpf/bpf.h>
 #include <errno.h>
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
@@ -268,9 +269,41 @@ static void flow_count_at_listener(struct core *c, struct flow *f)
 }
 
 /* ---- taking in ----------------------------------------------------------------------------------------------- */
+static bool same_exe(const struct process *a, const struct process *b)
+{
+	return a && b && a->exe == b->exe && a->cgroup == b->cgroup; /* interned */
+}
+
+/* An accepted connection is at first its listener's; then that of the process which serves it, once it has read or closed.
+ * Returns whether that is another program. */
+static bool flow_server(struct core *c, struct flow *f, const struct pg_flow *v)
+{
+	unsigned d = !(f->flags & PG_FLOW_SYN_DIR);
+	int fd = core_map_fd(c, "servers");
+	const struct process *before;
+	struct pg_server s;
+	uint32_t p;
+
+	if (f->key.proto != IPPROTO_TCP || !(f->flags & PG_FLOW_SYN_SEEN) || (f->state & FLOW_SERVED) || f->packets[d] < 2 ||
+	    !v->cookie[d] || fd < 0 || bpf_map_lookup_elem(fd, &v->cookie[d], &s))
+		return false;
+	p = processes_find(c->procs, s.tgid, s.start_boot_ns);
+	if (!p)
+		return false;
+	f->state |= FLOW_SERVED;
+	if (p == f->owner[d])
+		return false;
+	before = processes_get(c->procs, f->owner[d]);
+	processes_ref(c->procs, p);
+	if (f->owner[d])
+		processes_unref(c->procs, f->owner[d]);
+	f->owner[d] = p;
+	return !same_exe(before, processes_get(c->procs, p));
+}
+
 static bool flow_owners(struct core *c, struct flow *f, const struct pg_flow *v)
 {
-	bool found = false;
+	bool found = flow_server(c, f, v);
 
 	for (unsigned d = 0; d < 2; d++) {
 		uint32_t p;

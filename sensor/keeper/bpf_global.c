@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "sensor/keeper/bpf_private.h"
 /* skeletons use abi.h's types */
+#include "sensor/bpf/accepted.skel.h"
 #include "sensor/bpf/iterators.skel.h"
 #include "sensor/bpf/processes.skel.h"
 #include "sensor/bpf/sockets.skel.h"
@@ -114,6 +115,20 @@ static int sockets_attach(struct bpf_loader *l, int cgroup_fd, bool cgroup, unsi
 	return r;
 }
 
+static int accepted_attach(struct bpf_loader *l, unsigned *ret_done)
+{
+	struct accepted_bpf *s = accepted_bpf__open();
+	int r;
+
+	if (!s)
+		return -errno;
+	r = object_load(l, s->obj);
+	if (!r)
+		r = programs_attach(l, s->obj, -1, ret_done);
+	accepted_bpf__destroy(s);
+	return r;
+}
+
 static int processes_attach(struct bpf_loader *l, unsigned *ret_done)
 {
 	struct processes_bpf *s = processes_bpf__open();
@@ -196,6 +211,9 @@ int bpf_loader_attach_global(struct bpf_loader *l)
 	r = cgroup < 0 ? cgroup : sockets_attach(l, cgroup, true, &done);
 	loader_feature(l, "cgroup_socket_hooks", r == 0,
 		       "UDP, ping and raw sockets get no process, UDP listeners are known from the iterators only");
+	first = first ?: r;
+	r = accepted_attach(l, &done);
+	loader_feature(l, "accepted_by", r == 0, "accepted connections are attributed to the process that opened the listener, not to the one that serves them");
 	first = first ?: r;
 	r = processes_attach(l, &done);
 	loader_feature(l, "process_events", r == 0, "processes are known from the iterators only, short ones are not seen");
