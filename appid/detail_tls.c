@@ -78,18 +78,20 @@ void detail_tls(const struct detail_in *in, struct detail *t)
 	uint16_t version = 0;
 
 	for (unsigned i = 0; i < 2; i++) {
-		tls_hello_parse(in->said[i], &h[i]);
+		struct bytes said = tls_after_warnings(in->said[i]);
+
+		tls_hello_parse(said, &h[i]);
 		if (h[i].kind == TLS_CLIENT_HELLO) {
 			client = h[i].complete || in->whole[i];
 			if (!version)
 				version = h[i].version;
-			client_hello(in->said[i], &h[i], t);
+			client_hello(said, &h[i], t);
 		} else if (h[i].kind == TLS_SERVER_HELLO) {
 			server = h[i].complete || in->whole[i];
 			version = h[i].version;
-			server_hello(in->said[i], &h[i], t);
+			server_hello(said, &h[i], t);
 			if (h[i].complete && version < 0x0304)
-				server = certificate_read(in->said[i], t) || in->whole[i];
+				server = certificate_read(said, t) || in->whole[i];
 		} else {
 			client |= in->whole[i] || h[i].kind == TLS_ALERT;
 			server |= in->whole[i] || h[i].kind == TLS_ALERT;

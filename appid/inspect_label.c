@@ -237,9 +237,9 @@ void inspect_give_up(struct inspector *i, struct inspect_flow *f)
 		if (w->label.confidence <= LABEL_PORT_GUESS)
 			i->stats.gave_up++;
 	}
-	if (f->stale)
-		inspect_own_label(i, f);
 	w->label.final = 1;
+	if (f->app != APP_UNKNOWN) /* also what was read but was not worth a message of its own */
+		inspect_own_label(i, f);
 	inspect_label_send(i, f);
 	inspect_finish(i, f);
 }

@@ -32,6 +32,13 @@ enum tls_kind tls_hello_probe(struct bytes b)
 	return b.p[5] == HS_CLIENT_HELLO ? TLS_CLIENT_HELLO : TLS_SERVER_HELLO;
 }
 
+struct bytes tls_after_warnings(struct bytes b)
+{
+	for (unsigned i = 0; i < 4 && bytes_left(&b) >= 7 && b.p[0] == REC_ALERT && be16_at(b.p + 3) == 2 && b.p[5] == 1; i++)
+		b.p += 7;
+	return b;
+}
+
 size_t tls_handshake(struct bytes b, uint8_t *out, size_t size, bool *ret_over)
 {
 	size_t n = 0;
@@ -177,6 +184,10 @@ enum tls_kind tls_hello_parse(struct bytes b, struct tls_hello *ret)
 
 	memset(ret, 0, sizeof(*ret));
 	ret->kind = tls_hello_probe(b);
+	if (ret->kind == TLS_ALERT && bytes_left(&b) >= 7 && b.p[5] == 1) {
+		b = tls_after_warnings(b);
+		ret->kind = tls_hello_probe(b);
+	}
 	if (ret->kind != TLS_CLIENT_HELLO && ret->kind != TLS_SERVER_HELLO)
 		return ret->kind;
 	m = bytes_of(msg, tls_handshake(b, msg, sizeof(msg), &over));

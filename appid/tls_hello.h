@@ -25,8 +25,10 @@ struct tls_hello {
 
 /* Does b begin like a hello or an alert? Needs 6 to 11 bytes to be sure. */
 enum tls_kind tls_hello_probe(struct bytes b);
-/* Reads what is there. Same result as the probe. */
+/* Reads what is there, behind warnings. */
 enum tls_kind tls_hello_parse(struct bytes b, struct tls_hello *ret);
+/* Behind alerts that are mere warnings (servers send "unrecognized name" before their hello). */
+struct bytes tls_after_warnings(struct bytes b);
 /* The handshake bytes of consecutive records, put together: returns how many are in out. *ret_over: what follows is no
  * handshake record (encrypted, or an alert). */
 size_t tls_handshake(struct bytes b, uint8_t *out, size_t size, bool *ret_over);

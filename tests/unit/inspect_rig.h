@@ -25,6 +25,7 @@ struct rig {
 	struct msg_label last; /* label said last */
 	struct msg_dns answers[64];
 	unsigned labels, finals, dns, enough;
+	char facts[1300]; /* said last */
 	uint64_t now_ns;
 	uint32_t seq[2]; /* next sequence number, by client, server */
 	struct flow_key key;
@@ -54,6 +55,14 @@ static inline void rig_enough(const struct flow_key *key, uint32_t serial, void 
 	((struct rig *)arg)->enough++;
 }
 
+static inline void rig_facts(const struct flow_key *key, const char *text, size_t len, void *arg)
+{
+	struct rig *r = arg;
+
+	assert_true(len < sizeof(r->facts) && !text[len]);
+	memcpy(r->facts, text, len + 1);
+}
+
 static inline void rig_flow(struct rig *r, int proto, uint16_t client_port, uint16_t server_port, bool v6)
 {
 	static const char *const addr[2][2] = { { "\0\0\0\0\0\0\0\0\0\0\xff\xff\x0a\x09\0\1", "\0\0\0\0\0\0\0\0\0\0\xff\xff\x0a\x09\0\2" },
@@ -73,7 +82,7 @@ static inline void rig_flow(struct rig *r, int proto, uint16_t client_port, uint
 
 static inline void rig_init(struct rig *r, struct ndpi_engine *e, unsigned flows)
 {
-	struct inspector_sink sink = { .label = rig_label, .dns = rig_dns, .enough = rig_enough, .arg = r };
+	struct inspector_sink sink = { .label = rig_label, .dns = rig_dns, .enough = rig_enough, .arg = r, .facts = rig_facts };
 	struct inspector_limits limits = { .flows = flows, .seed = 7 };
 
 	memset(r, 0, sizeof(*r));

@@ -429,10 +429,164 @@ def merge_b():
     return pcap([ether(p, src=MAC_B, dst=MAC_A) for p in talk.packets], start=T0 + 25_000_000)
 
 
+# ---- protocols: services, and what they say about themselves ------------------------------------------------------
+def talk(*said, sport=40000, dport=80):
+    """One connection: bytes of the client, str of the server (Latin-1), in turn."""
+    t = Talk(sport=sport, dport=dport)
+    for s in said:
+        t.send(isinstance(s, str), s.encode("latin-1") if isinstance(s, str) else s)
+    return t.end()
+
+
+def h2(kind, flags, stream, body=b""):
+    return struct.pack("!I", len(body))[1:] + struct.pack("!BBI", kind, flags, stream) + body
+
+
+def literal(name, value, index=0x40):
+    return bytes([index, len(name)]) + name + bytes([len(value)]) + value
+
+
+def grpc(path, agent=b"grpc-c/1.50"):
+    head = b"\x83\x86\x44" + bytes([len(path)]) + path + b"\x41\x8c\xf1\xe3\xc2\xe5\xf2\x3a\x6b\xa0\xab\x90\xf4\xff" + \
+        literal(b"content-type", b"application/grpc") + b"\x7a" + bytes([len(agent)]) + agent
+    first, rest = head[:20], head[20:]
+    return b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + h2(4, 0, 0, b"\0\3\0\0\0\x64") + h2(8, 0, 0, b"\0\1\0\0") + \
+        h2(1, 0x28, 1, b"\2" + bytes(5) + first + b"\0\0") + h2(9, 4, 1, rest) + h2(0, 1, 1, bytes(5))
+
+
+H2_ANSWER = (h2(4, 0, 0, b"") + h2(4, 1, 0) + h2(1, 4, 1, b"\x88" + literal(b"content-type", b"application/grpc") + b"\x76\x03gen")).decode("latin-1")
+
+
+def json_answer(body, *fields):
+    return "".join(["HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n", *(f + "\r\n" for f in fields),
+                    f"Content-Length: {len(body)}\r\n\r\n", body])
+
+
+def get(path):
+    return f"GET {path} HTTP/1.1\r\nHost: node.example:9200\r\nUser-Agent: gen/1\r\n\r\n".encode()
+
+
+def services():
+    """What runs over HTTP and HTTP/2, miners, brokers, databases: each once."""
+    amqp = b"\0\x0a\0\x0a\0\x09\0\0\0\x2c\7productS\0\0\0\x08RabbitMQ\7versionS\0\0\0\x063.10.8\0\0\0\5PLAIN"
+    hello = b"\x26\0\0\0\2\0\0\0\1\0\0\0\xdd\7\0\0\0\0\0\0\0\x1b\0\0\0\x10maxWireVersion\0\x11\0\0\0\0"
+    build = b"\0\0\0\0\2\0\0\0\1\0\0\0\xdd\7\0\0\0\0\0\0\0\x17\0\0\0\2version\0\6\0\0\0" + b"7.0.5\0\0"
+    ask = b"\x29\0\0\0\1\0\0\0\0\0\0\0\xdd\7\0\0\0\0\0\0\0\x14\0\0\0\x10hello\0\1\0\0\0\0xxxx"
+    talks = [
+        (50051, grpc(b"/shop.v1.Cart/Add"), H2_ANSWER),
+        (2379, grpc(b"/etcdserverpb.KV/Range"), H2_ANSWER),
+        (50052, H2_ANSWER),
+        (2379, get("/v2/keys/a"), json_answer('{"action":"get"}', "X-Etcd-Index: 7")),
+        (2379, get("/version"), json_answer('{"etcdserver":"3.4.23","etcdcluster":"3.4.0"}')),
+        (9200, get("/"), json_answer('{"name":"n","cluster_name":"c","version":{"number":"8.11.1","lucene_version":"9.8.0"}}',
+                                     "X-elastic-product: Elasticsearch")),
+        (9200, get("/"), json_answer('{"name":"n","version":{"distribution":"opensearch","number":"2.11.0","lucene_version":"9.7.0"}}')),
+        (9200, get("/shop/_search?q=a"), json_answer('{"took":3,"timed_out":false,"_shards":{"total":1},"hits":{}}')),
+        (9200, get("/"), json_answer('{"couchdb":"Welcome","version":"3.2"}')),
+        (9300, b"ES" + struct.pack("!IQBI", 40, 1, 8, 7100299) + bytes(23), "ES" + "\0\0\0\x14\0\0\0\0\0\0\0\1\x09\0\x6c\x56\x4b" + "\0" * 7),
+        (3333, b'{"id": 1, "method": "mining.subscribe", "params": ["gen/1"]}\n', '{"id":1,"result":[[["mining.notify","ae"]],"08",4],"error":null}\n'),
+        (4444, b'{"id":1,"jsonrpc":"2.0","method":"login","params":{"login":"4A","pass":"x","agent":"XMRig/6"}}\n',
+         '{"id":1,"jsonrpc":"2.0","error":null,"result":{"id":"1","job":{"blob":"07","job_id":"a","target":"b8"},"status":"OK"}}\n'),
+        (9000, b"\1\1\0\1\0\x08\0\0\0\1\0\0\0\0\0\0", "\1\6\0\1\0\x18\0\0Status: 200 OK\r\n\r\nhello."),
+        (9000, b"\0\x11ClickHouse client\x16\3\xb1\xa9\3\0\7default\0", "\0\x0aClickHouse\x17\x08\xb1\xa9\3"),
+        (5672, b"AMQP\0\0\x09\1", (b"\1\0\0" + struct.pack("!I", len(amqp)) + amqp + b"\xce").decode("latin-1")),
+        (4222, 'INFO {"server_id":"NA","version":"2.9.10","proto":1}\r\n', b'CONNECT {"verbose":false}\r\n'),
+        (27017, ask, hello.decode("latin-1")),
+        (27017, ask, (struct.pack("<I", len(build)) + build[4:]).decode("latin-1")),
+        (6379, b"*2\r\n$5\r\nHELLO\r\n$1\r\n3\r\n", "%2\r\n$6\r\nserver\r\n$5\r\nredis\r\n$7\r\nversion\r\n$5\r\n7.0.1\r\n"),
+        (2181, b"srvr\n", "Zookeeper version: 3.8.0-5a02a05, built on 2022-02-25\nLatency min/avg/max: 0\n"),
+        (11211, b"version\r\n", "VERSION 1.6.18\r\n"),
+        (3306, "\x46\0\0\0\x0a8.0.36\0\x08\0\0\0abcdefgh\0\xff\xff\xff\2\0\xff\xdf\x15" + "\0" * 10 + "ijklmnopqrst\0caching_sha2_pass\0"),
+        (5432, b"\0\0\0\x1d\0\3\0\0user\0app\0database\0wp\0\0", "R\0\0\0\x08\0\0\0\0S\0\0\0\x18server_version\x0015.8\0"),
+        (7777, bytes(range(7, 255, 5)), bytes((i * 167 + 13) % 256 for i in range(200)).decode("latin-1")),
+        (7778, b"hail, strange server\n", "hail\n"),
+    ]
+    frames = []
+    for i, (port, *said) in enumerate(talks):
+        frames += [ether(p) for p in talk(*said, sport=40000 + i, dport=port)]
+    return pcap(frames, step=100_000)
+
+
+def der(tag, *parts):
+    body = b"".join(parts)
+    size = bytes([len(body)]) if len(body) < 128 else b"\x82" + struct.pack("!H", len(body))
+    return bytes([tag]) + size + body
+
+
+def name(**parts):
+    oids = {"CN": b"\x55\4\3", "O": b"\x55\4\x0a", "C": b"\x55\4\6"}
+    return der(0x30, *(der(0x31, der(0x30, der(6, oids[k]), der(0x0c, v.encode()))) for k, v in parts.items()))
+
+
+def server_flight(version=0x0303, split=0):
+    """ServerHello, Certificate, ServerHelloDone; in records of `split` bytes."""
+    times = der(0x30, der(0x17, b"230101000000Z"), der(0x17, b"330101000000Z"))
+    tbs = der(0x30, der(0xa0, der(2, b"\2")), der(2, b"\x12\x34"), der(0x30, der(6, b"\x2a\3")), name(O="Gen CA", CN="Gen Root"), times,
+              name(C="XX", O="Shop", CN="shop.example"), bytes(300))
+    cert = der(0x30, tbs)
+    chain = struct.pack("!I", len(cert))[1:] + cert
+    hello = struct.pack("!H", version) + bytes(range(32)) + b"\0\xc0\x2f\0" + b"\0\x0f\0\x10\0\x0b\0\x09\x08http/1.1"
+    messages = b"".join(bytes([t]) + struct.pack("!I", len(m))[1:] + m
+                        for t, m in ((2, hello), (11, struct.pack("!I", len(chain))[1:] + chain), (14, b"")))
+    step = split or len(messages)
+    return b"".join(b"\x16\3\3" + struct.pack("!H", len(messages[i:i + step])) + messages[i:i + step] for i in range(0, len(messages), step))
+
+
+def kexinit(ciphers):
+    lists = [b"curve25519-sha256", b"ssh-ed25519", ciphers, ciphers + b",x", b"hmac-sha2-256", b"hmac-sha2-512", b"none", b"none,zlib", b"", b""]
+    body = b"\x14" + bytes(16) + b"".join(struct.pack("!I", len(x)) + x for x in lists) + bytes(5)
+    return struct.pack("!IB", len(body) + 5, 4) + body + bytes(4)
+
+
+def changes():
+    """Protocols that change in mid-stream, and fingerprints of what they become."""
+    hello, flight = client_hello("db.example"), server_flight().decode("latin-1")
+    ssh = (b"SSH-2.0-gen_1\r\n" + kexinit(b"aes128-ctr"), "SSH-2.0-OpenSSH_9.2p1\r\n" + kexinit(b"aes256-ctr").decode("latin-1"))
+    greeting = "\x46\0\0\0\x0a8.0.36\0\x08\0\0\0abcdefgh\0\xff\xff\xff\2\0\xff\xdf\x15" + "\0" * 10 + "ijklmnopqrst\0caching_sha2_pass\0"
+    upgrade = "GET /x HTTP/1.1\r\nHost: a.example\r\nConnection: Upgrade\r\nUpgrade: {}\r\n\r\n"
+    switched = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: {}\r\n\r\n"
+    connect = b"CONNECT inner.example:443 HTTP/1.1\r\nHost: inner.example:443\r\n\r\n"
+    oid = b"1.3.6.1.4.1.1466.20037"
+    stream = "<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' {} version='1.0'>"
+    talks = [
+        (443, hello, flight),
+        (443, hello, "\x15\3\3\0\2\1\x70" + server_flight(split=90).decode("latin-1")),
+        (443, hello, "\x15\3\3\0\2\2\x28"),
+        (22, *ssh),
+        (25, "220 mail.example ESMTP Postfix\r\n", b"EHLO x\r\n", "250-mail.example\r\n250 STARTTLS\r\n", b"STARTTLS\r\n", "220 go on\r\n", hello, flight),
+        (25, "220 mail.example ESMTP\r\n", b"EHLO x\r\n", "250 x\r\n", b"MAIL FROM:<a@x>\r\n", "250 ok\r\n"),
+        (25, "220 mail.example ESMTP\r\n", b"STARTTLS\r\n", "454 no\r\n", b"NOOP\r\n", "250 ok\r\n"),
+        (143, "* OK IMAP4 ready\r\n", b"a STARTTLS\r\n", "a OK begin\r\n", hello, flight),
+        (110, "+OK POP3\r\n", b"STLS\r\n", "+OK\r\n", hello, flight),
+        (21, "220 FTP\r\n", b"AUTH TLS\r\n", "234 go\r\n", hello, flight),
+        (389, der(0x30, b"\2\1\1", der(0x77, der(0x80, oid))), der(0x30, b"\2\1\1", der(0x78, b"\x0a\1\0\4\0\4\0")).decode("latin-1"), hello, flight),
+        (5222, stream.format("to='chat.example'").encode(), stream.format("id='1' from='chat.example'") + "<stream:features/>",
+         b"<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>", "<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>", hello, flight),
+        (5432, b"\0\0\0\x08\x04\xd2\x16\x2f", "S", hello, flight),
+        (5432, b"\0\0\0\x08\x04\xd2\x16\x2f", "N", b"\0\0\0\x1d\0\3\0\0user\0app\0database\0wp\0\0", "R\0\0\0\x08\0\0\0\0"),
+        (3306, greeting, b"\x20\0\0\1\x85\xae\xff\1\0\0\0\1\x2d" + bytes(23), hello, flight),
+        (4222, 'INFO {"server_id":"NA","version":"2.9.10","tls_required":true}\r\n', hello, flight),
+        (3128, connect, "HTTP/1.1 200 Established\r\n\r\n", hello, flight),
+        (3128, connect, "HTTP/1.1 200 Established\r\n\r\n", *ssh),
+        (3128, connect, "HTTP/1.1 403 Forbidden\r\n\r\n"),
+        (80, upgrade.format("websocket").encode(), switched.format("websocket"), b"\x81\x85\1\2\3\4abcde"),
+        (80, upgrade.format("h2c").encode(), switched.format("h2c") + H2_ANSWER, grpc(b"/shop.v1.Cart/Add")),
+        (2375, upgrade.format("tcp").encode(), switched.format("tcp"), b"uname -a\n", "Linux\n"),
+        (1080, b"\5\1\0", "\5\0", b"\5\1\0\3\x0cshop.example\0\x50", "\5\0\0\1" + "\0" * 6, HTTP_GET, HTTP_OK.decode()),
+        (1080, b"\5\2\0\2", "\5\2", b"\1\1u\1p", "\1\0", b"\5\1\0\1\x0a\0\0\x09\0\x50", "\5\0\0\4" + "\0" * 18, hello, flight),
+        (1080, b"\4\1\0\x50\0\0\0\1user\0shop.example\0", "\0\x5a" + "\0" * 6, HTTP_GET, HTTP_OK.decode()),
+        (1080, b"\5\1\0", "\5\0", b"\5\1\0\4" + bytes(15) + b"\1\0\x50", "\5\5\0\1" + "\0" * 6),
+    ]
+    frames = []
+    for i, (port, *said) in enumerate(talks):
+        frames += [ether(p) for p in talk(*said, sport=41000 + i, dport=port)]
+    return pcap(frames, step=100_000)
+
+
 CAPTURES = [ethernet, one_byte_segments, reordered, vlans, overlays, deep, tunnels, fragments, cut, file_ends, file_damaged, malformed,
             big_endian, nanoseconds, modified, link_null, link_raw, link_sll2, link_ppp, link_80211, link_nflog, link_llc, link_slip, link_frelay, link_atm,
             link_rfc1483, link_ppi, link_wlan, link_ppp_kinds, link_pppoe, link_nflog_big, labels, erspan, blocks, block_too_long,
-            section_broken, link_unknown, interfaces,
+            section_broken, link_unknown, interfaces, services, changes,
             merge_a, merge_b]
 
 NG = (interfaces, blocks, block_too_long, section_broken)
