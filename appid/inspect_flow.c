@@ -31,24 +31,39 @@ int inspect_table_init(struct inspect_table *t, unsigned max, uint64_t seed)
 	t->seed = seed;
 	TAILQ_INIT(&t->active);
 	TAILQ_INIT(&t->finished);
+	TAILQ_INIT(&t->told);
 	for (unsigned i = max; i-- > 0;)
 		SLIST_INSERT_HEAD(&t->spare, &t->flows[i], chain);
 	return 0;
 }
 
-static void work_free(struct inspect_flow *f)
+static void work_free(struct inspect_table *t, struct inspect_flow *f)
 {
 	if (!f->work)
 		return;
 	dialogue_done(&f->work->talk);
-	free(f->work);
+	if (t->work_count < INSPECT_WORKS_KEPT)
+		t->works[t->work_count++] = f->work;
+	else
+		free(f->work);
 	f->work = NULL;
+}
+
+static struct inspect_work *work_make(struct inspect_table *t)
+{
+	struct inspect_work *w = t->work_count ? t->works[--t->work_count] : malloc(sizeof(*w));
+
+	if (w)
+		memset(w, 0, sizeof(*w));
+	return w;
 }
 
 void inspect_table_done(struct inspect_table *t)
 {
 	for (unsigned i = 0; i < t->max; i++)
-		work_free(&t->flows[i]);
+		work_free(t, &t->flows[i]);
+	while (t->work_count)
+		free(t->works[--t->work_count]);
 	free(t->flows);
 	free(t->buckets);
 	memset(t, 0, sizeof(*t));
@@ -76,7 +91,7 @@ struct inspect_flow *inspect_table_add(struct inspect_table *t, const struct flo
 
 	if (!f)
 		return NULL;
-	w = calloc(1, sizeof(*w));
+	w = work_make(t);
 	if (!w)
 		return NULL;
 	SLIST_REMOVE_HEAD(&t->spare, chain);
@@ -92,7 +107,7 @@ struct inspect_flow *inspect_table_add(struct inspect_table *t, const struct flo
 
 static struct inspect_list *list_of(struct inspect_table *t, const struct inspect_flow *f)
 {
-	return f->work ? &t->active : &t->finished;
+	return f->work ? &t->active : f->told ? &t->told : &t->finished;
 }
 
 void inspect_table_finish(struct inspect_table *t, struct inspect_flow *f)
@@ -100,8 +115,8 @@ void inspect_table_finish(struct inspect_table *t, struct inspect_flow *f)
 	if (!f->work)
 		return;
 	TAILQ_REMOVE(&t->active, f, age);
-	work_free(f);
-	TAILQ_INSERT_TAIL(&t->finished, f, age);
+	work_free(t, f);
+	TAILQ_INSERT_TAIL(list_of(t, f), f, age);
 }
 
 void inspect_table_remove(struct inspect_table *t, struct inspect_flow *f)
@@ -110,7 +125,7 @@ void inspect_table_remove(struct inspect_table *t, struct inspect_flow *f)
 
 	TAILQ_REMOVE(list_of(t, f), f, age);
 	SLIST_REMOVE(b, f, inspect_flow, chain);
-	work_free(f);
+	work_free(t, f);
 	SLIST_INSERT_HEAD(&t->spare, f, chain);
 	t->used--;
 }

@@ -40,6 +40,7 @@ struct inspect_flow {
 	uint8_t client_dir;        /* who sent the SYN, 2: not known */
 	bool whole[2];             /* the kernel's budget of that direction is used up */
 	bool dirty, waiting, asking, provisional;
+	bool told;  /* the kernel was told that nothing more is wanted: only what is in the ring yet can come */
 	bool stale; /* our label's details are to be read again */
 	bool unseen; /* there is more than our recognisers have seen */
 	bool overlap; /* something was sent twice, with different bytes */
@@ -49,12 +50,15 @@ struct inspect_flow {
 };
 TAILQ_HEAD(inspect_list, inspect_flow);
 
+enum { INSPECT_WORKS_KEPT = 64 };
 struct inspect_table {
 	struct inspect_flow *flows;
+	struct inspect_work *works[INSPECT_WORKS_KEPT]; /* to be used again */
+	unsigned work_count;
 	SLIST_HEAD(inspect_chain, inspect_flow) *buckets, spare;
 	unsigned max, bucket_mask, used;
 	uint64_t seed;
-	struct inspect_list active, finished; /* by last sample, oldest first */
+	struct inspect_list active, finished, told; /* by last sample, oldest first; told: finished, and the kernel knows it */
 };
 
 int inspect_table_init(struct inspect_table *t, unsigned max, uint64_t seed);

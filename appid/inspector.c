@@ -17,6 +17,7 @@ static const uint64_t wait_first_ns = 300 * NSEC_PER_MSEC; /* the first segment 
 static const uint64_t wait_provisional_ns = NSEC_PER_SEC; /* then say what is known so far */
 static const uint64_t wait_give_up_ns = 10 * NSEC_PER_SEC;
 static const uint64_t wait_datagram_ns = 30 * NSEC_PER_SEC; /* pings of some protocols are 20 s apart */
+static const uint64_t linger_told_ns = 100 * NSEC_PER_MSEC; /* and what comes of it later nobody sends */
 static const uint64_t linger_ns = 2 * NSEC_PER_SEC;       /* a finished flow's key, used again later, is a new flow */
 
 struct inspector *inspector_new(const struct inspector_limits *limits, const struct inspector_sink *sink, struct ndpi_engine *engine)
@@ -158,7 +159,7 @@ static bool sample_sane(const struct pg_sample *s)
 /* Makes room for one more flow. */
 static void make_room(struct inspector *i)
 {
-	struct inspect_flow *f = TAILQ_FIRST(&i->table.finished);
+	struct inspect_flow *f = TAILQ_FIRST(&i->table.told) ?: TAILQ_FIRST(&i->table.finished);
 
 	if (!f) {
 		f = TAILQ_FIRST(&i->table.active);
@@ -319,8 +320,10 @@ void inspector_flush(struct inspector *i)
 		if (!f->work->label.final)
 			continue;
 		/* DNS goes on for as long as the kernel gives samples: each answer names addresses. */
-		if (!(f->whole[0] && f->whole[1]) && !inspect_is_dns(f))
+		if (!(f->whole[0] && f->whole[1]) && !inspect_is_dns(f)) {
 			i->sink.enough(&f->key, f->serial, i->sink.arg);
+			f->told = f->serial != 0;
+		}
 		inspect_finish(i, f);
 	}
 }
@@ -395,10 +398,19 @@ static void tick_aged(struct inspector *i, uint64_t now)
 	}
 }
 
+static void tick_told(struct inspector *i, uint64_t now)
+{
+	struct inspect_flow *f;
+
+	while ((f = TAILQ_FIRST(&i->table.told)) && f->last_ns + linger_told_ns <= now)
+		inspect_table_remove(&i->table, f);
+}
+
 void inspector_tick(struct inspector *i, uint64_t now)
 {
 	inspect_fragments_old(i, now);
 	tick_waiting(i, now);
+	tick_told(i, now);
 	if (now - i->swept_ns >= NSEC_PER_SEC / 2) {
 		i->swept_ns = now;
 		tick_aged(i, now);

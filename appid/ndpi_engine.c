@@ -10,15 +10,23 @@
 #include <netinet/udp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 
 #include "appid/text.h"
 
+#define HOSTS_SAID 64
+#define HOST_SAID_LEN 64 /* longer ones are not remembered */
 #define L3_MAX 4500 /* bytes of a packet that is made for nDPI */
 
 struct ndpi_engine {
 	struct ndpi_detection_module_struct *mod;
 	struct ndpi_flow_struct *flow; /* one for all: cleared before each question */
 	uint8_t packet[L3_MAX];
+	/* What was last said of a host's name: the same few are asked about again and again. */
+	struct host_said {
+		char host[HOST_SAID_LEN], app[32];
+	} hosts[HOSTS_SAID];
 };
 
 struct ndpi_engine *ndpi_engine_new(void)
@@ -232,11 +240,10 @@ bool ndpi_engine_address_app(struct ndpi_engine *e, const uint8_t addr[16], char
 	return true;
 }
 
-bool ndpi_engine_host_app(struct ndpi_engine *e, const char *host, char *ret, size_t size)
+static bool host_app(struct ndpi_engine *e, const char *host, size_t len, char *ret, size_t size)
 {
 	ndpi_protocol_match_result match = { 0 };
 	char copy[256];
-	size_t len = strlen(host);
 	const char *name;
 	int id;
 
@@ -250,5 +257,23 @@ bool ndpi_engine_host_app(struct ndpi_engine *e, const char *host, char *ret, si
 	if (!name || !strcmp(name, "Unknown"))
 		return false;
 	text_sanitise(ret, size, name, strlen(name));
+	return true;
+}
+
+bool ndpi_engine_host_app(struct ndpi_engine *e, const char *host, char *ret, size_t size)
+{
+	size_t len = strlen(host);
+	struct host_said *s = &e->hosts[XXH3_64bits(host, len) % HOSTS_SAID];
+
+	if (!len || len >= sizeof(s->host))
+		return host_app(e, host, len, ret, size);
+	if (strcmp(s->host, host)) {
+		memcpy(s->host, host, len + 1);
+		if (!host_app(e, host, len, s->app, sizeof(s->app)))
+			s->app[0] = '\0';
+	}
+	if (!s->app[0])
+		return false;
+	text_sanitise(ret, size, s->app, strlen(s->app));
 	return true;
 }

@@ -81,8 +81,12 @@ bool text_may_start(struct bytes b, const char *s)
 
 bool text_starts_nocase(struct bytes b, const char *s)
 {
-	size_t n = strlen(s);
+	size_t n;
 
+	/* most texts differ at once */
+	if (!bytes_left(&b) || lower((char)*b.p) != lower(*s))
+		return !*s;
+	n = strlen(s);
 	if (bytes_left(&b) < n)
 		return false;
 	for (size_t i = 0; i < n; i++)
@@ -94,10 +98,17 @@ bool text_starts_nocase(struct bytes b, const char *s)
 bool text_contains_nocase(struct bytes b, const char *s)
 {
 	size_t n = strlen(s);
+	const bool letter = lower(*s) >= 'a' && lower(*s) <= 'z';
 
-	for (; bytes_left(&b) >= n; b.p++)
-		if (lower((char)*b.p) == lower(*s) && text_starts_nocase(b, s))
+	for (; bytes_left(&b) >= n; b.p++) {
+		if (!letter && n) {
+			b.p = memchr(b.p, *s, bytes_left(&b));
+			if (!b.p)
+				return false;
+		}
+		if (text_starts_nocase(b, s))
 			return true;
+	}
 	return false;
 }
 

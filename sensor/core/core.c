@@ -123,6 +123,7 @@ int core_subscribe_flows(struct core *c, core_flow_cb cb, void *arg)
 	for (int i = 0; i < CORE_SUBSCRIBERS_MAX; i++)
 		if (!c->priv->subscribers[i].cb) {
 			c->priv->subscribers[i] = (struct core_subscriber){ cb, arg };
+			c->priv->subscriber_count++;
 			return i;
 		}
 	return -EBUSY;
@@ -130,8 +131,10 @@ int core_subscribe_flows(struct core *c, core_flow_cb cb, void *arg)
 
 void core_unsubscribe_flows(struct core *c, int handle)
 {
-	if (handle >= 0 && handle < CORE_SUBSCRIBERS_MAX)
-		c->priv->subscribers[handle].cb = NULL;
+	if (handle < 0 || handle >= CORE_SUBSCRIBERS_MAX || !c->priv->subscribers[handle].cb)
+		return;
+	c->priv->subscribers[handle].cb = NULL;
+	c->priv->subscriber_count--;
 }
 
 void core_announce(struct core *c, struct flow *f, const char *what)
@@ -144,7 +147,7 @@ void core_announce(struct core *c, struct flow *f, const char *what)
 		made = true;
 		events_flow(c, f, &v);
 	}
-	for (int i = 0; i < CORE_SUBSCRIBERS_MAX; i++) {
+	for (int i = 0; c->priv->subscriber_count && i < CORE_SUBSCRIBERS_MAX; i++) {
 		if (!c->priv->subscribers[i].cb)
 			continue;
 		if (!made) {

@@ -65,6 +65,7 @@ struct core_private {
 	struct cgroup_names *cgroups;  /* cgroup id -> container id */
 	struct docker_client *dockers[MSG_ENGINES_MAX];
 	struct core_subscriber subscribers[CORE_SUBSCRIBERS_MAX];
+	unsigned subscriber_count;
 	uint32_t next_seq, next_pseudo_if;
 
 	/* flow scan */

@@ -35,7 +35,9 @@
 
 /* DECISIONS 31; the second number when room is running out */
 #define TCP_CLOSED_NS (5 * NSEC_PER_SEC)
+#define TCP_CLOSED_MANY_NS (1 * NSEC_PER_SEC) /* of more than CLOSED_MANY: a working set that fits the caches */
 #define TCP_CLOSED_PRESSED_NS (200 * NSEC_PER_MSEC)
+#define CLOSED_MANY 8192
 #define TCP_HALF_NS (60 * NSEC_PER_SEC)
 #define TCP_HALF_PRESSED_NS (3 * NSEC_PER_SEC)
 #define TCP_IDLE_NS (3600 * NSEC_PER_SEC)
@@ -47,6 +49,7 @@
 
 struct flow_queue {
 	struct flow *first, **last;
+	unsigned count;
 };
 
 struct flow_scan {
@@ -70,6 +73,7 @@ static void queue_put(struct flow_queue *q, struct flow *f)
 	f->next = NULL;
 	*q->last = f;
 	q->last = &f->next;
+	q->count++;
 }
 
 static struct flow *queue_take(struct flow_queue *q)
@@ -81,6 +85,7 @@ static struct flow *queue_take(struct flow_queue *q)
 	q->first = f->next;
 	if (!q->first)
 		q->last = &q->first;
+	q->count--;
 	f->next = NULL;
 	f->state &= (uint16_t)~FLOW_QUEUED;
 	return f;
@@ -94,10 +99,12 @@ static bool flow_is_closed(const struct flow *f)
 }
 
 /* Without a packet for so long it is over. */
-static uint64_t flow_linger_ns(const struct flow *f, bool pressed)
+static uint64_t flow_linger_ns(const struct flow_scan *s, const struct flow *f)
 {
+	const bool pressed = s->pressed;
+
 	if (flow_is_closed(f))
-		return pressed ? TCP_CLOSED_PRESSED_NS : TCP_CLOSED_NS;
+		return pressed ? TCP_CLOSED_PRESSED_NS : s->closing.count > CLOSED_MANY ? TCP_CLOSED_MANY_NS : TCP_CLOSED_NS;
 	if (f->key.proto == IPPROTO_TCP) {
 		if (f->flags & PG_FLOW_TWO_WAY)
 			return TCP_IDLE_NS;
@@ -106,9 +113,9 @@ static uint64_t flow_linger_ns(const struct flow *f, bool pressed)
 	return pressed && !(f->flags & PG_FLOW_TWO_WAY) ? ONE_WAY_PRESSED_NS : UDP_IDLE_NS;
 }
 
-static bool flow_is_over(const struct flow *f, uint64_t now, bool pressed)
+static bool flow_is_over(const struct flow_scan *s, const struct flow *f, uint64_t now)
 {
-	return now > f->last_ns && now - f->last_ns > flow_linger_ns(f, pressed);
+	return now > f->last_ns && now - f->last_ns > flow_linger_ns(s, f);
 }
 
 /* Whether room is running out: for flows as such, or for one-way ones (a scan, a flood of datagrams). Then those that are over,
@@ -133,11 +140,6 @@ static void ask_put(struct flow_scan *s, unsigned i, const struct flow_key *key,
 	a->key = *key;
 	a->reap_before_ns = reap_before_ns;
 	s->asked[i] = f;
-}
-
-static void ask_about(struct flow_scan *s, unsigned i, struct flow *f, uint64_t now)
-{
-	ask_put(s, i, &f->key, f, flow_is_over(f, now, s->pressed) ? now - flow_linger_ns(f, s->pressed) : 0);
 }
 
 static void count_reaped(struct core *c, const struct pg_flow *v)
@@ -307,7 +309,7 @@ static bool refresh_cb(struct flow *f, void *arg)
 	const struct refresh *r = arg;
 
 	/* Without the ring all were read by walking, and only what is over is asked about. */
-	if (!(f->state & FLOW_QUEUED) && (r->s->news || flow_is_over(f, r->now, r->s->pressed)))
+	if (!(f->state & FLOW_QUEUED) && (r->s->news || flow_is_over(r->s, f, r->now)))
 		queue_put(&r->s->refreshing, f);
 	return true;
 }
@@ -330,11 +332,15 @@ static void queue_ask(struct core *c, struct flow_queue *q, bool only_over, uint
 	struct flow_scan *s = c->priv->scan;
 	uint64_t now = clock_mono_ns();
 	unsigned count = 0;
+	struct flow *f;
 
 	while (q->first && now < stop) {
-		if (only_over && !flow_is_over(q->first, now, s->pressed))
+		uint64_t reap_before = flow_is_over(s, q->first, now) ? now - flow_linger_ns(s, q->first) : 0;
+
+		if (only_over && !reap_before)
 			break;
-		ask_about(s, count++, queue_take(q), now);
+		f = queue_take(q);
+		ask_put(s, count++, &f->key, f, reap_before);
 		if (count < PG_ASKS_MAX)
 			continue;
 		answers_take(c, count);
