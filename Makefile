@@ -91,7 +91,7 @@ link = $(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.
 $(B)/pierglassd: $(B)/sensor/keeper/keeper_main.o $(call lib,keeper) $(call lib,enforce) $(call lib,sensor) $(call lib,base)
 	$(call say,LINK,$@)
 	$(call link,$(KEEPER_L))
-$(B)/pierglass-core: $(B)/sensor/core/core_main.o $(call lib,core) $(call lib,watch) $(call lib,flows) $(call lib,sensor) $(call lib,base)
+$(B)/pierglass-core: $(B)/sensor/core/core_main.o $(call lib,core) $(call lib,watch) $(call lib,intel) $(call lib,flows) $(call lib,sensor) $(call lib,base)
 	$(call say,LINK,$@)
 	$(call link,$(CORE_L))
 $(B)/pierglass-inspect: $(B)/appid/inspect_main.o $(call lib,appid) $(call lib,intel) $(call lib,flows) $(call lib,sensor) $(call lib,base)

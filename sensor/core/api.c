@@ -17,6 +17,7 @@
 #define HEADERS_MAX 8192
 #define MEMORY_PER_CLIENT 32768 /* MHD: request line, headers, answer's headers, buffer */
 #define RATES_EVERY_MS 5000
+#define API_POST_MAX (1U << 20)
 
 /* ---- answers ---------------------------------------------------------------------------------------------------- */
 static enum MHD_Result answer_text(struct MHD_Connection *conn, unsigned status, char *text, size_t len)
@@ -31,7 +32,7 @@ static enum MHD_Result answer_text(struct MHD_Connection *conn, unsigned status,
 	MHD_add_response_header(r, "Content-Type", "application/json");
 	MHD_add_response_header(r, "Cache-Control", "no-store");
 	if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
-		MHD_add_response_header(r, "Allow", "GET");
+		MHD_add_response_header(r, "Allow", "GET, POST");
 	if (status >= 400)
 		MHD_add_response_header(r, "Connection", "close");
 	res = MHD_queue_response(conn, status, r);
@@ -178,13 +179,15 @@ static enum MHD_Result serve(struct api *a, struct MHD_Connection *conn, enum ap
 {
 	struct MHD_Response *r;
 	struct api_body body;
-	char what[1024];
+	char what[1400], err[256];
 	enum MHD_Result res;
 
-	if (p == API_FLOWS_STREAM || p == API_EVENTS_STREAM)
+	if (p == API_FLOWS_STREAM || p == API_EVENTS_STREAM || p == API_ALERTS_STREAM)
 		return a->stats.streams < API_STREAMS_MAX ? api_stream_start(a, conn, p, q) :
 							    refuse(a, conn, MHD_HTTP_SERVICE_UNAVAILABLE, "too many streams");
-	snprintf(what, sizeof(what), "%d %u %d %d %s\n%s", p, q->limit, q->format, q->history, q->workload, q->container);
+	if (api_model_check(a, p, q, err, sizeof(err)))
+		return refuse(a, conn, MHD_HTTP_NOT_FOUND, err);
+	snprintf(what, sizeof(what), "%d %u %d %d %d %s %s\n%s", p, q->limit, q->format, q->history, q->all, q->id, q->workload, q->container);
 	cache_age(a, clock_mono_ns());
 	r = cache_find(a, what);
 	if (!r) {
@@ -201,18 +204,90 @@ static enum MHD_Result serve(struct api *a, struct MHD_Connection *conn, enum ap
 	return res;
 }
 
+/* ---- requests that change something ------------------------------------------------------------------------------- */
+struct post {
+	enum api_path p;
+	struct api_query q;
+	char *body;
+	size_t len;
+	bool too_long;
+};
+
+static void post_free(struct post *x)
+{
+	if (x)
+		free(x->body);
+	free(x);
+}
+
+static enum MHD_Result post_start(struct api *a, struct MHD_Connection *conn, enum api_path p, const struct api_query *q, void **con_cls)
+{
+	struct post *x = calloc(1, sizeof(*x));
+
+	if (!x)
+		return refuse(a, conn, MHD_HTTP_INTERNAL_SERVER_ERROR, "out of memory");
+	x->p = p;
+	x->q = *q;
+	*con_cls = x;
+	return MHD_YES;
+}
+
+static enum MHD_Result post_body(struct post *x, const char *data, size_t *data_len)
+{
+	char *grown = x->len + *data_len > API_POST_MAX ? NULL : realloc(x->body, x->len + *data_len + 1);
+
+	if (grown) {
+		memcpy(grown + x->len, data, *data_len);
+		x->len += *data_len;
+		grown[x->len] = '\0';
+		x->body = grown;
+	} else {
+		x->too_long = true;
+	}
+	*data_len = 0;
+	return MHD_YES;
+}
+
+static enum MHD_Result post_do(struct api *a, struct MHD_Connection *conn, struct post *x)
+{
+	struct api_body body = { .type = "application/json" };
+	char err[512] = "";
+	int r;
+
+	if (x->too_long)
+		return refuse(a, conn, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too long");
+	r = api_model_post(a, x->p, &x->q, x->body ? x->body : "", x->len, err, sizeof(err), &body);
+	for (unsigned i = 0; i < API_CACHE_MAX; i++)
+		cache_drop(&a->cache[i]); /* what was true a moment ago */
+	if (r < 0)
+		return refuse(a, conn, r == -ENOENT ? MHD_HTTP_NOT_FOUND : r == -EEXIST ? MHD_HTTP_CONFLICT : MHD_HTTP_BAD_REQUEST, err);
+	return body.text ? answer_text(conn, MHD_HTTP_OK, body.text, body.len) :
+			   refuse(a, conn, MHD_HTTP_INTERNAL_SERVER_ERROR, "out of memory");
+}
+
+static void on_completed(void *cls, struct MHD_Connection *conn, void **con_cls, enum MHD_RequestTerminationCode why)
+{
+	post_free(*con_cls);
+	*con_cls = NULL;
+}
+
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn, const char *url, const char *method, const char *version,
 				  const char *data, size_t *data_len, void **con_cls)
 {
 	struct arguments x = { 0 };
 	struct api *a = cls;
 	size_t headers = 0, url_len = strlen(url);
+	bool post = !strcmp(method, "POST");
 	int p;
 
+	if (*con_cls && *data_len)
+		return post_body(*con_cls, data, data_len);
+	if (*con_cls)
+		return post_do(a, conn, *con_cls);
 	a->stats.requests++;
-	if (strcmp(method, "GET"))
-		return refuse(a, conn, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET is understood");
-	if (has_body(conn))
+	if (!post && strcmp(method, "GET"))
+		return refuse(a, conn, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and, for /v1/model/..., POST are understood");
+	if (has_body(conn) && !post)
 		return refuse(a, conn, MHD_HTTP_CONTENT_TOO_LARGE, "a request has no body here");
 	MHD_get_connection_values(conn, MHD_HEADER_KIND, on_length, &headers);
 	if (headers > HEADERS_MAX)
@@ -223,13 +298,16 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn, const 
 	p = api_path_of(url);
 	if (p < 0)
 		return refuse(a, conn, MHD_HTTP_NOT_FOUND,
-			      "no such path: see /v1/status, containers, listeners, flows, flows/stream, events/stream, tree, syscalls, map, networks, version");
+			      "no such path: see /v1/status, containers, listeners, flows, flows/stream, events/stream, tree, syscalls, map, "
+			      "networks, alerts, alerts/stream, why, models, model, version");
+	if (post != (p >= API_PATH_FIRST_POST))
+		return refuse(a, conn, MHD_HTTP_METHOD_NOT_ALLOWED, post ? "only GET is understood here" : "only POST is understood here");
 	x.allowed = api_path_args((enum api_path)p);
 	api_query_init(&x.q);
 	MHD_get_connection_values(conn, MHD_GET_ARGUMENT_KIND, on_argument, &x);
 	if (x.rc)
 		return refuse(a, conn, MHD_HTTP_BAD_REQUEST, x.err);
-	return serve(a, conn, (enum api_path)p, &x.q);
+	return post ? post_start(a, conn, (enum api_path)p, &x.q, con_cls) : serve(a, conn, (enum api_path)p, &x.q);
 }
 
 static void on_connection(void *cls, struct MHD_Connection *conn, void **socket_context, enum MHD_ConnectionNotificationCode code)
@@ -336,7 +414,8 @@ static int start_daemon(struct api *a, int fd)
 	a->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, a,
 				     MHD_OPTION_LISTEN_SOCKET, (MHD_socket)fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)API_CLIENTS_MAX,
 				     MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)API_IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-				     (size_t)MEMORY_PER_CLIENT, MHD_OPTION_NOTIFY_CONNECTION, on_connection, a, MHD_OPTION_END);
+				     (size_t)MEMORY_PER_CLIENT, MHD_OPTION_NOTIFY_CONNECTION, on_connection, a,
+				     MHD_OPTION_NOTIFY_COMPLETED, on_completed, a, MHD_OPTION_END);
 	if (!a->daemon)
 		return -EIO;
 	info = MHD_get_daemon_info(a->daemon, MHD_DAEMON_INFO_EPOLL_FD);
@@ -352,7 +431,7 @@ int api_open(struct core *c, void *uv_loop, int listen_fd, struct api **ret)
 	if (!a)
 		return -ENOMEM;
 	a->core = c;
-	a->subscription = a->events_subscription = -1;
+	a->subscription = a->events_subscription = a->alerts_subscription = -1;
 	copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	epoll_fd = copy < 0 ? -errno : start_daemon(a, copy);
 	if (epoll_fd < 0) {

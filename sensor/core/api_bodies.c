@@ -24,6 +24,16 @@ static const struct {
 	[API_MAP] = { "/v1/map", API_ARG_FORMAT | API_ARG_WORKLOAD },
 	[API_NETWORKS] = { "/v1/networks", 0 },
 	[API_VERSION] = { "/v1/version", 0 },
+	[API_ALERTS] = { "/v1/alerts", API_ARG_LIMIT | API_ARG_WORKLOAD | API_ARG_ALL },
+	[API_ALERTS_STREAM] = { "/v1/alerts/stream", API_ARG_WORKLOAD },
+	[API_WHY] = { "/v1/why", API_ARG_ID },
+	[API_MODELS] = { "/v1/models", 0 },
+	[API_MODEL] = { "/v1/model", API_ARG_WORKLOAD },
+	[API_MODEL_EXPORT] = { "/v1/model/export", API_ARG_WORKLOAD },
+	[API_MODEL_LOCK] = { "/v1/model/lock", API_ARG_WORKLOAD | API_ARG_DIMENSION },
+	[API_MODEL_REOPEN] = { "/v1/model/reopen", API_ARG_WORKLOAD | API_ARG_DIMENSION },
+	[API_MODEL_ACCEPT] = { "/v1/model/accept", API_ARG_ID },
+	[API_MODEL_IMPORT] = { "/v1/model/import", 0 },
 };
 
 int api_path_of(const char *path)
@@ -248,9 +258,7 @@ void api_body_make(struct api *a, enum api_path p, const struct api_query *q, st
 	case API_SYSCALLS:
 		text_make(a, json_syscalls, q->workload, ret);
 		break;
-	case API_FLOWS_STREAM:
-	case API_EVENTS_STREAM:
-	case API_PATH_MAX:
-		break;
+	default:
+		api_model_body(a, p, q, ret);
 	}
 }

@@ -43,6 +43,7 @@ struct api {
 	struct api_stream *streams;
 	int subscription;       /* of core's flows while there are streams of them; -1 */
 	int events_subscription; /* the same of events */
+	int alerts_subscription; /* the same of findings */
 };
 
 /* An answer's text. */
@@ -53,11 +54,24 @@ struct api_body {
 	uint64_t total;     /* rows there are (listings); shown in a header when not UINT64_MAX */
 };
 /* Makes the answer to a known path. -ENOENT: no such path. */
-enum api_path { API_STATUS, API_CONTAINERS, API_LISTENERS, API_FLOWS, API_FLOWS_STREAM, API_EVENTS_STREAM, API_TREE, API_SYSCALLS, API_MAP, API_NETWORKS, API_VERSION, API_PATH_MAX };
+enum api_path { API_STATUS, API_CONTAINERS, API_LISTENERS, API_FLOWS, API_FLOWS_STREAM, API_EVENTS_STREAM, API_TREE,
+		API_SYSCALLS, API_MAP, API_NETWORKS, API_VERSION,
+		API_ALERTS, API_ALERTS_STREAM, API_WHY, API_MODELS, API_MODEL, API_MODEL_EXPORT,
+		API_MODEL_LOCK, API_MODEL_REOPEN, API_MODEL_ACCEPT, API_MODEL_IMPORT, /* from here on: POST */
+		API_PATH_MAX };
+#define API_PATH_FIRST_POST API_MODEL_LOCK
 /* -1: no such path. */
 int api_path_of(const char *path);
 unsigned api_path_args(enum api_path p);
 void api_body_make(struct api *a, enum api_path p, const struct api_query *q, struct api_body *ret);
+
+/* ---- api_model.c: alerts and models */
+/* Whether there is what is asked for (an alert's id, a workload's model): 0, or -ENOENT with err saying what is not. */
+int api_model_check(struct api *a, enum api_path p, const struct api_query *q, char *err, size_t err_len);
+void api_model_body(struct api *a, enum api_path p, const struct api_query *q, struct api_body *ret);
+/* Does what a POST asks for. 0; -errno with err saying why not. body holds len bytes and a NUL. ret: what was done, as JSON. */
+int api_model_post(struct api *a, enum api_path p, const struct api_query *q, const char *body, size_t len, char *err, size_t err_len,
+		   struct api_body *ret);
 
 /* Runs the daemon in the loop's next turn: after MHD_resume_connection(). */
 void api_wake(struct api *a);

@@ -118,6 +118,24 @@ int api_query_add(struct api_query *q, unsigned allowed, const char *name, const
 		return add_text(q->workload, sizeof(q->workload), name, value, "the name of a workload", err, err_len);
 	if ((allowed & API_ARG_CONTAINER) && !strcmp(name, "container"))
 		return add_text(q->container, sizeof(q->container), name, value, "the name or id of a container", err, err_len);
+	if ((allowed & API_ARG_ALL) && !strcmp(name, "all")) {
+		if (strcmp(value, "0") && strcmp(value, "1"))
+			return bad(err, err_len, name, "0 or 1");
+		q->all = value[0] == '1';
+		return 0;
+	}
+	if ((allowed & API_ARG_ID) && !strcmp(name, "id")) {
+		if (!value[0] || strlen(value) >= sizeof(q->id) || strspn(value, "0123456789abcdefi-") != strlen(value))
+			return bad(err, err_len, name, "an alert's id");
+		snprintf(q->id, sizeof(q->id), "%s", value);
+		return 0;
+	}
+	if ((allowed & API_ARG_DIMENSION) && !strcmp(name, "dimension")) {
+		if (!value[0] || strlen(value) >= sizeof(q->dimension))
+			return bad(err, err_len, name, "process, listener, protocol, edge-in, edge-out, syscall, file, dns or volume");
+		snprintf(q->dimension, sizeof(q->dimension), "%s", value);
+		return 0;
+	}
 	snprintf(err, err_len, "unknown argument");
 	return -EINVAL;
 }

@@ -14,7 +14,8 @@ const char *map_format_name(enum map_format f);
 
 /* Which arguments a path takes. */
 enum api_arg { API_ARG_LIMIT = 1 << 0, API_ARG_WORKLOAD = 1 << 1, API_ARG_FORMAT = 1 << 2, API_ARG_HISTORY = 1 << 3,
-	       API_ARG_KIND = 1 << 4, API_ARG_CONTAINER = 1 << 5 };
+	       API_ARG_KIND = 1 << 4, API_ARG_CONTAINER = 1 << 5, API_ARG_ID = 1 << 6, API_ARG_DIMENSION = 1 << 7,
+	       API_ARG_ALL = 1 << 8 };
 
 struct api_query {
 	unsigned limit;
@@ -23,6 +24,9 @@ struct api_query {
 	bool history;       /* flows that ended, from the store, too */
 	unsigned kinds;     /* of events, bits 1 << enum core_event_kind; all at first */
 	char container[256]; /* name or beginning of an id; "" none */
+	char id[64];        /* of an alert; "" none */
+	char dimension[16]; /* enum fact_kind's name; "" all */
+	bool all;           /* alerts that another one explains, too */
 };
 
 void api_query_init(struct api_query *q);

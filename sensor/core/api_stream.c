@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "sensor/core/api_priv.h"
 #include "sensor/core/json_events.h"
+#include "sensor/core/model.h"
 
 #define STREAM_IDLE_SECONDS 300 /* of a client that takes nothing although there is something */
 #define STREAM_BLOCK 16384
@@ -24,7 +25,7 @@ struct api_stream {
 	struct api_stream *next;
 	struct api *api;
 	struct MHD_Connection *conn;
-	bool events;      /* else flows */
+	enum api_path kind; /* of what: API_FLOWS_STREAM, API_EVENTS_STREAM, API_ALERTS_STREAM */
 	unsigned kinds;   /* of events */
 	char workload[384], container[256];
 	struct line *queue[API_STREAM_QUEUE];
@@ -100,13 +101,13 @@ static bool end_is(const struct core_end_view *e, const char *workload)
 }
 
 /* Hands one object to the streams of a kind that want it; its text is made when the first one does. */
-static void offer(struct api *a, bool events, bool (*wants)(const struct api_stream *s, const void *v),
+static void offer(struct api *a, enum api_path kind, bool (*wants)(const struct api_stream *s, const void *v),
 		  void (*write)(struct jsonl *j, const struct api *a, const void *v), const void *v)
 {
 	struct line *l = NULL;
 
 	for (struct api_stream *s = a->streams; s; s = s->next) {
-		if (s->ending || s->events != events || !wants(s, v))
+		if (s->ending || s->kind != kind || !wants(s, v))
 			continue;
 		if (!l) {
 			struct jsonl j;
@@ -153,7 +154,7 @@ static void flow_write(struct jsonl *j, const struct api *a, const void *v)
 
 static void on_flow(const struct core_flow_view *v, const char *what, void *arg)
 {
-	offer(arg, false, flow_wanted, flow_write, &(struct flow_news){ v, what });
+	offer(arg, API_FLOWS_STREAM, flow_wanted, flow_write, &(struct flow_news){ v, what });
 }
 
 static bool event_wanted(const struct api_stream *s, const void *view)
@@ -171,19 +172,44 @@ static void event_write(struct jsonl *j, const struct api *a, const void *v)
 
 static void on_event(const struct core_event_view *v, void *arg)
 {
-	offer(arg, true, event_wanted, event_write, v);
+	offer(arg, API_EVENTS_STREAM, event_wanted, event_write, v);
+}
+
+struct alert_news {
+	const struct finding *finding;
+	const char *line;
+};
+
+static bool alert_wanted(const struct api_stream *s, const void *v)
+{
+	const struct alert_news *n = v;
+
+	return !s->workload[0] || !strcmp(s->workload, n->finding->workload);
+}
+
+static void alert_write(struct jsonl *j, const struct api *a, const void *v)
+{
+	const struct alert_news *n = v;
+
+	jsonl_raw(j, NULL, n->line);
+}
+
+static void on_alert(const struct finding *f, const char *line, void *arg)
+{
+	offer(arg, API_ALERTS_STREAM, alert_wanted, alert_write, &(struct alert_news){ f, line });
 }
 
 /* What is subscribed to is what the streams that are left want. */
 static void subscribe(struct api *a)
 {
-	bool flows = false, events = false;
+	bool flows = false, events = false, alerts = false;
 	unsigned kinds = 0;
 
 	for (const struct api_stream *s = a->streams; s; s = s->next) {
-		flows |= !s->events;
-		events |= s->events;
-		kinds |= s->events ? s->kinds : 0;
+		flows |= s->kind == API_FLOWS_STREAM;
+		events |= s->kind == API_EVENTS_STREAM;
+		alerts |= s->kind == API_ALERTS_STREAM;
+		kinds |= s->kind == API_EVENTS_STREAM ? s->kinds : 0;
 	}
 	if (a->subscription >= 0 && !flows) {
 		core_unsubscribe_flows(a->core, a->subscription);
@@ -193,6 +219,12 @@ static void subscribe(struct api *a)
 		core_unsubscribe_events(a->core, a->events_subscription);
 		a->events_subscription = -1;
 	}
+	if (a->alerts_subscription >= 0 && !alerts) {
+		core_unsubscribe_alerts(a->core, a->alerts_subscription);
+		a->alerts_subscription = -1;
+	}
+	if (alerts && a->alerts_subscription < 0)
+		a->alerts_subscription = core_subscribe_alerts(a->core, on_alert, a);
 	if (flows && a->subscription < 0)
 		a->subscription = core_subscribe_flows(a->core, on_flow, a);
 	if (events)
@@ -252,7 +284,8 @@ static void stream_free(void *cls)
 enum MHD_Result api_stream_start(struct api *a, struct MHD_Connection *conn, enum api_path p, const struct api_query *q)
 {
 	struct api_stream *s = calloc(1, sizeof(*s));
-	struct line *hello = line_new(": pierglass", p == API_EVENTS_STREAM ? " events" : " flows", p == API_EVENTS_STREAM ? 7 : 6);
+	const char *what = p == API_EVENTS_STREAM ? " events" : p == API_ALERTS_STREAM ? " alerts" : " flows";
+	struct line *hello = line_new(": pierglass", what, strlen(what));
 	struct MHD_Response *r = NULL;
 	enum MHD_Result res;
 
@@ -265,7 +298,7 @@ enum MHD_Result api_stream_start(struct api *a, struct MHD_Connection *conn, enu
 	}
 	s->api = a;
 	s->conn = conn;
-	s->events = p == API_EVENTS_STREAM;
+	s->kind = p;
 	s->kinds = q->kinds;
 	memcpy(s->workload, q->workload, sizeof(s->workload));
 	memcpy(s->container, q->container, sizeof(s->container));

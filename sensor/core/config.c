@@ -47,6 +47,12 @@ void config_defaults(struct config *c)
 		.edges_max = 50000,
 		.history_days = 14,
 		.store_max_bytes = 1ULL << 30,
+		.learn_window_s = 10,
+		.learn_windows = 30,
+		.learn_requests = 10,
+		.learn_target_permille = 10,
+		.alerts_max_bytes = 64ULL << 20,
+		.alerts_files = 4,
 	};
 	if (gethostname(c->node, sizeof(c->node) - 1) || !c->node[0])
 		snprintf(c->node, sizeof(c->node), "localhost");
@@ -269,15 +275,30 @@ static const struct key store_keys[] = {
 	{ "max_bytes", read_bytes, "bytes (KiB, MiB, GiB are understood)", AT(store_max_bytes), 1ULL << 20, 1ULL << 44, NULL },
 	{ NULL, NULL, NULL, 0, 0, 0, NULL },
 };
+static const struct key learning_keys[] = {
+	{ "window_seconds", read_u32, "seconds", AT(learn_window_s), 1, 3600, NULL },
+	{ "windows", read_u32, "windows without losses", AT(learn_windows), 1, 1000000, NULL },
+	{ "restarts", read_u32, "further starts of a container", AT(learn_restarts), 0, 1000, NULL },
+	{ "requests", read_u32, "requests to its listeners", AT(learn_requests), 0, 1000000, NULL },
+	{ "unseen_permille", read_u32, "thousandths", AT(learn_target_permille), 0, 1000, NULL },
+	{ NULL, NULL, NULL, 0, 0, 0, NULL },
+};
+static const struct key alerts_keys[] = {
+	{ "max_bytes", read_bytes, "bytes (KiB, MiB, GiB are understood)", AT(alerts_max_bytes), 65536, 1ULL << 40, NULL },
+	{ "files", read_u32, "files", AT(alerts_files), 1, 100, NULL },
+	{ NULL, NULL, NULL, 0, 0, 0, NULL },
+};
 static const struct key top_keys[] = {
 	{ "docker", read_docker, "up to 8 different absolute paths of engine sockets, each shorter than 108 bytes", 0, 0, 0, NULL },
 	{ "node", read_node, "a name of at most 127 bytes", 0, 0, 0, NULL },
 	{ "hooks", read_section, "keys xdp, uplinks, vxlan_port", 0, 0, 0, hooks_keys },
 	{ "limits", read_section, "keys flows, half_open, edges", 0, 0, 0, limits_keys },
 	{ "store", read_section, "keys history_days, max_bytes", 0, 0, 0, store_keys },
+	{ "learning", read_section, "keys window_seconds, windows, restarts, requests, unseen_permille", 0, 0, 0, learning_keys },
+	{ "alerts", read_section, "keys max_bytes, files", 0, 0, 0, alerts_keys },
 	{ NULL, NULL, NULL, 0, 0, 0, NULL },
 };
-static const struct key top = { "the file", read_section, "keys docker, node, hooks, limits, store", 0, 0, 0, top_keys };
+static const struct key top = { "the file", read_section, "keys docker, node, hooks, limits, store, learning, alerts", 0, 0, 0, top_keys };
 #undef AT
 
 static bool node_is_empty(struct fy_node *n)

@@ -19,6 +19,15 @@ struct config {
 	uint32_t edges_max;        /* limits.edges: 50000 */
 	uint32_t history_days;     /* store.history_days: 14 */
 	uint64_t store_max_bytes;  /* store.max_bytes: 1 GiB */
+	/* learning: when it may end, per workload and dimension (intel/novelty.h) */
+	uint32_t learn_window_s;   /* learning.window_seconds: 10 */
+	uint32_t learn_windows;    /* learning.windows: 30 */
+	uint32_t learn_restarts;   /* learning.restarts: 0 */
+	uint32_t learn_requests;   /* learning.requests: 10 */
+	uint32_t learn_target_permille; /* learning.unseen_permille: 10 */
+	/* alerts: where findings go besides STATE/alerts.jsonl */
+	uint64_t alerts_max_bytes; /* alerts.max_bytes: 64 MiB a file */
+	uint32_t alerts_files;     /* alerts.files: 4 */
 };
 
 void config_defaults(struct config *c);

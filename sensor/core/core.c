@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "sensor/core/api.h"
 #include "sensor/core/core_priv.h"
+#include "sensor/core/model.h"
 #include "sensor/core/store.h"
 
 #define TICK_MS 50
@@ -81,6 +82,10 @@ const char *core_loss_name(enum core_loss l)
 		return "history";
 	case LOSS_API_STREAM:
 		return "api_stream";
+	case LOSS_MODEL_WAITING:
+		return "model_waiting";
+	case LOSS_FINDINGS:
+		return "findings";
 	case LOSS_MAX:
 		break;
 	}
@@ -142,6 +147,7 @@ void core_announce(struct core *c, struct flow *f, const char *what)
 	struct core_flow_view v;
 	bool made = false;
 
+	model_on_flow(c, f, what);
 	if (strcmp(what, "new") == 0 && core_event_wanted(c, CORE_EVENT_CONNECT)) {
 		core_view_flow(c, f, &v);
 		made = true;
@@ -212,6 +218,7 @@ static void core_tick(uv_timer_t *t)
 	events_waiting(c, clock_mono_ns());
 	if (c->priv->ready)
 		flows_scan(c, false);
+	model_tick(c, clock_mono_ns());
 }
 
 static void core_save(struct core *c)
@@ -219,6 +226,7 @@ static void core_save(struct core *c)
 	history_flush(c);
 	mark_write(c);
 	store_tick(c->store, c);
+	model_save(c);
 }
 
 static void core_second(uv_timer_t *t)
@@ -266,7 +274,7 @@ int core_open_tables(struct core *c)
 		log_warn("%s", store_warning(c->store));
 	if (c->store && store_load(c->store, c) > 0)
 		c->priv->baseline_ns = mark_read(c);
-	return 0;
+	return core_model_open(c);
 }
 
 int core_open(struct core *c, uv_loop_t *loop)
@@ -330,6 +338,7 @@ void core_close(struct core *c)
 	history_free(c);
 	cached_names_free(c);
 	events_stop(c);
+	core_model_close(c);
 	syscalls_stop(c);
 	store_close(c->store);
 	peer_close(p->keeper);

@@ -20,6 +20,7 @@
 
 struct store;
 struct api;
+struct core_model;
 
 /* What is known of one engine. */
 struct core_engine {
@@ -68,6 +69,8 @@ enum core_loss {
 	LOSS_STORE,                /* rows that could not be written */
 	LOSS_HISTORY,              /* finished flows that are in the map, but found no room in the history */
 	LOSS_API_STREAM,           /* lines a slow API client did not take */
+	LOSS_MODEL_WAITING,        /* facts that found no room while their container's name was awaited */
+	LOSS_FINDINGS,             /* findings that could not be kept or written out */
 	LOSS_MAX
 };
 const char *core_loss_name(enum core_loss l);
@@ -89,6 +92,7 @@ struct core {
 	struct dns_names *dns;
 	struct store *store;
 	struct api *api;
+	struct core_model *model;     /* sensor/core/model.h */
 	unsigned engine_count;
 	struct core_engine engines[MSG_ENGINES_MAX];
 	struct msg_program programs[PROGRAM_MAX];

@@ -153,6 +153,13 @@ const struct ident_container *pair_container(const struct flow_pair *p, int whic
 struct topo_hint *pair_hint(struct flow_pair *p);
 uint8_t pair_l4(const struct flow_pair *p);
 uint16_t pair_port(const struct flow_pair *p);
+/* The model's own, all zero at first. */
+struct pair_mark {
+	uint64_t window; /* in which the edge was judged */
+	uint64_t flows;  /* since then */
+};
+struct pair_mark *pair_mark(struct flow_pair *p);
+void pairs_each(struct core *c, void (*cb)(struct flow_pair *p, void *arg), void *arg);
 void pairs_free(struct core *c);
 void pair_ref(struct flow_pair *p);
 struct cached_name {

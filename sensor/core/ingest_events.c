@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "sensor/core/core_priv.h"
+#include "sensor/core/model.h"
 #include "sensor/core/syscall_names.h"
 
 #define SYSCALLS_IDLE_S 10 /* system calls are watched this long after the last container */
@@ -38,6 +39,8 @@ static void process_event(struct core *c, const struct pg_event *ev, const char 
 
 	if (processes_event(c->procs, ev, text) == -ENOSPC)
 		core_lost(c, LOSS_PROCESS_TABLE, 1);
+	if (ev->type == PG_EV_EXEC || ev->type == PG_EV_PROCESS)
+		model_on_process(c, ev);
 	if (ev->type == PG_EV_PROCESS || !core_event_wanted(c, (enum core_event_kind)kinds[ev->type]))
 		return;
 	v = view_of(c, (enum core_event_kind)kinds[ev->type], ev);
@@ -52,6 +55,8 @@ static void socket_event(struct core *c, const struct pg_event *ev)
 
 	if (ev->type != PG_EV_RAW && listeners_event(c->listeners, ev) == -ENOSPC)
 		core_lost(c, LOSS_LISTENER_TABLE, 1);
+	if (ev->type == PG_EV_LISTEN || ev->type == PG_EV_BIND)
+		model_on_listener(c, ev);
 	/* what was there before the sensor did not happen now */
 	if ((ev->flags & PG_EVF_ITER) || !core_event_wanted(c, (enum core_event_kind)kinds[ev->type]))
 		return;

@@ -30,6 +30,7 @@ struct flow_pair {
 		uint8_t l4, pad;
 	} key;
 	struct topo_hint hint;
+	struct pair_mark mark;
 };
 
 static const char *pair_str(struct core *c, const char *s)
@@ -149,6 +150,19 @@ uint8_t pair_l4(const struct flow_pair *p)
 uint16_t pair_port(const struct flow_pair *p)
 {
 	return p->key.port;
+}
+
+struct pair_mark *pair_mark(struct flow_pair *p)
+{
+	return &p->mark;
+}
+
+void pairs_each(struct core *c, void (*cb)(struct flow_pair *p, void *arg), void *arg)
+{
+	struct flow_pair *p, *tmp;
+
+	HASH_ITER(hh, c->priv->pairs, p, tmp)
+		cb(p, arg);
 }
 
 void pairs_free(struct core *c)

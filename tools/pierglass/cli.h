@@ -25,7 +25,9 @@ struct cli_options {
 	const char *argument;  /* completion: the shell; tree: the container; seccomp: the workload; replay: the first file */
 	const char *containers; /* replay --containers; NULL: none */
 	const char *vxlan_port; /* replay --vxlan-port; NULL: none */
-	const char *const *arguments; /* replay: all files, argument_count of them */
+	const char *dimension; /* model lock, reopen; NULL: all */
+	bool all;              /* alerts: those that another one explains, too */
+	const char *const *arguments; /* replay: all files; model: what to do, with what; argument_count of them */
 	unsigned argument_count;
 	const char *feeds[CLI_FEEDS_MAX]; /* feed --feed; feed_count may be larger: then too many were given */
 	unsigned feed_count;
@@ -34,7 +36,8 @@ struct cli_options {
 struct cli_command {
 	const char *name;
 	const char *options;   /* letters of what it takes: f follow, l limit, w workload, h history, m format, a one argument,
-	                        * A any number of arguments, c containers, v VXLAN port, k kind, F feeds */
+	                        * A any number of arguments, c containers, v VXLAN port, k kind, d dimension,
+	                        * e all (everything), F feeds */
 	const char *help;
 	int (*run)(const struct cli_options *o);
 };
@@ -56,6 +59,9 @@ int cmd_seccomp(const struct cli_options *o);
 int cmd_map(const struct cli_options *o);
 int cmd_replay(const struct cli_options *o);
 int cmd_feed(const struct cli_options *o);
+int cmd_alerts(const struct cli_options *o);
+int cmd_why(const struct cli_options *o);
+int cmd_model(const struct cli_options *o);
 int cmd_version(const struct cli_options *o);
 int cmd_help(const struct cli_options *o);
 int cmd_completion(const struct cli_options *o);

@@ -19,6 +19,9 @@ static const struct cli_command commands[] = {
 	{ "networks", "", "networks of the engines", cmd_networks },
 	{ "replay", "mAcv", "flows and protocols of capture files; no sensor is needed, no root", cmd_replay },
 	{ "feed", "mAF", "reputation feeds: feed check THING… --feed FILE…, feed test FILE…; no sensor is needed", cmd_feed },
+	{ "alerts", "flwe", "what is neither declared nor learned; -f: as it happens", cmd_alerts },
+	{ "why", "a", "everything about an alert: what was expected, by whose word, what else happened", cmd_why },
+	{ "model", "Ad", "list | show W | lock W | reopen W | accept ALERT | export W | import FILE", cmd_model },
 	{ "version", "", "version of this program", cmd_version },
 	{ "help", "", "this text", cmd_help },
 	{ "completion", "a", "completion script for a shell: pierglass completion bash", cmd_completion },
@@ -40,6 +43,7 @@ static const struct {
 	{ "--format", NULL, 'm', true },	    { "--containers", NULL, 'c', true },
 	{ "--vxlan-port", NULL, 'v', true }, { "--kind", "-k", 'k', true },
 	{ "--feed", NULL, 'F', true },
+	{ "--all", NULL, 'e', false },	    { "--dimension", "-d", 'd', true },
 };
 
 static void set(struct cli_options *o, size_t i, const char *value)
@@ -79,6 +83,12 @@ static void set(struct cli_options *o, size_t i, const char *value)
 		if (o->feed_count < CLI_FEEDS_MAX)
 			o->feeds[o->feed_count] = value;
 		o->feed_count++;
+		break;
+	case 11:
+		o->all = true;
+		break;
+	case 12:
+		o->dimension = value;
 		break;
 	}
 }
@@ -187,13 +197,15 @@ int cmd_help(const struct cli_options *o)
 	     "  --json               the sensor's answer as JSON (flows -f, events: one object per line)\n"
 	     "  -k, --kind K,...     events: only these: exec, fork, exit, listen, bind, close, connect, syscall,\n"
 	     "                       raw-socket, file, throttle\n"
-	     "  -f, --follow         flows: print each flow as it appears, gets its name, its protocol, or ends\n"
-	     "  -n, --limit N        flows: at most N, the latest (default 10000)\n"
+	     "  -f, --follow         flows, alerts: print each as it appears; flows: also its name, its protocol, its end\n"
+	     "  -n, --limit N        flows, alerts: at most N, the latest (default 10000)\n"
 	     "  --history            flows: those that ended too, from the store\n"
-	     "  -w, --workload W     flows, map: only what has W at one end; events: only W's\n"
+	     "  -w, --workload W     flows, map: only what has W at one end; events, alerts: only W's\n"
 	     "  --format F           map: table (default), json, dot, graphml, mermaid, node-graph or html\n"
 	     "                       replay: text (default), json (one object per line) or csv\n"
 	     "                       feed: auto (default), lines, csv, stix, misp or json\n"
+	     "  --all                alerts: those too that another one of their incident explains\n"
+	     "  -d, --dimension D    model lock, reopen: process, listener, protocol, edge-in, edge-out, syscall, file, dns, volume\n"
 	     "  --containers FILE    replay: names from the output of \"docker inspect\"\n"
 	     "  --vxlan-port N       replay: a further UDP port that carries VXLAN\n"
 	     "  --feed FILE          feed check: a feed to look in; may be given several times\n\n"

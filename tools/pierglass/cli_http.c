@@ -24,6 +24,8 @@ struct receiver {
 	void *arg;
 	long status;
 	CURL *curl;
+	const char *body; /* POST; NULL: GET */
+	size_t body_len;
 };
 
 static void curl_free_p(char **p)
@@ -181,6 +183,10 @@ static int perform(const struct cli_options *o, const char *path, struct receive
 	curl_easy_setopt(c, CURLOPT_WRITEDATA, r);
 	curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(c, CURLOPT_HEADERDATA, total);
+	if (r->body) {
+		curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body_len);
+		curl_easy_setopt(c, CURLOPT_POSTFIELDS, r->body);
+	}
 	if (!r->on_line) { /* a sensor that hangs is told from one that works */
 		curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, 1L);
 		curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, 30L);
@@ -237,6 +243,22 @@ int cli_get_json(const struct cli_options *o, const char *path, json_t **ret, lo
 		*ret_total = a.total;
 	*ret = j;
 	return CLI_OK;
+}
+
+int cli_post(const struct cli_options *o, const char *path, const char *body, size_t len, json_t **ret)
+{
+	struct receiver r = { .body = body, .body_len = len };
+	long long total = -1;
+	json_error_t e;
+	int code = perform(o, path, &r, &total);
+
+	*ret = code ? NULL : json_loadb(r.buf ? r.buf : "", r.len, 0, &e);
+	free(r.buf);
+	if (!code && !*ret) {
+		fprintf(stderr, "pierglass: the sensor's answer is no JSON: %s\n", e.text);
+		return CLI_REFUSED;
+	}
+	return code;
 }
 
 int cli_stream(const struct cli_options *o, const char *path, bool (*on_line)(const char *line, size_t len, void *arg), void *arg)

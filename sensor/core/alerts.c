@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "sensor/core/alerts.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+
+#define SUBSCRIBERS_MAX 8
+
+struct alerts {
+	char path[320];
+	int fd;
+	uint64_t bytes, max_bytes;
+	unsigned files;
+	bool said; /* that the file cannot be written */
+	struct {
+		alerts_cb cb;
+		void *arg;
+	} subscribers[SUBSCRIBERS_MAX];
+};
+
+void json_alert(struct jsonl *j, const char *key, const struct core *c, const struct finding *f)
+{
+	jsonl_obj(j, key);
+	jsonl_time(j, "time", f->time_ns);
+	jsonl_str(j, "id", f->id);
+	jsonl_str(j, "finding", finding_name(f->kind));
+	jsonl_str(j, "severity", finding_severity(f->score));
+	jsonl_u64(j, "score", f->score);
+	jsonl_str(j, "engine", f->engine);
+	jsonl_str(j, "node", c->node);
+	jsonl_str(j, "workload", f->workload);
+	jsonl_str(j, "container", f->container);
+	jsonl_str(j, "container_id", f->container_id);
+	jsonl_str(j, "process", f->process);
+	jsonl_u64(j, "pid", f->pid);
+	jsonl_str(j, "parent", f->parent);
+	jsonl_str(j, "peer", f->peer);
+	jsonl_str(j, "incident", f->incident);
+	jsonl_arr(j, "expected");
+	for (unsigned i = 0; i < f->expected_count; i++)
+		jsonl_str(j, NULL, f->expected[i]);
+	jsonl_arr_end(j);
+	jsonl_str(j, "observed", f->observed);
+	jsonl_time(j, "observed_at", f->observed_ns);
+	jsonl_str(j, "why", f->why);
+	jsonl_str(j, "coverage", f->coverage);
+	jsonl_u64(j, "count", f->count);
+	jsonl_time(j, "last_seen", f->last_ns);
+	jsonl_str(j, "absorbed_by", f->absorbed_by[0] ? f->absorbed_by : NULL);
+	jsonl_bool(j, "accepted", f->accepted);
+	jsonl_str(j, "action", "none");
+	jsonl_null(j, "evidence");
+	jsonl_obj_end(j);
+}
+
+/* ---- the file -------------------------------------------------------------------------------------------------- */
+static int file_open(struct alerts *a)
+{
+	struct stat st;
+
+	a->fd = open(a->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0640);
+	if (a->fd < 0)
+		return -errno;
+	a->bytes = fstat(a->fd, &st) == 0 ? (uint64_t)st.st_size : 0;
+	return 0;
+}
+
+/* alerts.jsonl -> alerts.jsonl.1 -> …; the last goes. */
+static void file_rotate(struct alerts *a)
+{
+	char from[340], to[340];
+
+	close_fd(&a->fd);
+	a->fd = -1;
+	for (unsigned i = a->files; i-- > 0;) {
+		if (i)
+			snprintf(from, sizeof(from), "%s.%u", a->path, i);
+		else
+			snprintf(from, sizeof(from), "%s", a->path);
+		snprintf(to, sizeof(to), "%s.%u", a->path, i + 1);
+		if (i + 1 == a->files)
+			unlink(from);
+		else
+			rename(from, to);
+	}
+}
+
+static int file_write(struct alerts *a, const char *line, size_t len)
+{
+	ssize_t n;
+	int r;
+
+	if (a->fd >= 0 && a->bytes + len > a->max_bytes)
+		file_rotate(a);
+	if (a->fd < 0) {
+		r = file_open(a);
+		if (r < 0)
+			return r;
+	}
+	n = write(a->fd, line, len); /* one write: a line is whole or not there */
+	if (n != (ssize_t)len) {
+		r = n < 0 ? -errno : -ENOSPC;
+		if (n > 0 && ftruncate(a->fd, (off_t)a->bytes) < 0)
+			r = -EIO;
+		return r;
+	}
+	a->bytes += len;
+	return 0;
+}
+
+int alerts_open(const char *state_dir, const struct config *config, struct alerts **ret)
+{
+	struct alerts *a = calloc(1, sizeof(*a));
+	int r;
+
+	if (!a)
+		return -ENOMEM;
+	snprintf(a->path, sizeof(a->path), "%s/alerts.jsonl", state_dir);
+	a->max_bytes = config->alerts_max_bytes;
+	a->files = config->alerts_files;
+	r = file_open(a);
+	if (r < 0)
+		log_warn("%s: %s, ignoring: alerts are kept in the database only until it can be written", a->path, strerror(-r));
+	*ret = a;
+	return 0;
+}
+
+void alerts_close(struct alerts *a)
+{
+	if (!a)
+		return;
+	if (a->fd >= 0)
+		close(a->fd);
+	free(a);
+}
+
+void alerts_tell(struct alerts *a, struct core *c, const struct finding *f)
+{
+	struct jsonl j;
+	const char *line;
+	size_t len;
+	int r;
+
+	jsonl_init(&j);
+	json_alert(&j, NULL, c, f);
+	line = jsonl_text(&j, &len);
+	for (unsigned i = 0; line && i < SUBSCRIBERS_MAX; i++)
+		if (a->subscribers[i].cb)
+			a->subscribers[i].cb(f, line, a->subscribers[i].arg);
+	jsonl_newline(&j);
+	line = jsonl_text(&j, &len);
+	r = line ? file_write(a, line, len) : -ENOMEM;
+	if (r < 0) {
+		core_lost(c, LOSS_FINDINGS, 1);
+		if (!a->said)
+			log_warn("%s: %s, ignoring: the alert is in the database", a->path, strerror(-r));
+	}
+	a->said = r < 0;
+	jsonl_done(&j);
+}
+
+int alerts_subscribe(struct alerts *a, alerts_cb cb, void *arg)
+{
+	for (int i = 0; i < SUBSCRIBERS_MAX; i++)
+		if (!a->subscribers[i].cb) {
+			a->subscribers[i].cb = cb;
+			a->subscribers[i].arg = arg;
+			return i;
+		}
+	return -EBUSY;
+}
+
+void alerts_unsubscribe(struct alerts *a, int handle)
+{
+	if (handle >= 0 && handle < SUBSCRIBERS_MAX)
+		a->subscribers[handle].cb = NULL;
+}

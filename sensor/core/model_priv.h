@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the model's files in core share. model_core.c: life, windows, findings. model_processes.c, model_flows.c: facts in. */
+#ifndef PG_SENSOR_CORE_MODEL_PRIV_H
+#define PG_SENSOR_CORE_MODEL_PRIV_H
+
+#include "base/cleanup.h"
+#include "sensor/core/alerts.h"
+#include "sensor/core/core_priv.h"
+#include "sensor/core/model.h"
+
+#define WAITING_MAX 2048
+#define WAIT_NS (5 * 1000000000ULL)       /* for a container's name */
+#define EDGE_SETTLE_NS (100 * 1000000ULL) /* a new edge: a scan shows, a label comes */
+#define EDGE_NAME_NS (300 * 1000000ULL)   /* an outside address: its DNS answer may be on the way */
+#define EDGE_UNSURE_NS (3 * 1000000000ULL) /* an address on an engine's network that nobody has yet */
+#define STARTUP_NS (30 * 1000000000ULL)   /* what a container does first, it does at each start */
+
+struct model_store;
+struct scans;
+
+/* An exec or a listener whose container has no name yet, or a UDP socket that may be over in a moment. */
+struct waiting {
+	struct waiting *next;
+	uint64_t due_ns, until_ns; /* monotonic */
+	struct pg_event ev;
+	char exe[PG_TEXT_MAX + 8], parent[PG_TEXT_MAX + 8];
+	bool parent_is_init;
+};
+
+/* A flow whose edge is judged when its time has come. */
+struct waiting_edge {
+	struct waiting_edge *next;
+	uint64_t due_ns;
+	struct flow_key key;
+};
+
+struct core_model {
+	struct models *models;
+	struct findings *findings;
+	struct novelty_rule rule;
+	struct model_store *store;
+	struct alerts *alerts;
+	struct scans *scans;
+	struct waiting *waiting, **waiting_end;
+	struct waiting_edge *edges, **edges_end;
+	unsigned waiting_count, edge_count;
+	uint64_t window;          /* number of the present one */
+	uint64_t window_end_ns;   /* monotonic */
+	uint64_t losses[LOSS_MAX];/* at the window's begin */
+	unsigned blind_windows;
+};
+
+/* The container's model; NULL: none can be kept. */
+struct model *model_of(struct core *c, const struct ident_container *ct);
+struct model_seen model_seen_of(const struct ident_container *ct, uint64_t now_wall_ns);
+/* Bits of the dimensions in which something was lost since the window's begin; text says what, "complete" nothing. */
+uint32_t model_lossy(struct core *c, char *text, size_t len);
+/* Fills what a finding of m's container says of the model, scores it, adds it, sends it out. */
+void model_tell(struct core *c, const struct ident_container *ct, const struct model *m, enum fact_kind k, struct finding *f);
+void model_expect(struct finding *f, const char *fmt, ...) _printf_(2, 3);
+/* Adds facts of kind k whose first (or second) field is equal to text as expectations. text NULL: all. */
+void model_expect_facts(struct finding *f, const struct model *m, enum fact_kind k, bool by_second, const char *text);
+
+/* model_processes.c */
+void model_waiting_tick(struct core *c, uint64_t now_ns);
+/* What lives on through a window is seen in it: listeners, processes. */
+void model_presence(struct core *c);
+/* model_flows.c */
+void model_edges_tick(struct core *c, uint64_t now_ns);
+void model_edges_presence(struct core *c);
+
+/* model_scan.c: many targets in a short time. */
+struct scans *scans_new(void);
+void scans_free(struct scans *s);
+struct scan_verdict {
+	bool horizontal, vertical;
+	unsigned targets, ports;
+};
+/* One client (any number that stands for it) tried (address, port), an edge its model does not know. */
+struct scan_verdict scans_add(struct scans *s, uint64_t client, const uint8_t addr[16], uint16_t port, uint64_t now_ns);
+
+#endif

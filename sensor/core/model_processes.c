@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Facts of processes and listeners: programs that containers start, ports they open. */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "sensor/core/model_priv.h"
+
+#define UDP_SETTLE_NS (3 * NSEC_PER_SEC) /* a resolver's socket is gone by then */
+
+static bool is_engine(const struct core *c, uint32_t pid)
+{
+	for (unsigned i = 0; i < c->engine_count; i++)
+		if (c->engines[i].pid && c->engines[i].pid == pid)
+			return true;
+	return false;
+}
+
+/* ---- waiting ------------------------------------------------------------------------------------------------- */
+static void wait_add(struct core *c, const struct waiting *w, uint64_t due_ns, uint64_t until_ns)
+{
+	struct core_model *cm = c->model;
+	struct waiting *copy;
+
+	if (cm->waiting_count >= WAITING_MAX || !(copy = malloc(sizeof(*copy)))) {
+		core_lost(c, LOSS_MODEL_WAITING, 1);
+		return;
+	}
+	*copy = *w;
+	copy->next = NULL;
+	copy->due_ns = due_ns;
+	copy->until_ns = until_ns;
+	*cm->waiting_end = copy;
+	cm->waiting_end = &copy->next;
+	cm->waiting_count++;
+}
+
+/* ---- processes ------------------------------------------------------------------------------------------------- */
+struct exe_search {
+	const char *exe;
+	bool found;
+};
+
+static void exe_cb(const struct fact *f, void *arg)
+{
+	struct exe_search *s = arg;
+	const char *parent;
+	size_t n = fact_fields(f->key, &parent);
+
+	if (strlen(s->exe) == n && !memcmp(f->key, s->exe, n))
+		s->found = true;
+}
+
+static bool exe_is_known(const struct model *m, const char *exe)
+{
+	struct exe_search s = { .exe = exe };
+
+	model_each_fact(m, FACT_PROCESS, exe_cb, &s);
+	return s.found;
+}
+
+static void tell_process(struct core *c, const struct ident_container *ct, const struct model *m, const struct waiting *w, const char *key,
+			 bool exe_known)
+{
+	_cleanup_free_ struct finding *f = calloc(1, sizeof(*f));
+	const char *by = !strcmp(w->parent, FACT_RUNTIME) ? "by the engine (docker exec, or the container's start)" : w->parent;
+
+	if (!f)
+		return;
+	f->kind = FINDING_PROCESS_NEW;
+	f->fact_kind = FACT_PROCESS;
+	f->pid = w->ev.tgid;
+	f->observed_ns = w->ev.ts_ns ? clock_mono_to_wall_ns(w->ev.ts_ns) : 0;
+	snprintf(f->key, sizeof(f->key), "process\t%s", key);
+	snprintf(f->fact, sizeof(f->fact), "%s", key);
+	snprintf(f->process, sizeof(f->process), "%s", w->exe);
+	snprintf(f->parent, sizeof(f->parent), "%s", w->parent);
+	snprintf(f->observed, sizeof(f->observed), "%s was started in %s%s%s", w->exe, ct->name, by == w->parent ? " by " : " ", by);
+	if (exe_known) {
+		snprintf(f->why, sizeof(f->why), "%s is known here, but it was never started by %s.", w->exe, w->parent);
+		model_expect_facts(f, m, FACT_PROCESS, false, w->exe);
+	} else {
+		snprintf(f->why, sizeof(f->why), "%s never ran in %s.", w->exe, model_workload(m));
+		model_expect_facts(f, m, FACT_PROCESS, true, w->parent);
+		if (!f->expected_count)
+			model_expect_facts(f, m, FACT_PROCESS, false, NULL);
+	}
+	model_tell(c, ct, m, FACT_PROCESS, f);
+}
+
+static void tell_fileless(struct core *c, const struct ident_container *ct, const struct waiting *w)
+{
+	_cleanup_free_ struct finding *f = calloc(1, sizeof(*f));
+
+	if (!f)
+		return;
+	f->kind = FINDING_PROCESS_FILELESS;
+	f->fact_kind = -1;
+	f->pid = w->ev.tgid;
+	f->observed_ns = clock_mono_to_wall_ns(w->ev.ts_ns);
+	snprintf(f->key, sizeof(f->key), "fileless\t%s\t%s", w->exe, w->parent);
+	snprintf(f->process, sizeof(f->process), "%s", w->exe);
+	snprintf(f->parent, sizeof(f->parent), "%s", w->parent);
+	snprintf(f->observed, sizeof(f->observed), "A program that is in no file was started in %s by %s: %s", ct->name, w->parent, w->exe);
+	snprintf(f->why, sizeof(f->why), "Programs come from files of the image; this one was run out of memory (memfd).");
+	model_expect(f, "programs from files of the image");
+	model_on_finding(c, ct, f);
+}
+
+static void judge_process(struct core *c, const struct ident_container *ct, const struct waiting *w)
+{
+	struct model *m = model_of(c, ct);
+	struct model_seen s;
+	char key[FACT_KEY_MAX];
+	bool from_engine = !strcmp(w->parent, FACT_RUNTIME), known;
+
+	if (!m || !w->exe[0])
+		return;
+	if ((w->ev.flags & PG_EVF_MEMFD) && w->ev.type == PG_EV_EXEC) {
+		if (!from_engine)
+			tell_fileless(c, ct, w);
+		return; /* the engine's own copy of itself */
+	}
+	s = model_seen_of(ct, clock_wall_ns());
+	fact_key(key, w->exe, w->parent);
+	if (model_match(m, FACT_PROCESS, key) || model_dimension_state(m, FACT_PROCESS) == MODEL_LEARNING) {
+		model_see(m, FACT_PROCESS, key, &s, NULL);
+		return;
+	}
+	known = exe_is_known(m, w->exe);
+	/* A known program from another parent: of interest when it is a shell that a server starts, not when a daemon's first parent
+	 * ended early, or somebody ran it by docker exec, or it was found running and its parent is gone. */
+	if (known && (from_engine || w->parent_is_init || w->ev.type == PG_EV_PROCESS || !fact_exe_is_interpreter(w->exe)))
+		return;
+	tell_process(c, ct, m, w, key, known);
+}
+
+/* ---- listeners ------------------------------------------------------------------------------------------------------ */
+static bool is_loopback(const uint8_t a[16])
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff }, one[16] = { [15] = 1 };
+
+	return !memcmp(a, mapped, 12) ? a[12] == 127 : !memcmp(a, one, 16);
+}
+
+struct port_search {
+	const char *port;
+	unsigned owners, declared;
+};
+
+static void port_cb(const struct fact *f, void *arg)
+{
+	struct port_search *s = arg;
+	const char *exe;
+	size_t n = fact_fields(f->key, &exe);
+
+	if (strlen(s->port) != n || memcmp(f->key, s->port, n))
+		return;
+	if (!strcmp(exe, FACT_ANY))
+		s->declared++;
+	else
+		s->owners++;
+}
+
+static void listener_port(const struct pg_event *ev, char ret[48])
+{
+	char port[24];
+
+	snprintf(ret, 48, "%s%s", fact_port(port, ev->proto, ntohs(ev->port)), is_loopback(ev->addr) ? " (loopback)" : "");
+}
+
+static void tell_listener(struct core *c, const struct ident_container *ct, const struct model *m, const struct waiting *w, const char *port,
+			  const char *key, bool squatted)
+{
+	_cleanup_free_ struct finding *f = calloc(1, sizeof(*f));
+
+	if (!f)
+		return;
+	f->kind = squatted ? FINDING_LISTENER_SQUATTED : FINDING_LISTENER_NEW;
+	f->fact_kind = FACT_LISTENER;
+	f->pid = w->ev.tgid;
+	f->observed_ns = w->ev.ts_ns ? clock_mono_to_wall_ns(w->ev.ts_ns) : 0;
+	snprintf(f->key, sizeof(f->key), "listener\t%s", key);
+	snprintf(f->fact, sizeof(f->fact), "%s", key);
+	snprintf(f->process, sizeof(f->process), "%s", w->exe);
+	snprintf(f->parent, sizeof(f->parent), "%s", w->parent);
+	snprintf(f->observed, sizeof(f->observed), "%s listens on %s in %s", w->exe[0] ? w->exe : "An unknown program", port, ct->name);
+	if (squatted) {
+		snprintf(f->why, sizeof(f->why), "%s belongs to another program here.", port);
+		model_expect_facts(f, m, FACT_LISTENER, false, port);
+	} else {
+		snprintf(f->why, sizeof(f->why), "%s has no listener on %s.", model_workload(m), port);
+		model_expect_facts(f, m, FACT_LISTENER, false, NULL);
+	}
+	model_tell(c, ct, m, FACT_LISTENER, f);
+}
+
+static void judge_listener(struct core *c, const struct ident_container *ct, const struct waiting *w)
+{
+	struct model *m = model_of(c, ct);
+	char key[FACT_KEY_MAX], port[48];
+	struct port_search p = { .port = port };
+	struct model_seen s;
+
+	if (!m)
+		return;
+	listener_port(&w->ev, port);
+	s = model_seen_of(ct, clock_wall_ns());
+	fact_key(key, port, w->exe);
+	if (!is_loopback(w->ev.addr))
+		model_listens(m);
+	if (!w->exe[0] && model_dimension_state(m, FACT_LISTENER) == MODEL_LEARNING)
+		return; /* nobody's port is no fact */
+	if (model_match(m, FACT_LISTENER, key) || model_dimension_state(m, FACT_LISTENER) == MODEL_LEARNING) {
+		model_see(m, FACT_LISTENER, key, &s, NULL);
+		return;
+	}
+	model_each_fact(m, FACT_LISTENER, port_cb, &p);
+	if (!w->exe[0] && p.owners)
+		return; /* the port is known, its program could not be told */
+	if (!p.owners && p.declared)
+		return; /* declared, whoever it is: configuration names ports, not programs */
+	tell_listener(c, ct, m, w, port, key, p.owners > 0);
+}
+
+/* ---- judging --------------------------------------------------------------------------------------------------------- */
+static bool is_process_event(const struct pg_event *ev)
+{
+	return ev->type == PG_EV_EXEC || ev->type == PG_EV_PROCESS;
+}
+
+static const struct ident_container *owner_of(struct core *c, const struct pg_event *ev)
+{
+	const struct ident_container *ct = core_container_of_cgroup(c, ev->cgroup);
+
+	/* A socket that somebody outside holds in a container's namespace is that container's. */
+	if (!ct && !is_process_event(ev))
+		ct = ident_by_netns(c->ident, ev->netns_cookie);
+	return ct && ct->remote ? NULL : ct;
+}
+
+/* True: done with. */
+static bool judge(struct core *c, const struct waiting *w)
+{
+	const struct ident_container *ct = owner_of(c, &w->ev);
+
+	if (!ct || !c->priv->synced)
+		return false;
+	if (is_process_event(&w->ev))
+		judge_process(c, ct, w);
+	else
+		judge_listener(c, ct, w);
+	return true;
+}
+
+static void process_names(struct core *c, struct waiting *w)
+{
+	const struct process *p = processes_get(c->procs, processes_find(c->procs, w->ev.tgid, w->ev.start_boot_ns)), *parent;
+	const struct ident_container *ct;
+
+	if (!p)
+		return;
+	snprintf(w->exe, sizeof(w->exe), "%s", p->exe);
+	parent = processes_get(c->procs, p->parent);
+	ct = core_container_of_cgroup(c, p->cgroup);
+	if (!parent || p->entered || (parent->cgroup != p->cgroup && (!ct || core_container_of_cgroup(c, parent->cgroup) != ct))) {
+		snprintf(w->parent, sizeof(w->parent), "%s", FACT_RUNTIME);
+		return;
+	}
+	snprintf(w->parent, sizeof(w->parent), "%s", parent->exe);
+	w->parent_is_init = ct && ct->pid && parent->tgid == ct->pid;
+}
+
+void model_on_process(struct core *c, const struct pg_event *ev)
+{
+	uint64_t now = clock_mono_ns();
+	struct waiting w;
+
+	if (!c->model || !(core_container_of_cgroup(c, ev->cgroup) || engines_cgroup_is_container(c, ev->cgroup) || !c->priv->synced))
+		return;
+	memset(&w, 0, sizeof(w));
+	w.ev = *ev;
+	process_names(c, &w);
+	if (!judge(c, &w))
+		wait_add(c, &w, now, now + WAIT_NS);
+}
+
+void model_on_listener(struct core *c, const struct pg_event *ev)
+{
+	uint64_t now = clock_mono_ns(), due = now;
+	struct waiting w;
+
+	if (!c->model || is_engine(c, ev->tgid))
+		return;
+	memset(&w, 0, sizeof(w));
+	w.ev = *ev;
+	process_names(c, &w);
+	if (ev->proto == IPPROTO_UDP) {
+		if (ntohs(ev->port) >= FACT_EPHEMERAL_FIRST)
+			return;
+		if (ntohs(ev->port) >= 1024)
+			due += UDP_SETTLE_NS; /* if it is still there then */
+	}
+	if (due == now && judge(c, &w))
+		return;
+	if (due != now || engines_cgroup_is_container(c, ev->cgroup) || !c->priv->synced)
+		wait_add(c, &w, due, due + WAIT_NS);
+}
+
+struct cookie_search {
+	uint64_t cookie;
+	bool open;
+};
+
+static void cookie_cb(const struct listener *l, void *arg)
+{
+	struct cookie_search *s = arg;
+
+	if (l->cookie == s->cookie && !l->closed_mono_ns)
+		s->open = true;
+}
+
+static bool is_still_open(struct core *c, uint64_t cookie)
+{
+	struct cookie_search s = { .cookie = cookie };
+
+	listeners_each(c->listeners, cookie_cb, &s);
+	return s.open;
+}
+
+void model_waiting_tick(struct core *c, uint64_t now_ns)
+{
+	struct core_model *cm = c->model;
+
+	for (struct waiting **at = &cm->waiting, *w; (w = *at);) {
+		bool over = now_ns >= w->until_ns;
+
+		if (now_ns >= w->due_ns) {
+			if (w->ev.proto == IPPROTO_UDP && !is_process_event(&w->ev) && !is_still_open(c, w->ev.cookie))
+				over = true;
+			else if (judge(c, w))
+				over = true;
+		}
+		if (!over) {
+			at = &w->next;
+			continue;
+		}
+		*at = w->next;
+		if (!w->next)
+			cm->waiting_end = at;
+		free(w);
+		cm->waiting_count--;
+	}
+}
+
+/* ---- presence ------------------------------------------------------------------------------------------------------------ */
+static void presence_listener(const struct core_listener_view *v, void *arg)
+{
+	struct core *c = arg;
+	struct pg_event ev = { .proto = v->l->proto, .port = htons(v->l->port) };
+	struct model *m;
+	struct model_seen s;
+	char key[FACT_KEY_MAX], port[48];
+
+	if (!strcmp(v->workload, "engine resolver") || v->container->remote)
+		return;
+	m = model_of(c, v->container);
+	if (!m)
+		return;
+	memcpy(ev.addr, v->l->addr, sizeof(ev.addr));
+	listener_port(&ev, port);
+	fact_key(key, port, v->exe);
+	s = model_seen_of(v->container, clock_wall_ns());
+	if (model_match(m, FACT_LISTENER, key))
+		model_see(m, FACT_LISTENER, key, &s, NULL);
+}
+
+static void presence_process(uint32_t index, const struct process *p, void *arg)
+{
+	struct core *c = arg;
+	const struct ident_container *ct = p->exit_mono_ns || !p->cgroup ? NULL : core_container_of_cgroup(c, p->cgroup);
+	struct waiting w;
+	struct model *m;
+	struct model_seen s;
+	char key[FACT_KEY_MAX];
+
+	if (!ct || ct->remote)
+		return;
+	m = model_of(c, ct);
+	if (!m || model_dimension_state(m, FACT_PROCESS) != MODEL_LEARNING)
+		return;
+	memset(&w, 0, sizeof(w));
+	w.ev.tgid = p->tgid;
+	w.ev.start_boot_ns = p->start_boot_ns;
+	process_names(c, &w);
+	fact_key(key, w.exe, w.parent);
+	s = model_seen_of(ct, clock_wall_ns());
+	/* Only what an exec made known: a fork has its parent's program, and its parent is itself. */
+	if (model_match(m, FACT_PROCESS, key))
+		model_see(m, FACT_PROCESS, key, &s, NULL);
+}
+
+void model_presence(struct core *c)
+{
+	core_each_listener(c, presence_listener, c);
+	processes_each(c->procs, presence_process, c);
+}
