@@ -76,7 +76,7 @@ struct model *model_of(struct core *c, const struct ident_container *ct)
 	struct model *m;
 	bool made;
 
-	if (!cm || !ct || ct->remote || !ct->workload[0])
+	if (!cm || !ct || ct->remote || !ct->workload[0] || !ct->image_id[0])
 		return NULL;
 	m = models_get(cm->models, ct->workload, ct->image_id, now, &made);
 	if (!m)
@@ -94,26 +94,6 @@ struct model_seen model_seen_of(const struct ident_container *ct, uint64_t now_w
 
 	s.startup = ct->started_wall_ns && now_wall_ns < ct->started_wall_ns + STARTUP_NS;
 	return s;
-}
-
-struct models *core_models(const struct core *c)
-{
-	return c->model ? c->model->models : NULL;
-}
-
-struct findings *core_findings(const struct core *c)
-{
-	return c->model ? c->model->findings : NULL;
-}
-
-const struct novelty_rule *core_novelty_rule(const struct core *c)
-{
-	return &c->model->rule;
-}
-
-struct model *core_model_named(const struct core *c, const char *workload)
-{
-	return c->model ? models_find(c->model->models, workload) : NULL;
 }
 
 int model_declare(struct core *c, const struct ident_container *ct, enum fact_kind k, const char *key, const char *where)
@@ -269,38 +249,6 @@ enum model_answer model_on_fact(struct core *c, const struct ident_container *ct
 	return a;
 }
 
-int model_accept(struct core *c, const char *finding_id)
-{
-	struct finding *f = c->model ? findings_get(c->model->findings, finding_id) : NULL;
-	struct model *m;
-	int e;
-
-	if (!f || f->fact_kind < 0 || !f->fact[0])
-		return -ENOENT;
-	if (f->accepted)
-		return -EEXIST;
-	m = models_find(c->model->models, f->objector[0] ? f->objector : f->workload);
-	if (!m)
-		return -ENOENT;
-	e = model_vouch(m, (enum fact_kind)f->fact_kind, f->fact, FACT_HUMAN, f->id, clock_wall_ns());
-	if (e < 0)
-		return e;
-	findings_accept(c->model->findings, f);
-	store_model_finding(c->model->store, f);
-	return 0;
-}
-
-int core_subscribe_alerts(struct core *c, alerts_cb cb, void *arg)
-{
-	return c->model ? alerts_subscribe(c->model->alerts, cb, arg) : -ENODEV;
-}
-
-void core_unsubscribe_alerts(struct core *c, int handle)
-{
-	if (c->model)
-		alerts_unsubscribe(c->model->alerts, handle);
-}
-
 /* ---- windows ------------------------------------------------------------------------------------------------------------ */
 static void ended_cb(struct model *m, enum fact_kind k, void *arg)
 {
@@ -367,12 +315,6 @@ void model_tick(struct core *c, uint64_t now_mono_ns)
 		cm->window_end_ns = now_mono_ns + cm->rule.window_s * NSEC_PER_SEC;
 	if (now_mono_ns >= cm->window_end_ns)
 		window_end(c, now_mono_ns);
-}
-
-void model_save(struct core *c)
-{
-	if (c->model && store_model_write(c->model->store, c->model->models) < 0)
-		core_lost(c, LOSS_STORE, 1);
 }
 
 /* ---- life ------------------------------------------------------------------------------------------------------------------ */

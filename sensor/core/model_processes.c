@@ -239,7 +239,8 @@ static const struct ident_container *owner_of(struct core *c, const struct pg_ev
 	/* A socket that somebody outside holds in a container's namespace is that container's. */
 	if (!ct && !is_process_event(ev))
 		ct = ident_by_netns(c->ident, ev->netns_cookie);
-	return ct && ct->remote ? NULL : ct;
+	/* Listed but not yet looked at: whose model it is, its image says. */
+	return ct && (ct->remote || !ct->image_id[0]) ? NULL : ct;
 }
 
 /* True: done with. */

@@ -140,10 +140,10 @@ static int show(const struct cli_options *o, const char *path)
 	code = cli_get_json(o, path, &j, NULL);
 	if (code)
 		return code;
-	snprintf(head, sizeof(head), "%s: %s, image %.19s, %llu starts, %llu requests\n", str_of(j, "workload"), str_of(j, "state"), str_of(j, "image"),
+	snprintf(head, sizeof(head), "%s: %s, image %.19s, %llu starts, %llu requests", str_of(j, "workload"), str_of(j, "state"), str_of(j, "image"),
 		 (unsigned long long)u64_of(j, "starts"), (unsigned long long)u64_of(j, "requests"));
 	cli_put(stdout, head);
-	printf("windows of %llu s; FALSE/DAY: findings a day that would be unseen habits, if learning ended now\n\n",
+	printf("\nwindows of %llu s; FALSE/DAY: findings a day that would be unseen habits, if learning ended now\n\n",
 	       (unsigned long long)u64_of(j, "window_seconds"));
 	show_dimensions(j);
 	putchar('\n');

@@ -1,0 +1,20 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+case_title='Apache is killed, nc takes port 80'
+case_class=S
+case_prepare() {
+	web web
+	in_ web sleep 0.1
+	client_of c "http://S3-web/"
+}
+case_benign() {
+	in_ web apache2ctl graceful
+	sleep 2
+	in_ web sh -c 'read -r p </var/run/apache2/apache2.pid; kill -HUP "$p"'
+}
+case_attack() {
+	bg web sh -c 'read p </var/run/apache2/apache2.pid; kill $p; sleep 0.7; nc -l -p 80'
+	sleep 1
+}
+case_expect='listener.squatted S3-web /usr/bin/nc.openbsd *
+process.new S3-web /usr/bin/nc.openbsd *'

@@ -1,0 +1,40 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The scenarios of one node: all cases (or those named) learn at the same time, then each benign twin, then each attack.
+set -u
+# shellcheck source=tests/scenarios/lib.sh
+. "$(dirname "$0")/lib.sh"
+[ $# -gt 0 ] && cases=("$@") || mapfile -t cases < <(cd "$(dirname "$0")/cases" && ls | sed 's/\.sh$//' | sort -V)
+docker_begin
+lab_outside a
+lab_engine_start a
+lab_image a pg-many pg-web pg-db pg-tiny
+d network create --subnet 172.31.0.0/16 front >/dev/null
+scenario_config s
+sensor_start s "$(lab_socket a)"
+for c in "${cases[@]}"; do
+	case_load "$c"
+	case_prepare || flunk "$c: prepare"
+done
+sleep 2
+workloads=$(d ps -q | wc -l)
+if until_true "${SC_LEARN_SECONDS:-60}" learned_all "$workloads"; then
+	pass "learning ends by itself, without a command"
+else
+	flunk "learning ends by itself, without a command" "$(still_learning)"
+fi
+echo "# learned after $((SECONDS - DOCKER_START)) s"
+since=$(now_iso)
+for c in "${cases[@]}"; do
+	run_benign "$c"
+	SC_BENIGN=$((SC_BENIGN + 1))
+done
+sleep 4
+alerts_since "$since" | awk '$7 == "-"' | wc -l >"$LAB_DIR/benign-findings"
+ok "benign twins: not one finding" no_alerts 0
+for c in "${cases[@]}"; do
+	run_attack "$c"
+done
+[ -z "${SC_KEEP:-}" ] || { echo "# kept: $LAB_DIR"; sleep "$SC_KEEP"; }
+scorecard
+docker_end
