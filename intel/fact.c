@@ -139,7 +139,8 @@ char *fact_text(enum fact_kind k, const char *key, char *ret, size_t len)
 
 bool fact_exe_is_interpreter(const char *exe)
 {
-	static const char *const names[] = { "sh", "dash", "bash", "ash", "zsh", "ksh", "busybox", "python", "perl", "ruby", "php", "lua", "node", "nc", "ncat", "socat", "env" };
+	static const char *const names[] = { "sh", "dash", "bash", "ash", "zsh", "ksh", "busybox", "python", "perl", "ruby",
+					     "php", "lua", "node", "nc", "ncat", "socat", "env" };
 	const char *base = strrchr(exe, '/');
 
 	base = base ? base + 1 : exe;
