@@ -60,7 +60,7 @@ client_of() { # NAME URL
 }
 # Apache as the images of this world start it: a shell wrapper that stays.
 web() {
-	run "$1" pg-web sh -c 'sleep infinity & apache2ctl -DFOREGROUND; wait'
+	run "$1" pg-web sh -c 'sleep infinity & setsid -w apache2ctl -DFOREGROUND; wait'
 }
 
 # ---- alerts ----------------------------------------------------------------------------------------------------------
