@@ -7,7 +7,7 @@
 
 #include "flows/flow_key.h"
 
-#define PG_ABI_VERSION 2
+#define PG_ABI_VERSION 3
 
 /* Names of the maps, as pinned below the bpffs directory and as handed to core ("maps are plural nouns"):
  *   flows       HASH       struct flow_key -> struct pg_flow
@@ -46,18 +46,22 @@ enum pg_flow_flag {
 
 /* One flow. Written with atomic adds by the programs on any CPU. [d] is direction d; [e] is end e of the key. */
 struct pg_flow {
-	pg_u64 packets[2];   /* max(1, gso_segs) per skb */
-	pg_u64 bytes[2];     /* L2 frames, headers repeated per segment */
-	pg_u64 first_ns, last_ns;
+	/* what every packet needs, together */
+	pg_u32 flags;         /* enum pg_flow_flag */
+	pg_u32 tick;          /* the programs' own: of last_ns */
+	pg_u32 end_if[2];     /* [e] interface index of end e's veth host end (or hostnet pseudo index), 0: not local */
+	pg_u32 owner_tgid[2]; /* [d] process id of the sender in the initial pid namespace, 0: unknown */
+	pg_u16 sampled[2];    /* [d] payload bytes handed to the inspector */
+	pg_u8 samples[2];     /* [d] samples handed to the inspector (saturates) */
+	pg_u8 tcp_flags[2];   /* [d] OR of the TCP flags seen (RFC 9293: FIN 1 SYN 2 RST 4 PSH 8 ACK 16) */
+	pg_u64 packets[2];    /* max(1, gso_segs) per skb */
+	pg_u64 bytes[2];      /* L2 frames, headers repeated per segment */
+	pg_u64 last_ns;
+	/* the rest */
+	pg_u64 first_ns;
 	pg_u64 cookie[2];         /* [d] socket cookie of the sender, 0: unknown */
 	pg_u64 owner_start_ns[2]; /* [d] CLOCK_BOOTTIME start of the sending process (joined in the kernel by cookie) */
-	pg_u32 owner_tgid[2];     /* [d] its process id in the initial pid namespace, 0: unknown */
-	pg_u32 end_if[2];         /* [e] interface index of end e's veth host end (or hostnet pseudo index), 0: not local */
 	pg_u32 via_if[2];         /* [d] for packets counted at the receiver: the interface they came in by; 0: this node */
-	pg_u16 sampled[2];        /* [d] payload bytes handed to the inspector */
-	pg_u8 samples[2];         /* [d] samples handed to the inspector (saturates) */
-	pg_u8 tcp_flags[2];       /* [d] OR of the TCP flags seen (RFC 9293: FIN 1 SYN 2 RST 4 PSH 8 ACK 16) */
-	pg_u32 flags;             /* enum pg_flow_flag */
 	pg_u16 start[2];          /* [d] TCP: low half of the first byte's sequence number; valid once tcp_flags[d] has SYN */
 	pg_u32 serial;            /* the flow's number, by which the inspector names it; 0: none (yet) */
 	pg_u32 pad;

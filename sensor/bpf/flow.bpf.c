@@ -90,12 +90,9 @@ int container_ingress(struct __sk_buff *skb)
 		struct place at = { .send_if = skb->ifindex };
 		struct pg_flow *f = flow_of_sender(&p, &at);
 
-		if (!f) {
+		if (!f)
 			if_mac_learn(skb);
-			f = flow_make(&p, &at);
-		}
-		if (f)
-			flow_count(skb, &p, f);
+		flow_account(skb, &p, &at, f);
 	}
 	return TC_NEXT;
 }

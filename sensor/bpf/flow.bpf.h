@@ -4,6 +4,7 @@
 #ifndef PG_BPF_FLOW_BPF_H
 #define PG_BPF_FLOW_BPF_H
 
+#include "sensor/bpf/owner.bpf.h"
 #include "sensor/bpf/parse.bpf.h"
 
 volatile const pg_u32 half_open_max;
@@ -13,14 +14,41 @@ struct place {
 	u32 send_if; /* it was sent by the container behind this interface */
 	u32 recv_if; /* it goes to the container behind this interface, and was counted nowhere else */
 	u32 via_if;  /* recv_if: the interface it came in by, 0: from this node */
+	u32 made;    /* out: its flow's entry was made with it, and has it counted */
 };
 
 /* ---- owner --------------------------------------------------------------------------------------- */
-static __always_inline struct pg_owner *owner_find(u64 cookie)
-{
-	struct pg_owner *o = bpf_map_lookup_elem(&sockets, &cookie);
+struct sender {
+	u64 cookie;   /* 0: unknown */
+	u64 start_ns; /* of the process */
+	u32 tgid;     /* 0: unknown */
+};
 
-	return o ? o : bpf_map_lookup_elem(&closed_sockets, &cookie);
+static __always_inline void sender_from(struct sender *s, struct pg_owner *o)
+{
+	s->start_ns = o->start_boot_ns;
+	s->tgid = o->tgid;
+	if (!(o->flags & OWNER_JOINED))
+		__sync_fetch_and_or(&o->flags, OWNER_JOINED);
+}
+
+static __always_inline bool owner_find(struct sender *s, u64 cookie)
+{
+	struct young_socket *y = young_find(cookie);
+	struct pg_owner *o;
+
+	if (y) {
+		sender_from(s, &y->owner);
+		if (y->cookie == cookie)
+			return true;
+		s->tgid = 0; /* closed, and another socket's since */
+	}
+	o = bpf_map_lookup_elem(&sockets, &cookie);
+	if (!o)
+		o = bpf_map_lookup_elem(&closed_sockets, &cookie);
+	if (o)
+		sender_from(s, o);
+	return o;
 }
 
 /* A SYN-ACK is sent before there is a socket: its owner is the listener's. */
@@ -39,25 +67,33 @@ static __always_inline u64 listener_cookie(struct __sk_buff *skb)
 	return listener ? (u64)BPF_CORE_READ(listener, __sk_common.skc_cookie.counter) : 0;
 }
 
-static __noinline int flow_join_owner(struct __sk_buff *skb, struct pg_flow *f, u32 dir)
+static __noinline int sender_find(struct __sk_buff *skb, struct sender *s)
 {
 	u64 cookie = bpf_get_socket_cookie(skb);
-	struct pg_owner *o;
 
-	if (!cookie || dir > 1)
+	s->cookie = cookie;
+	s->start_ns = 0;
+	s->tgid = 0;
+	if (!cookie || owner_find(s, cookie))
 		return 0;
-	f->cookie[dir] = cookie;
-	o = owner_find(cookie);
-	if (!o) {
-		cookie = listener_cookie(skb);
-		o = cookie ? owner_find(cookie) : NULL;
-	}
-	if (!o)
+	cookie = listener_cookie(skb);
+	if (cookie)
+		owner_find(s, cookie);
+	return 0;
+}
+
+static __noinline int flow_join_owner(struct __sk_buff *skb, struct pg_flow *f, u32 dir)
+{
+	struct sender s;
+
+	sender_find(skb, &s);
+	if (!s.cookie || dir > 1)
 		return 0;
-	f->owner_start_ns[dir] = o->start_boot_ns;
-	f->owner_tgid[dir] = o->tgid;
-	if (!(o->flags & OWNER_JOINED))
-		__sync_fetch_and_or(&o->flags, OWNER_JOINED);
+	f->cookie[dir] = s.cookie;
+	if (!s.tgid)
+		return 0;
+	f->owner_start_ns[dir] = s.start_ns;
+	f->owner_tgid[dir] = s.tgid;
 	return 0;
 }
 
@@ -68,7 +104,8 @@ static __always_inline void count_refused(const struct packet *p, u32 packets, u
 	count_add(bytes, p->bytes);
 }
 
-/* Tells core the key, and gives the flow its serial: about 25 ns; found by reading the map it would cost core that for every entry, every time. */
+/* Tells core the key, and gives the flow its serial: about 25 ns; found by reading the map it would cost core that for every
+ * entry, every time. */
 static __always_inline u32 news_put(struct pg_flow_gauge *g, const struct flow_key *key, u64 now)
 {
 	u32 n = __sync_fetch_and_add(&g->news, 1), i = n & (PG_NEWS_SLOTS - 1);
@@ -84,12 +121,61 @@ static __always_inline u32 news_put(struct pg_flow_gauge *g, const struct flow_k
 	return n + 1;
 }
 
-/* Makes the entry, or finds the one another CPU has just made. NULL: refused, and counted as that. */
-static __noinline struct pg_flow *flow_make(struct packet *p, struct place *at)
+static __always_inline u32 first_flags(const struct packet *p, u32 dir)
+{
+	u32 flags = dir ? PG_FLOW_FIRST_DIR : 0;
+
+	if (p->key.claimant_if)
+		flags |= PG_FLOW_CLAIMED;
+	if (p->key.proto == IPPROTO_TCP) {
+		if (!(p->tcp_flags & TCP_SYN))
+			flags |= PG_FLOW_MIDSTREAM;
+		else if (!(p->tcp_flags & TCP_ACK))
+			flags |= PG_FLOW_SYN_SEEN | (dir ? PG_FLOW_SYN_DIR : 0);
+	}
+	if (p->is_fragment)
+		flags |= PG_FLOW_FRAGMENTS;
+	return flags;
+}
+
+/* The entry as the first packet makes it. No variable index into the stack: the verifier refuses how clang writes it. */
+static __always_inline void flow_fresh(struct pg_flow *f, const struct packet *p, const struct place *at, const struct sender *s)
+{
+	u16 start = p->tcp_flags & TCP_SYN ? p->seq + 1 : 0;
+
+	if (p->dir & 1) {
+		f->packets[1] = p->segs;
+		f->bytes[1] = p->bytes;
+		f->tcp_flags[1] = p->tcp_flags;
+		f->start[1] = start;
+		f->end_if[0] = at->recv_if;
+		f->end_if[1] = at->send_if;
+		f->via_if[1] = at->via_if;
+		f->cookie[1] = s->cookie;
+		f->owner_start_ns[1] = s->start_ns;
+		f->owner_tgid[1] = s->tgid;
+	} else {
+		f->packets[0] = p->segs;
+		f->bytes[0] = p->bytes;
+		f->tcp_flags[0] = p->tcp_flags;
+		f->start[0] = start;
+		f->end_if[0] = at->send_if;
+		f->end_if[1] = at->recv_if;
+		f->via_if[0] = at->via_if;
+		f->cookie[0] = s->cookie;
+		f->owner_start_ns[0] = s->start_ns;
+		f->owner_tgid[0] = s->tgid;
+	}
+}
+
+/* The first packet of a flow: its entry is made with all that this packet says, in one go (at->made). Or another CPU was
+ * faster: its entry, and the packet is still to be counted. NULL: refused, and counted as that. */
+static __noinline struct pg_flow *flow_begin(struct __sk_buff *skb, struct packet *p, struct place *at)
 {
 	struct pg_flow fresh = {}, *f;
 	struct pg_flow_gauge *g;
-	u32 zero = 0, dir = p->dir & 1;
+	struct sender s;
+	u32 zero = 0;
 	u64 opened;
 	long r;
 
@@ -102,26 +188,24 @@ static __noinline struct pg_flow *flow_make(struct packet *p, struct place *at)
 		count_refused(p, PG_CTR_REFUSED_HALF, PG_CTR_REFUSED_HALF_BYTES);
 		return NULL;
 	}
+	sender_find(skb, &s);
+	flow_fresh(&fresh, p, at, &s);
 	fresh.first_ns = fresh.last_ns = bpf_ktime_get_ns();
-	/* No variable index into the stack: the verifier refuses how clang writes it. */
-	fresh.end_if[0] = dir ? at->recv_if : at->send_if;
-	fresh.end_if[1] = dir ? at->send_if : at->recv_if;
-	fresh.via_if[0] = dir ? 0 : at->via_if;
-	fresh.via_if[1] = dir ? at->via_if : 0;
-	if (dir)
-		fresh.flags |= PG_FLOW_FIRST_DIR;
-	if (p->key.claimant_if)
-		fresh.flags |= PG_FLOW_CLAIMED;
-	if (p->key.proto == IPPROTO_TCP && !(p->tcp_flags & 2))
-		fresh.flags |= PG_FLOW_MIDSTREAM;
+	fresh.flags = first_flags(p, p->dir & 1);
 	r = bpf_map_update_elem(&flows, &p->key, &fresh, BPF_NOEXIST);
 	if (r)
 		__sync_fetch_and_add(&g->opened, -1);
+	at->made = !r;
 	f = r && r != -EEXIST ? NULL : bpf_map_lookup_elem(&flows, &p->key);
-	if (!f)
+	if (!r) {
+		u32 serial = news_put(g, &p->key, fresh.first_ns);
+
+		count_add(PG_CTR_COUNTED, p->segs);
+		if (f)
+			f->serial = serial;
+	} else if (!f) {
 		count_refused(p, PG_CTR_REFUSED_FULL, PG_CTR_REFUSED_FULL_BYTES);
-	else if (!r)
-		f->serial = news_put(g, &p->key, fresh.first_ns);
+	}
 	return f;
 }
 
@@ -187,6 +271,11 @@ static __always_inline bool budget_used(const struct packet *p, u32 bytes, u32 c
 	return bytes >= PG_SAMPLE_BUDGET || (count >= PG_SAMPLE_COUNT_MAX && p->key.proto == IPPROTO_UDP);
 }
 
+static __always_inline bool is_for_inspector(const struct packet *p)
+{
+	return p->payload_len && (p->key.proto == IPPROTO_TCP || p->key.proto == IPPROTO_UDP);
+}
+
 /* Small pieces beyond a direction's first PG_SAMPLE_COUNT_MAX get what the ring has to spare: however many there are, three
  * quarters of it stay for first packets. */
 static __always_inline bool ring_has_spare(void)
@@ -230,8 +319,6 @@ static __noinline int flow_sample(struct __sk_buff *skb, struct packet *p, struc
 	struct pg_sample head = { .version = PG_ABI_VERSION, .ts_ns = bpf_ktime_get_ns(), .payload_len = p->payload_len };
 	u32 dir = p->dir & 1, cap = p->payload_len, used = f->sampled[dir], taken = f->samples[dir];
 
-	if (budget_used(p, used, taken))
-		return 0;
 	if (is_inspected(f->serial)) {
 		__sync_fetch_and_or(&f->flags, PG_FLOW_INSPECTED);
 		return 0;
@@ -296,19 +383,22 @@ static __always_inline void flow_mark(struct pg_flow *f, const struct packet *p)
 
 static __always_inline void flow_count(struct __sk_buff *skb, struct packet *p, struct pg_flow *f)
 {
-	u32 dir = p->dir & 1;
+	u32 dir = p->dir & 1, tick = bpf_jiffies64();
 	u64 before, now;
 
 	before = __sync_fetch_and_add(&f->packets[dir], p->segs);
 	__sync_fetch_and_add(&f->bytes[dir], p->bytes);
-	now = bpf_ktime_get_coarse_ns();
-	if (now > f->last_ns)
-		f->last_ns = now;
+	if (f->tick != tick) { /* the clock's call is dearer than this, and it moves no oftener */
+		f->tick = tick;
+		now = bpf_ktime_get_coarse_ns();
+		if (now > f->last_ns)
+			f->last_ns = now;
+	}
 	flow_mark(f, p);
 	/* The owner may become known late (iterators run after the hooks are in place): asked again now and then. */
 	if (!f->owner_tgid[dir] && (!before || !(before & 15)))
 		flow_join_owner(skb, f, dir);
-	if (p->payload_len && !(f->flags & PG_FLOW_INSPECTED) && (p->key.proto == IPPROTO_TCP || p->key.proto == IPPROTO_UDP))
+	if (is_for_inspector(p) && !(f->flags & PG_FLOW_INSPECTED) && !budget_used(p, f->sampled[dir], f->samples[dir]))
 		flow_sample(skb, p, f);
 	count_add(PG_CTR_COUNTED, p->segs);
 }
@@ -362,17 +452,28 @@ static __always_inline struct pg_flow *flow_of_sender(struct packet *p, struct p
 	return f;
 }
 
+/* f: the flow's entry, NULL: none yet. */
+static __always_inline void flow_account(struct __sk_buff *skb, struct packet *p, struct place *at, struct pg_flow *f)
+{
+	if (!f) {
+		f = flow_begin(skb, p, at);
+		if (!f)
+			return;
+		if (at->made) {
+			if (is_for_inspector(p))
+				flow_sample(skb, p, f);
+			return;
+		}
+	}
+	flow_count(skb, p, f);
+}
+
 static __always_inline void account_sent(struct __sk_buff *skb, struct packet *p, u32 send_if)
 {
 	struct place at = { .send_if = send_if };
-	struct pg_flow *f;
 
 	count_seen(p);
-	f = flow_of_sender(p, &at);
-	if (!f)
-		f = flow_make(p, &at);
-	if (f)
-		flow_count(skb, p, f);
+	flow_account(skb, p, &at, flow_of_sender(p, &at));
 }
 
 static __always_inline void account_received(struct __sk_buff *skb, struct packet *p, struct pg_flow *f, u32 recv_if, u32 via_if)
@@ -381,13 +482,9 @@ static __always_inline void account_received(struct __sk_buff *skb, struct packe
 	u32 dir = p->dir & 1;
 
 	count_seen(p);
-	if (!f)
-		f = flow_make(p, &at);
-	if (!f)
-		return;
-	if (via_if && !f->via_if[dir])
+	if (f && via_if && !f->via_if[dir])
 		f->via_if[dir] = via_if;
-	flow_count(skb, p, f);
+	flow_account(skb, p, &at, f);
 }
 
 #endif

@@ -3,6 +3,7 @@
  * descriptor; each read runs the program for as many tasks or files as fit. A record that did not fit is offered again by
  * the kernel, so nothing is remembered as told before it was written. */
 #include "sensor/bpf/exe_path.bpf.h"
+#include "sensor/bpf/owner.bpf.h"
 #include "sensor/bpf/syscalls.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
@@ -68,7 +69,8 @@ static __always_inline bool is_listener(struct sock *sk, u16 proto)
 /* Keeps an owner that was seen at work; else this task is it. */
 static __always_inline struct pg_owner *owner_of_found(u64 cookie, const struct sock *sk, struct task_struct *t, u32 flags)
 {
-	struct pg_owner *o = bpf_map_lookup_elem(&sockets, &cookie), fresh;
+	struct young_socket *y = young_find(cookie);
+	struct pg_owner *o = y ? &y->owner : bpf_map_lookup_elem(&sockets, &cookie), fresh;
 
 	if (o) {
 		if ((o->flags | flags) != o->flags)

@@ -36,6 +36,14 @@ struct if_mac_key {
 	pg_u32 pad;
 };
 
+/* young_sockets ARRAY[YOUNG_SOCKETS], by the low bits of the cookie (sensor/bpf/owner.bpf.h). */
+#define YOUNG_SOCKETS 4096u
+struct young_socket {
+	pg_u64 cookie;    /* 0: free */
+	pg_u64 closed_ns; /* CLOCK_MONOTONIC, coarse; 0: open */
+	struct pg_owner owner;
+};
+
 #define PG_IF_SLOTS 1024u
 
 static inline __attribute__((always_inline)) pg_u32 if_slot_of(pg_u32 ifindex, pg_u16 ns)
@@ -48,6 +56,7 @@ enum {
 	OWNER_JOINED = 1 << 16,    /* some flow has taken this owner over */
 	OWNER_AUTO_PORT = 1 << 17, /* UDP: bind() asked for any port: a client */
 	OWNER_UDP = 1 << 18,
+	OWNER_ALONE = 1 << 19,     /* in its slot since the cookie was made: in no other map */
 };
 
 /* programs PROG_ARRAY[PG_HOOK_SLOTS]: the programs behind the hooks of interfaces, each loaded once. What is attached to an

@@ -2,6 +2,7 @@
 /* Which process a socket belongs to, and who listens. Owners are taken where a process puts a socket to use: TCP when it
  * leaves CLOSE (connect, MSG_FASTOPEN, io_uring, listen: all pass inet_sock_set_state in the caller's context), UDP at
  * bind, connect and sendto, everything else (raw, ping, SCTP) when it is made. */
+#include "sensor/bpf/owner.bpf.h"
 #include "sensor/bpf/task.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
@@ -9,26 +10,47 @@ char LICENSE[] SEC("license") = "GPL";
 #define ALLOW 1
 #define SOCK_RAW_TYPE 3
 
+/* For a socket that has no owner yet. */
 static __always_inline void owner_put(u64 cookie, const struct pg_owner *o)
 {
-	if (cookie && bpf_map_update_elem(&sockets, &cookie, o, BPF_ANY))
+	if (cookie && !young_put(cookie, o) && bpf_map_update_elem(&sockets, &cookie, o, BPF_ANY))
 		count_add(PG_CTR_SOCKET_REFUSED, 1);
+}
+
+/* Whether the owner is the current task's process; it gets these flags then. */
+static __always_inline bool owner_is_current(struct pg_owner *o, u32 flags)
+{
+	if (o->tgid != bpf_get_current_pid_tgid() >> 32)
+		return false;
+	if ((o->flags | flags) != o->flags)
+		__sync_fetch_and_or(&o->flags, flags);
+	return true;
+}
+
+/* Another process takes the socket over: from now on in the hash, where an entry is replaced as a whole. */
+static __always_inline void owner_replace(u64 cookie, struct young_socket *y, const struct pg_owner *o)
+{
+	if (bpf_map_update_elem(&sockets, &cookie, o, BPF_ANY))
+		count_add(PG_CTR_SOCKET_REFUSED, 1);
+	else if (y)
+		y->cookie = 0;
 }
 
 /* The current task uses this socket: it becomes its owner, unless it is already. Flags are kept. */
 static __noinline int owner_note(u64 cookie, u64 netns_cookie, u32 flags)
 {
-	struct task_struct *t = (void *)bpf_get_current_task();
+	struct young_socket *y = young_find(cookie);
 	struct pg_owner o, *have;
 
-	have = bpf_map_lookup_elem(&sockets, &cookie);
-	if (have && have->tgid == bpf_get_current_pid_tgid() >> 32) {
-		if ((have->flags | flags) != have->flags)
-			__sync_fetch_and_or(&have->flags, flags);
+	have = y ? &y->owner : bpf_map_lookup_elem(&sockets, &cookie);
+	if (have && owner_is_current(have, flags))
 		return 0;
-	}
-	owner_of_task(&o, t, netns_cookie, flags | (have ? have->flags & (PG_OWNER_LISTENER | OWNER_UDP) : 0));
-	owner_put(cookie, &o);
+	owner_of_task(&o, (void *)bpf_get_current_task(), netns_cookie,
+		      flags | (have ? have->flags & (PG_OWNER_LISTENER | OWNER_UDP) : 0));
+	if (have)
+		owner_replace(cookie, y, &o);
+	else
+		owner_put(cookie, &o);
 	return 0;
 }
 
@@ -42,21 +64,48 @@ static __always_inline void listen_event(const struct sock *sk, u64 cookie, u16 
 	event_send(&e);
 }
 
+/* A socket that nobody has asked for its cookie yet is in no map. */
+static __always_inline void owner_note_tcp(const struct sock *sk, u64 cookie, bool is_new, u32 flags)
+{
+	u64 netns_cookie = sk->__sk_common.skc_net.net->net_cookie;
+	struct task_struct *t;
+	struct pg_owner o;
+
+	if (!is_new) {
+		owner_note(cookie, netns_cookie, flags);
+		return;
+	}
+	t = bpf_get_current_task_btf();
+	o.start_boot_ns = t->group_leader->start_boottime;
+	o.cgroup = bpf_get_current_cgroup_id();
+	o.netns_cookie = netns_cookie;
+	o.tgid = bpf_get_current_pid_tgid() >> 32;
+	o.flags = flags | OWNER_ALONE;
+	owner_put(cookie, &o);
+}
+
+/* Ten times a connection: what does not matter goes at once. */
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(socket_set_state, const struct sock *sk, int from, int to)
 {
-	u64 cookie;
+	bool is_new;
 
-	if (from == TCP_CLOSE && (to == TCP_SYN_SENT || to == TCP_LISTEN)) {
-		if (BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP)
-			return 0;
-		cookie = bpf_get_socket_cookie((void *)sk);
-		owner_note(cookie, BPF_CORE_READ(sk, __sk_common.skc_net.net, net_cookie), to == TCP_LISTEN ? PG_OWNER_LISTENER : 0);
-		if (to == TCP_LISTEN)
-			listen_event(sk, cookie, PG_EV_LISTEN);
-	} else if (from == TCP_LISTEN) {
-		if (BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP)
-			listen_event(sk, bpf_get_socket_cookie((void *)sk), PG_EV_CLOSE);
+	if (from != TCP_CLOSE && from != TCP_LISTEN)
+		return 0;
+	if (from == TCP_CLOSE && to != TCP_SYN_SENT && to != TCP_LISTEN)
+		return 0;
+	if (sk->sk_protocol != IPPROTO_TCP)
+		return 0;
+	if (from == TCP_LISTEN) {
+		listen_event(sk, bpf_get_socket_cookie((void *)sk), PG_EV_CLOSE);
+	} else if (to == TCP_LISTEN) {
+		u64 cookie = bpf_get_socket_cookie((void *)sk);
+
+		owner_note_tcp(sk, cookie, false, PG_OWNER_LISTENER);
+		listen_event(sk, cookie, PG_EV_LISTEN);
+	} else {
+		is_new = !sk->__sk_common.skc_cookie.counter;
+		owner_note_tcp(sk, bpf_get_socket_cookie((void *)sk), is_new, 0);
 	}
 	return 0;
 }
@@ -64,8 +113,15 @@ int BPF_PROG(socket_set_state, const struct sock *sk, int from, int to)
 /* ---- UDP ----------------------------------------------------------------------------------------------- */
 static __always_inline int udp_used(struct bpf_sock_addr *ctx)
 {
-	if (ctx->protocol == IPPROTO_UDP)
-		owner_note(bpf_get_socket_cookie(ctx), bpf_get_netns_cookie(ctx), OWNER_UDP);
+	struct young_socket *y;
+	u64 cookie;
+
+	if (ctx->protocol != IPPROTO_UDP)
+		return ALLOW;
+	cookie = bpf_get_socket_cookie(ctx);
+	y = young_find(cookie);
+	if (!y || !owner_is_current(&y->owner, OWNER_UDP)) /* else: it was the last time, too */
+		owner_note(cookie, bpf_get_netns_cookie(ctx), OWNER_UDP);
 	return ALLOW;
 }
 
@@ -142,12 +198,14 @@ static __always_inline void udp_event(struct bpf_sock *sk, u64 cookie, u64 netns
 static __always_inline int udp_bound(struct bpf_sock *sk, enum udp_addr addr)
 {
 	u64 cookie, netns_cookie;
+	struct young_socket *y;
 	struct pg_owner *o;
 
 	if (sk->protocol != IPPROTO_UDP)
 		return ALLOW;
 	cookie = bpf_get_socket_cookie(sk);
-	o = bpf_map_lookup_elem(&sockets, &cookie);
+	y = young_find(cookie);
+	o = y ? &y->owner : bpf_map_lookup_elem(&sockets, &cookie);
 	if (o && (o->flags & OWNER_AUTO_PORT))
 		return ALLOW;
 	netns_cookie = bpf_get_netns_cookie(sk);
@@ -204,15 +262,23 @@ SEC("cgroup/sock_release")
 int socket_release(struct bpf_sock *sk)
 {
 	u64 cookie = bpf_get_socket_cookie(sk);
-	struct pg_owner *o = bpf_map_lookup_elem(&sockets, &cookie), copy;
+	struct young_socket *y = young_find(cookie);
+	struct pg_owner *o = y ? &y->owner : bpf_map_lookup_elem(&sockets, &cookie), copy;
+	bool keep;
 
 	if (!o)
 		return ALLOW;
 	copy = *o;
 	if ((copy.flags & PG_OWNER_LISTENER) && sk->protocol == IPPROTO_UDP)
 		udp_event(sk, cookie, copy.netns_cookie, PG_EV_CLOSE, UDP_ADDR_NONE);
-	if (!(copy.flags & OWNER_JOINED) || sk->protocol != IPPROTO_TCP)
+	keep = !(copy.flags & OWNER_JOINED) || sk->protocol != IPPROTO_TCP;
+	if (y && keep)
+		y->closed_ns = bpf_ktime_get_coarse_ns();
+	else if (y)
+		y->cookie = 0;
+	else if (keep)
 		bpf_map_update_elem(&closed_sockets, &cookie, &copy, BPF_ANY);
-	bpf_map_delete_elem(&sockets, &cookie);
+	if (!y || !(copy.flags & OWNER_ALONE)) /* two CPUs may have noted one socket, each in its place */
+		bpf_map_delete_elem(&sockets, &cookie);
 	return ALLOW;
 }

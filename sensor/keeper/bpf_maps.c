@@ -47,6 +47,7 @@ static const struct map_spec map_specs[MAP_MAX] = {
 	[MAP_FLOW_ASKS] = { "flow_asks", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct pg_flow_ask), PG_ASKS_MAX, BPF_F_MMAPABLE },
 	[MAP_EARLY_DROP] = { "early_drop", BPF_MAP_TYPE_LPM_TRIE, sizeof(struct pg_lpm_key), 4, 1u << 20, BPF_F_NO_PREALLOC },
 	[MAP_CLOSED_SOCKETS] = { "closed_sockets", BPF_MAP_TYPE_LRU_HASH, 8, sizeof(struct pg_owner), 8192, 0 },
+	[MAP_YOUNG_SOCKETS] = { "young_sockets", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct young_socket), YOUNG_SOCKETS, 0 },
 	[MAP_FRAGMENTS] = { "fragments", BPF_MAP_TYPE_LRU_HASH, sizeof(struct fragment_key), sizeof(struct fragment_ports), 4096, 0 },
 	[MAP_IF_MACS] = { "if_macs", BPF_MAP_TYPE_LRU_HASH, sizeof(struct if_mac_key), 1, 8192, 0 },
 	[MAP_WAKEUPS] = { "wakeups", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct ring_wakeups), 1, 0 },
