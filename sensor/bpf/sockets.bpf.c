@@ -84,15 +84,14 @@ static __always_inline void owner_note_tcp(const struct sock *sk, u64 cookie, bo
 	owner_put(cookie, &o);
 }
 
-/* Ten times a connection: what does not matter goes at once. */
+/* Ten times a connection: what does not matter goes at once. LISTEN -> SYN_RECV is no listener's end but a new connection's
+ * beginning: its socket is a copy of the listener's. */
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(socket_set_state, const struct sock *sk, int from, int to)
 {
 	bool is_new;
 
-	if (from != TCP_CLOSE && from != TCP_LISTEN)
-		return 0;
-	if (from == TCP_CLOSE && to != TCP_SYN_SENT && to != TCP_LISTEN)
+	if (from == TCP_LISTEN ? to != TCP_CLOSE : from != TCP_CLOSE || (to != TCP_SYN_SENT && to != TCP_LISTEN))
 		return 0;
 	if (sk->sk_protocol != IPPROTO_TCP)
 		return 0;
