@@ -274,6 +274,32 @@ static unsigned iter_read(enum msg_iter_kind kind, struct wanted *w)
 	return n;
 }
 
+/* An accepted socket begins as a copy of its listener: no event may say that a listener is gone. */
+static void test_accepted_is_no_listener(void **state)
+{
+	uint16_t port = 86;
+	struct wanted w = { .type = PG_EV_LISTEN, .is = port_is, .arg = &port };
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(86) };
+	int l, c, s;
+
+	SKIP_UNLESS(fx);
+	inet_pton(AF_INET, "10.77.0.3", &to.sin_addr);
+	l = bound_socket(fx, fx->container[1], SOCK_STREAM, (struct end){ "10.77.0.3", 86 });
+	assert_int_equal(listen(l, 1), 0);
+	assert_int_equal(events_wait(&w), 1);
+	ns_go(fx->container[0]);
+	c = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	ns_go(fx->home);
+	assert_int_equal(connect(c, (struct sockaddr *)&to, sizeof(to)), 0);
+	s = accept4(l, NULL, NULL, SOCK_CLOEXEC);
+	assert_true(s >= 0);
+	close(c);
+	close(s);
+	close(l);
+	w = (struct wanted){ .type = PG_EV_CLOSE, .is = port_is, .arg = &port };
+	assert_int_equal(events_wait(&w), 1); /* the listener's own */
+}
+
 static void test_iter_sockets(void **state)
 {
 	uint16_t tcp = 1234, udp = 1235;
@@ -428,6 +454,7 @@ int main(void)
 		cmocka_unit_test(test_owner_tcp),      cmocka_unit_test(test_owner_closed_at_once),
 		cmocka_unit_test(test_owner_fastopen), cmocka_unit_test(test_owner_udp),
 		cmocka_unit_test(test_owner_raw_icmp), cmocka_unit_test(test_listener_events),
+		cmocka_unit_test(test_accepted_is_no_listener),
 		cmocka_unit_test(test_iter_sockets),   cmocka_unit_test(test_process_events),
 		cmocka_unit_test(test_process_memfd),  cmocka_unit_test(test_iter_processes),
 		cmocka_unit_test(test_cgroup_made),
