@@ -64,7 +64,6 @@ struct pg_flow {
 	pg_u32 via_if[2];         /* [d] for packets counted at the receiver: the interface they came in by; 0: this node */
 	pg_u16 start[2];          /* [d] TCP: low half of the first byte's sequence number; valid once tcp_flags[d] has SYN */
 	pg_u32 serial;            /* the flow's number, by which the inspector names it; 0: none (yet) */
-	pg_u32 pad;
 };
 _Static_assert(sizeof(struct pg_flow) == 128, "pg_flow");
 
