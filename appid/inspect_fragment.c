@@ -61,8 +61,8 @@ static void give(struct inspector *i, struct ip_gather *g)
 void inspect_fragment(struct inspector *i, const struct pg_sample *s, const uint8_t *payload)
 {
 	struct ip_piece p = { .version = s->key.addr[0][10] == 0xff && s->key.addr[0][11] == 0xff ? 4 : 6, .proto = s->key.proto,
-			      .where = s->key.ns, .id = s->tcp_seq, .from = (s->start & 0x1fffu) * 8, .wire_len = s->payload_len,
-			      .more = s->start & PG_FRAGMENT_MORE, .data = bytes_of(payload, s->cap_len) };
+			      .where = s->key.ns, .id = s->tcp_seq, .from = (s->fragment & (PG_FRAGMENT_MORE - 1u)) * 8, .wire_len = s->payload_len,
+			      .more = s->fragment & PG_FRAGMENT_MORE, .data = bytes_of(payload, s->cap_len) };
 	struct ip_gather *g;
 	struct pg_sample *first;
 	uint8_t last;

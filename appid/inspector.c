@@ -66,10 +66,9 @@ static bool look(struct inspector *i, struct inspect_flow *f)
 			w->asked_bytes = 0;
 		}
 	r = recognise_stream(&w->race, heads, f->whole, ports, &found);
+	w->likely = r == RECOG_LIKELY ? found : (struct recog_found){ .app = APP_UNKNOWN };
 	if (r == RECOG_YES)
 		inspect_own_found(i, f, &found);
-	if (r == RECOG_LIKELY)
-		w->likely = found;
 	return r != RECOG_NO;
 }
 
@@ -215,7 +214,7 @@ static void note_start(struct dialogue *d, const struct pg_sample *s)
 
 	if (d->datagrams)
 		return;
-	if (!(s->flags & PG_SAMPLE_START_KNOWN)) {
+	if (!(s->flags & PG_SAMPLE_START_KNOWN)) { /* or no longer: none will come before this (replay) */
 		if (stream_head_waits(h))
 			dialogue_wait_no_more(d);
 	} else if (off < STREAM_HEAD_WINDOW) {

@@ -124,22 +124,23 @@ enum pg_sample_flag {
 	PG_SAMPLE_LOOPBACK = 1 << 4,      /* seen on a container's lo (DNS answers of the engine's resolver) */
 	PG_SAMPLE_START_KNOWN = 1 << 5,   /* TCP: this direction's SYN was seen, start is valid */
 	/* A piece of a datagram (RFC 791 3.2, RFC 8200 4.5) that begins within its first PG_SAMPLE_MAX bytes. The payload is what
-	 * the IP header has, with the transport header in the first piece; tcp_seq is the identification as on the wire,
-	 * start: offset / 8, and PG_FRAGMENT_MORE. The key's ports are 0 if the first piece was not seen before. */
+	 * the IP header has, with the transport header in the first piece; tcp_seq is the identification as on the wire.
+	 * The key's ports are 0 if the first piece was not seen before. */
 	PG_SAMPLE_FRAGMENT = 1 << 6,
 };
 
-#define PG_FRAGMENT_MORE 0x8000
+#define PG_FRAGMENT_MORE 0x80
 
 struct pg_sample {
-	pg_u16 version;
+	pg_u8 version;
+	pg_u8 fragment;     /* PG_SAMPLE_FRAGMENT: offset / 8, and PG_FRAGMENT_MORE */
 	pg_u8 dir;          /* direction of the key */
 	pg_u8 flags;        /* enum pg_sample_flag */
 	pg_u32 tcp_seq;     /* host byte order; first payload byte (that of a SYN has the number after it). 0 for others */
 	pg_u64 ts_ns;
 	pg_u32 payload_len; /* of the whole skb on the wire */
 	pg_u16 cap_len;     /* bytes of payload that follow this header; the ring record may be longer: not payload */
-	pg_u16 start;       /* PG_SAMPLE_START_KNOWN: pg_flow.start of this direction; PG_SAMPLE_FRAGMENT: see there */
+	pg_u16 start;       /* PG_SAMPLE_START_KNOWN: pg_flow.start of this direction */
 	pg_u32 end_if[2];   /* as in pg_flow at that moment */
 	struct flow_key key;
 	pg_u32 flow_serial; /* of pg_flow; 0: none */

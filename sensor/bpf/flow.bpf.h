@@ -298,11 +298,13 @@ static __always_inline void sample_describe(struct pg_sample *head, const struct
 	head->tcp_seq = p->seq;
 	if (p->is_fragment) {
 		head->flags |= PG_SAMPLE_FRAGMENT;
-		head->start = p->frag;
-	} else if (f->tcp_flags[dir] & TCP_SYN) {
+		head->fragment = p->frag;
+	} else if (p->tcp_flags & TCP_SYN) {
+		head->tcp_seq++;
+	}
+	if (f->tcp_flags[dir] & TCP_SYN) {
 		head->flags |= PG_SAMPLE_START_KNOWN;
 		head->start = f->start[dir];
-		head->tcp_seq += p->tcp_flags & TCP_SYN ? 1 : 0;
 	}
 }
 

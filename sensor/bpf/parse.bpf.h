@@ -21,7 +21,7 @@ struct packet {
 	u64 bytes;       /* L2 bytes on the wire */
 	u8 tcp_flags;
 	bool is_fragment;
-	u16 frag;        /* is_fragment: as pg_sample.start has it */
+	u8 frag;         /* is_fragment: as pg_sample.fragment has it */
 	bool group_dst;  /* multicast or broadcast address in the IP header */
 };
 

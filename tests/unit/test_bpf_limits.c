@@ -290,7 +290,7 @@ static void test_samples_fragments(void **state)
 	assert_int_equal(g.count, 2); /* at 0 and 680; the next is at 1360 */
 	assert_int_equal(g.bytes[dir], 680 + 680);
 	assert_int_equal(g.flags[dir], PG_SAMPLE_FRAGMENT | (dir ? 0 : PG_SAMPLE_CLIENT_SENT));
-	assert_int_equal(g.head.start, 680 / 8 | PG_FRAGMENT_MORE);
+	assert_int_equal(g.head.fragment, 680 / 8 | PG_FRAGMENT_MORE);
 	assert_memory_equal(g.text[dir], ((uint8_t[]){ 0, 96, 0, 97, 3008 >> 8, 3008 & 255 }), 6);
 	assert_int_equal(g.text[dir][8], 'F');
 	close(a);

@@ -307,7 +307,7 @@ static void fragment(const char *datagram, size_t len, unsigned from, unsigned t
 {
 	struct pg_sample h = { .version = PG_ABI_VERSION, .tcp_seq = id, .ts_ns = r.now_ns, .payload_len = to - from,
 			       .cap_len = (uint16_t)(to - from), .key = r.key, .flags = PG_SAMPLE_FRAGMENT | PG_SAMPLE_CLIENT_SENT,
-			       .start = (uint16_t)(from / 8 | (to < len ? PG_FRAGMENT_MORE : 0)) };
+			       .fragment = (uint8_t)(from / 8 | (to < len ? PG_FRAGMENT_MORE : 0)) };
 
 	if (!ports)
 		h.key.port[0] = h.key.port[1] = 0;
