@@ -78,6 +78,8 @@ const char *core_loss_name(enum core_loss l)
 		return "file_hash";
 	case LOSS_STORE:
 		return "store";
+	case LOSS_UNSAVED:
+		return "unsaved";
 	case LOSS_HISTORY:
 		return "history";
 	case LOSS_API_STREAM:
@@ -196,7 +198,7 @@ static uint64_t mark_read(struct core *c)
 
 static void mark_write(struct core *c)
 {
-	struct mark m = { .mono_ns = c->priv->last_scan_ns };
+	struct mark m = { .mono_ns = flows_read_until(c) };
 
 	if (m.mono_ns && boot_id_read(m.boot_id))
 		store_set_mark(c->store, &m, sizeof(m));
@@ -221,11 +223,12 @@ static void core_tick(uv_timer_t *t)
 	model_tick(c, clock_mono_ns());
 }
 
-static void core_save(struct core *c)
+void core_save(struct core *c)
 {
 	history_flush(c);
+	positions_save(c);
 	mark_write(c);
-	store_tick(c->store, c);
+	positions_saved(c, store_tick(c->store, c) == 0);
 	model_save(c);
 }
 
@@ -274,6 +277,8 @@ int core_open_tables(struct core *c)
 		log_warn("%s", store_warning(c->store));
 	if (c->store && store_load(c->store, c) > 0)
 		c->priv->baseline_ns = mark_read(c);
+	if (c->priv->baseline_ns)
+		positions_load(c);
 	return core_model_open(c);
 }
 
@@ -291,13 +296,14 @@ int core_open(struct core *c, uv_loop_t *loop)
 	p->cgroups = cgroup_names_new();
 	p->bus = event_bus_new();
 	p->history = history_new();
+	p->positions = positions_new();
 	p->cpus = libbpf_num_possible_cpus();
 	p->per_cpu = calloc(p->cpus > 0 ? (size_t)p->cpus : 1, sizeof(*p->per_cpu));
 	c->start_wall_ns = clock_wall_ns();
 	c->start_mono_ns = clock_mono_ns();
 	p->wall_minus_mono_ns = c->start_wall_ns - c->start_mono_ns;
 	c->ident = ident_new(c->node);
-	if (!p->strings || !p->cgroups || !p->bus || !p->history || !p->per_cpu || !c->ident || files_start(c) < 0)
+	if (!p->strings || !p->cgroups || !p->bus || !p->history || !p->positions || !p->per_cpu || !c->ident || files_start(c) < 0)
 		return -ENOMEM;
 	uv_timer_init(loop, &p->tick);
 	uv_timer_init(loop, &p->second);
@@ -336,6 +342,7 @@ void core_close(struct core *c)
 		flows_stop(c);
 	}
 	history_free(c);
+	positions_free(p->positions);
 	cached_names_free(c);
 	events_stop(c);
 	core_model_close(c);

@@ -67,6 +67,7 @@ enum core_loss {
 	LOSS_FILE_THROTTLED,       /* file events of a container over its budget */
 	LOSS_FILE_HASH,            /* executables that were not hashed, too many waiting */
 	LOSS_STORE,                /* rows that could not be written */
+	LOSS_UNSAVED,              /* flows whose last counts went with a core that was killed */
 	LOSS_HISTORY,              /* finished flows that are in the map, but found no room in the history */
 	LOSS_API_STREAM,           /* lines a slow API client did not take */
 	LOSS_MODEL_WAITING,        /* facts that found no room while their container's name was awaited */

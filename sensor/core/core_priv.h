@@ -35,6 +35,8 @@ enum flow_state {
 	FLOW_HALF_VIEW = 1 << 6,
 	FLOW_BASELINE = 1 << 7,    /* an earlier core added what it held at our start */
 	FLOW_QUEUED = 1 << 8,      /* in a queue of flow_scan.c */
+	FLOW_UNSAVED = 1 << 9,     /* counted on since the store was written */
+	FLOW_POSITION = 1 << 10,   /* its position is stored */
 	FLOW_SERVED = 1 << 9,      /* the server's owner is the process that read from the accepted socket or closed it */
 };
 
@@ -61,6 +63,7 @@ struct core_private {
 	struct strpool *strings;
 	struct flow_pair *pairs;       /* uthash */
 	struct history *history;
+	struct positions *positions;
 	struct cache_slot *name_cache; /* pairs.c; NULL: empty */
 	struct cgroup_names *cgroups;  /* cgroup id -> container id */
 	struct docker_client *dockers[MSG_ENGINES_MAX];
@@ -71,7 +74,6 @@ struct core_private {
 	/* flow scan */
 	struct flow_scan *scan;
 	struct pg_flow_gauge *gauge;   /* mapped; NULL until its descriptor came */
-	uint64_t last_scan_ns;         /* every flow that began before was read */
 	uint64_t names_seen, dns_generation; /* names of flows are looked at again when these move on */
 	bool names_moved, unsettled;   /* they did; there are flows that this concerns */
 	uint64_t baseline_ns; /* flows that began before were counted by an earlier core, up to now */
@@ -118,6 +120,8 @@ int core_open(struct core *c, uv_loop_t *loop);
 /* Tables and store, once the configuration is known. */
 int core_open_tables(struct core *c);
 void core_close(struct core *c);
+/* Writes what is to outlive this core. */
+void core_save(struct core *c);
 int core_map_fd(const struct core *c, const char *name); /* -1: not there */
 void core_announce(struct core *c, struct flow *f, const char *what);
 
@@ -184,6 +188,11 @@ int flows_start(struct core *c);
 void flows_stop(struct core *c);
 /* Reads what is due of the kernel's map; force: everything, now. */
 void flows_scan(struct core *c, bool force);
+/* Every flow that began before was read; 0: cannot be said. */
+uint64_t flows_read_until(const struct core *c);
+/* Whether all flows that were there at start were read. */
+bool flows_met(const struct core *c);
+bool flow_is_closed(const struct flow *f);
 /* Takes one flow in by its key if the kernel has it. NULL if not. */
 struct flow *flows_fetch(struct core *c, const struct flow_key *key);
 
@@ -209,6 +218,19 @@ void flow_finish(struct core *c, struct flow *f);
 void flow_release(struct core *c, struct flow *f);
 /* Something about the flow's names or label changed: brings the map up to date. */
 void flow_renamed(struct core *c, struct flow *f);
+
+/* ---- positions.c */
+struct positions *positions_new(void);
+/* What the core before stored. */
+void positions_load(struct core *c);
+/* A flow that the core before knew: sets its counts to what is in the edges of them. False: not stored. */
+bool positions_take(struct core *c, struct flow *f);
+/* Before and after store_tick(). */
+void positions_save(struct core *c);
+void positions_saved(struct core *c, bool well);
+/* The flow is over. */
+void positions_forget(struct core *c, struct flow *f);
+void positions_free(struct positions *p);
 
 /* ---- history.c */
 struct history *history_new(void);

@@ -61,6 +61,7 @@ struct flow_scan {
 	struct pg_flow *values;
 	struct flow_queue closing, refreshing;
 	bool walk_wanted, pressed;
+	uint64_t read_until_ns, skipped_ns; /* skipped_ns: flows from then on may be unread until the next walk; 0: none are */
 	uint64_t walked_ns, walk_took_ns, seen_opened;
 	uint64_t refreshed_ns, refresh_took_ns;
 	uint64_t settled_ns, settle_took_ns;
@@ -92,7 +93,7 @@ static struct flow *queue_take(struct flow_queue *q)
 }
 
 /* ---- how long a flow lives --------------------------------------------------------------------------------------- */
-static bool flow_is_closed(const struct flow *f)
+bool flow_is_closed(const struct flow *f)
 {
 	return f->key.proto == IPPROTO_TCP &&
 	       (((f->tcp_flags[0] | f->tcp_flags[1]) & TCP_RST) || (f->tcp_flags[0] & f->tcp_flags[1] & TCP_FIN));
@@ -168,11 +169,13 @@ static void answers_take(struct core *c, unsigned count)
 			flow_update(c, f, &a->v);
 		else if (a->result != PG_ASK_GONE)
 			f = flow_take(c, &a->key, &a->v);
-		if (a->result == PG_ASK_FOUND && f)
+		if (a->result == PG_ASK_FOUND && f) {
 			flow_track(s, f);
-		else if (f)
+		} else if (f) {
+			c->priv->gauge->unsaved += (f->state & FLOW_UNSAVED) && (f->state & FLOW_IN_MAP);
 			flow_finish(c, f);
-		else if (a->result != PG_ASK_GONE)
+		}
+		if (!f && a->result != PG_ASK_GONE)
 			s->walk_wanted = true; /* no room for it: it is met again */
 	}
 }
@@ -194,6 +197,8 @@ static void news_skip(struct flow_scan *s, uint64_t to)
 {
 	s->news_read = to;
 	s->walk_wanted = true;
+	if (!s->skipped_ns)
+		s->skipped_ns = clock_mono_ns() - STUCK_NS;
 }
 
 /* A key that was announced and does not come stands in nobody's way. */
@@ -279,6 +284,8 @@ static void walk(struct core *c, int fd)
 		first = false;
 	} while (!err);
 	s->walked_ns = clock_mono_ns();
+	if (!s->walk_wanted)
+		s->skipped_ns = 0;
 	s->walk_took_ns = s->walked_ns - begin;
 }
 
@@ -431,7 +438,24 @@ void flows_scan(struct core *c, bool force)
 	refresh(c, force);
 	settle(c, force);
 	queue_ask(c, &s->closing, true, clock_mono_ns() + TICK_BUDGET_NS);
-	p->last_scan_ns = news_read_until(c, now);
+	s->read_until_ns = news_read_until(c, now);
+}
+
+bool flows_met(const struct core *c)
+{
+	return c->priv->scan && c->priv->scan->walked_ns;
+}
+
+uint64_t flows_read_until(const struct core *c)
+{
+	const struct flow_scan *s = c->priv->scan;
+
+	if (!flows_met(c))
+		return 0;
+	if (s->skipped_ns)
+		return s->skipped_ns;
+	/* Labels make core read flows between two scans. */
+	return s->news ? news_read_until(c, clock_mono_ns()) : s->read_until_ns;
 }
 
 void core_refresh(struct core *c)
@@ -512,6 +536,8 @@ int flows_start(struct core *c)
 	if (m == MAP_FAILED)
 		return -errno;
 	p->gauge = m;
+	core_lost(c, LOSS_UNSAVED, p->gauge->unsaved); /* of the core before */
+	p->gauge->unsaved = 0;
 	p->scan = scan_new(c);
 	return p->scan ? 0 : -ENOMEM;
 }

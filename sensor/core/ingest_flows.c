@@ -352,9 +352,32 @@ static struct flow_sums flow_read(struct flow *f, const struct pg_flow *v)
 		f->end_if[d] = v->end_if[d];
 		f->tcp_flags[d] = v->tcp_flags[d];
 	}
+	if (delta.packets[0] || delta.packets[1])
+		f->state |= FLOW_UNSAVED;
 	f->last_ns = v->last_ns;
 	f->flags = v->flags;
 	return delta;
+}
+
+/* A flow that an earlier core may have known: goes on where that one's edges end. False: it did not. */
+static bool flow_resume(struct core *c, struct flow *f, const struct pg_flow *v)
+{
+	bool stored;
+
+	flow_read(f, v);
+	stored = positions_take(c, f);
+	if (!stored && v->first_ns > c->priv->baseline_ns) {
+		memset(f->packets, 0, sizeof(f->packets));
+		memset(f->bytes, 0, sizeof(f->bytes));
+		return false;
+	}
+	flow_owners(c, f, v);
+	flow_enter_counted(c, f);
+	if (stored)
+		flow_update(c, f, v);
+	else if (!flow_is_closed(f))
+		core_lost(c, LOSS_UNSAVED, 1);
+	return true;
 }
 
 struct flow *flow_take(struct core *c, const struct flow_key *key, const struct pg_flow *v)
@@ -369,12 +392,8 @@ struct flow *flow_take(struct core *c, const struct flow_key *key, const struct 
 	if (made) {
 		f->first_ns = v->first_ns;
 		f->client_end = 2;
-		if (v->first_ns <= c->priv->baseline_ns) {
-			flow_read(f, v);
-			flow_owners(c, f, v);
-			flow_enter_counted(c, f);
+		if (c->priv->baseline_ns && flow_resume(c, f, v))
 			return f;
-		}
 	}
 	flow_update(c, f, v);
 	return f;
@@ -424,6 +443,7 @@ void flow_finish(struct core *c, struct flow *f)
 		history_add(c, f);
 		core_announce(c, f, "closed");
 	}
+	positions_forget(c, f);
 	flow_release(c, f);
 }
 

@@ -174,6 +174,37 @@ void store_flow_more(struct store *s, int64_t row, const struct store_more *m)
 	store_db_run(s, STMT_FLOW_MORE, "flows");
 }
 
+void store_position_put(struct store *s, const struct store_position *p)
+{
+	sqlite3_stmt *st;
+	int i = 2;
+
+	if (!s || store_db_begin(s))
+		return;
+	st = s->stmts[STMT_POSITION_PUT];
+	sqlite3_bind_blob(st, 1, &p->key, sizeof(p->key), SQLITE_TRANSIENT);
+	bind_int(st, &i, p->first_ns);
+	bind_int(st, &i, p->packets[0]);
+	bind_int(st, &i, p->packets[1]);
+	bind_int(st, &i, p->bytes[0]);
+	bind_int(st, &i, p->bytes[1]);
+	store_db_run(s, STMT_POSITION_PUT, "position");
+}
+
+void store_position_del(struct store *s, const struct flow_key *key)
+{
+	if (!s || store_db_begin(s))
+		return;
+	sqlite3_bind_blob(s->stmts[STMT_POSITION_DEL], 1, key, sizeof(*key), SQLITE_TRANSIENT);
+	store_db_run(s, STMT_POSITION_DEL, "position");
+}
+
+void store_positions_clear(struct store *s)
+{
+	if (s && !store_db_begin(s))
+		store_db_run(s, STMT_POSITION_CLEAR, "positions");
+}
+
 struct edge_list {
 	const struct topo_edge **edges;
 	size_t count, cap;

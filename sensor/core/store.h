@@ -44,6 +44,18 @@ struct store_more {
 };
 void store_flow_more(struct store *s, int64_t row, const struct store_more *m);
 
+/* How far an open flow is in the stored edges: durable in the same transaction as these, by the next store_tick(). */
+struct store_position {
+	struct flow_key key;
+	uint64_t first_ns; /* monotonic: tells flows with the same ends apart */
+	uint64_t packets[2], bytes[2];
+};
+void store_position_put(struct store *s, const struct store_position *p);
+void store_position_del(struct store *s, const struct flow_key *key);
+void store_positions_clear(struct store *s);
+/* Returns how many or -errno. */
+int store_each_position(struct store *s, void (*cb)(const struct store_position *p, void *arg), void *arg);
+
 struct store_stats {
 	bool open;               /* false: writing fails at the moment (error says why), it is tried again */
 	int error;               /* -errno of the last failure */

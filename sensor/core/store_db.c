@@ -40,6 +40,8 @@ static const char *const migrations[] = {
 	"CREATE INDEX flows_last_seen ON flows(last_seen);",
 	"CREATE TABLE meta(key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;",
 	"ALTER TABLE flows ADD COLUMN flows INTEGER NOT NULL DEFAULT 1;",
+	"CREATE TABLE positions(key BLOB PRIMARY KEY, first_ns INTEGER NOT NULL, packets_0 INTEGER NOT NULL, packets_1 INTEGER NOT NULL,"
+	" bytes_0 INTEGER NOT NULL, bytes_1 INTEGER NOT NULL) WITHOUT ROWID;",
 };
 #define SCHEMA_VERSION ((int)ARRAY_SIZE(migrations))
 
@@ -68,6 +70,10 @@ static const char *const statements[STMT_MAX] = {
 			   " first_seen = min(first_seen, ?), last_seen = max(last_seen, ?) WHERE id = ?",
 	[STMT_FLOW_EACH] = "SELECT * FROM flows WHERE last_seen >= ?1 AND (?2 IS NULL OR client = ?2 OR server = ?2)"
 			   " ORDER BY last_seen DESC LIMIT ?3",
+	[STMT_POSITION_PUT] = "INSERT OR REPLACE INTO positions VALUES(?,?,?,?,?,?)",
+	[STMT_POSITION_DEL] = "DELETE FROM positions WHERE key = ?",
+	[STMT_POSITION_CLEAR] = "DELETE FROM positions",
+	[STMT_POSITION_EACH] = "SELECT key, first_ns, packets_0, packets_1, bytes_0, bytes_1 FROM positions",
 	[STMT_FLOW_RETIRE_AGE] = "DELETE FROM flows WHERE id IN (SELECT id FROM flows WHERE last_seen < ?1 ORDER BY last_seen LIMIT ?2)",
 	[STMT_FLOW_RETIRE_SPACE] = "DELETE FROM flows WHERE id IN (SELECT id FROM flows ORDER BY last_seen LIMIT ?1)",
 };

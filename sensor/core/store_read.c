@@ -192,6 +192,31 @@ int store_each_flow(struct store *s, const struct store_query *q, void (*cb)(con
 	return step == SQLITE_DONE ? n : store_db_failed(s, step, "history");
 }
 
+int store_each_position(struct store *s, void (*cb)(const struct store_position *p, void *arg), void *arg)
+{
+	struct store_position p;
+	sqlite3_stmt *row;
+	int n = 0, step;
+
+	if (!s || !s->db)
+		return 0;
+	row = s->stmts[STMT_POSITION_EACH];
+	while ((step = sqlite3_step(row)) == SQLITE_ROW) {
+		if (sqlite3_column_bytes(row, 0) != sizeof(p.key))
+			continue;
+		memcpy(&p.key, sqlite3_column_blob(row, 0), sizeof(p.key));
+		p.first_ns = column_u64(row, 1);
+		for (int d = 0; d < 2; d++) {
+			p.packets[d] = column_u64(row, 2 + d);
+			p.bytes[d] = column_u64(row, 4 + d);
+		}
+		cb(&p, arg);
+		n++;
+	}
+	sqlite3_reset(row);
+	return step == SQLITE_DONE ? n : store_db_failed(s, step, "positions");
+}
+
 void store_stats_get(struct store *s, struct store_stats *ret)
 {
 	struct stat st;

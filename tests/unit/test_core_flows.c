@@ -48,25 +48,17 @@ static void put_map(const char *name, int fd)
 	m->fd = fd;
 }
 
+static void core_start(void);
+
 static int setup(void **state)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, o, .map_flags = BPF_F_MMAPABLE);
 
 	if (geteuid() != 0)
 		return 0;
-	memset(&core, 0, sizeof(core));
 	snprintf(dir, sizeof(dir), "/tmp/pg-core-flows-XXXXXX");
 	assert_non_null(mkdtemp(dir));
-	snprintf(core.state_dir, sizeof(core.state_dir), "%s", dir);
-	snprintf(core.node, sizeof(core.node), "testnode");
-	uv_loop_init(&loop);
-	assert_int_equal(core_open(&core, &loop), 0);
-	config_defaults(&core.config);
-	core.config.flows_max = 1024;
-	core.priv->configured = true;
-	assert_int_equal(core_open_tables(&core), 0);
-	core.engine_count = 1;
-	snprintf(core.engines[0].name, sizeof(core.engines[0].name), "engine");
+	core_start();
 	put_map("flows", bpf_map_create(BPF_MAP_TYPE_HASH, "flows", sizeof(struct flow_key), sizeof(struct pg_flow), 1024, NULL));
 	put_map("flow_gauge", bpf_map_create(BPF_MAP_TYPE_ARRAY, "flow_gauge", 4, sizeof(struct pg_flow_gauge), 1, &o));
 	assert_int_equal(flows_start(&core), 0);
@@ -620,6 +612,91 @@ static void test_names_from_memory(void **state)
 	assert_int_equal(edges().count, 2);
 }
 
+static void core_start(void)
+{
+	memset(&core, 0, sizeof(core));
+	snprintf(core.state_dir, sizeof(core.state_dir), "%s", dir);
+	snprintf(core.node, sizeof(core.node), "testnode");
+	uv_loop_init(&loop);
+	assert_int_equal(core_open(&core, &loop), 0);
+	config_defaults(&core.config);
+	core.config.flows_max = 1024;
+	core.priv->configured = true;
+	assert_int_equal(core_open_tables(&core), 0);
+	core.engine_count = 1;
+	snprintf(core.engines[0].name, sizeof(core.engines[0].name), "engine");
+}
+
+/* As SIGKILL leaves it: what was not saved is gone, the kernel's maps are there for the next one. */
+static void core_is_killed(void)
+{
+	int flows = dup(core_map_fd(&core, "flows")), gauge = dup(core_map_fd(&core, "flow_gauge"));
+
+	core.priv->configured = false; /* it saves nothing */
+	flows_stop(&core);
+	core_close(&core);
+	uv_loop_close(&loop);
+	core_start();
+	put_map("flows", flows);
+	put_map("flow_gauge", gauge);
+	assert_int_equal(flows_start(&core), 0);
+	core.priv->ready = core.priv->synced = true;
+	known_world();
+}
+
+static void save(void)
+{
+	core_save(&core);
+}
+
+/* A core that is killed costs an open flow nothing: the next one goes on where the stored edges end. */
+static void test_killed_core_loses_nothing(void **state)
+{
+	struct flow_key open_flow = key_ab(40030), fresh = key_ab(40031), closed = key_ab(40032);
+	struct pg_flow v = flow_ab(5), c = flow_ab(4), n = flow_ab(2);
+
+	ROOT_ONLY();
+	known_world();
+	c.tcp_flags[0] = c.tcp_flags[1] = 1 | 2 | 16;
+	kernel_put(&open_flow, &v);
+	kernel_put(&closed, &c);
+	scan();
+	save();
+	assert_int_equal(edges().packets_to_server, 9);
+	/* counted by the core that dies, but never saved; and counted while there is none */
+	v.packets[0] = 7;
+	kernel_put(&open_flow, &v);
+	scan();
+	assert_int_equal(edges().packets_to_server, 11);
+	v.packets[0] = 12;
+	n.first_ns = n.last_ns = clock_mono_ns();
+	kernel_put(&open_flow, &v);
+	kernel_put(&fresh, &n);
+	core_is_killed();
+	assert_int_equal(edges().packets_to_server, 9);
+	scan();
+	assert_int_equal(edges().packets_to_server, 12 + 4 + 2);
+	assert_int_equal(edges().flows, 3);
+	assert_int_equal(core.losses[LOSS_UNSAVED], 0);
+	/* and once more, without a save between */
+	v.packets[0] = 13;
+	kernel_put(&open_flow, &v);
+	core_is_killed();
+	scan();
+	assert_int_equal(edges().packets_to_server, 13 + 4 + 2);
+	assert_int_equal(core.losses[LOSS_UNSAVED], 0);
+	/* one that ended and was never saved is a loss with a name */
+	v.tcp_flags[0] = v.tcp_flags[1] = 1 | 2 | 16;
+	v.packets[0] = 14;
+	v.last_ns = c.last_ns = clock_mono_ns() - 10 * NSEC_PER_SEC;
+	kernel_put(&open_flow, &v);
+	kernel_put(&closed, &c);
+	save();
+	scan();
+	core_is_killed();
+	assert_int_equal(core.losses[LOSS_UNSAVED], 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -637,6 +714,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_news_overrun, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_many_flows_few_rows, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_names_from_memory, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_killed_core_loses_nothing, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

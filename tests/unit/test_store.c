@@ -230,7 +230,7 @@ static void test_an_older_schema_is_upgraded(void **state)
 	store_tick(s, w->core);
 	store_close(s);
 	assert_int_equal(sqlite3_open(w->db, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, "ALTER TABLE flows DROP COLUMN flows; DROP TABLE meta; PRAGMA user_version=1", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "ALTER TABLE flows DROP COLUMN flows; DROP TABLE positions; DROP TABLE meta; PRAGMA user_version=1", NULL, NULL, NULL), SQLITE_OK);
 	sqlite3_close(db);
 	restart_core(w);
 	s = open_store(w);
