@@ -97,6 +97,11 @@ void facts_init(struct facts *f)
 	f->text[0] = '\0';
 }
 
+bool facts_is(const char *line, enum fact what)
+{
+	return *line == (char)(FIRST_CHAR + what);
+}
+
 /* Finds the line of a fact. */
 static const char *line_of(const char *text, enum fact what, size_t *ret_len)
 {

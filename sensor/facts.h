@@ -77,6 +77,8 @@ void facts_add(struct facts *f, enum fact what, const void *value, size_t len, s
 void facts_add_str(struct facts *f, enum fact what, const char *value);
 /* Copies one fact's value out of a text; false, *ret "": not there. */
 bool facts_get(const char *text, enum fact what, char *ret, size_t size);
+/* Is the line of a text that begins here this fact's? */
+bool facts_is(const char *line, enum fact what);
 /* Is this a text as facts_add() makes them? len without a NUL. */
 bool facts_valid(const char *text, size_t len);
 /* Writes members of the open object: "details": {…}, and "changed": {from, to, by, at} when it did. at_ns: makes nanoseconds

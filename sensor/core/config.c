@@ -14,6 +14,7 @@
 
 #include "base/cleanup.h"
 #include "base/utf8.h"
+#include "sensor/core/redact.h"
 #include "sensor/msg.h"
 
 #define CONFIG_BYTES_MAX (1U << 20)
@@ -46,6 +47,7 @@ void config_defaults(struct config *c)
 		.half_open_max = 65536,
 		.edges_max = 50000,
 		.history_days = 14,
+		.payload_keep = REDACT_KEEP_REDACTED,
 		.store_max_bytes = 1ULL << 30,
 		.learn_window_s = 10,
 		.learn_windows = 30,
@@ -195,18 +197,33 @@ static int read_node(struct reader *r, const struct key *k, struct fy_node *n, i
 	return 0;
 }
 
-static int read_xdp(struct reader *r, const struct key *k, struct fy_node *n, int line)
+/* One of some words; its number is the value. */
+static int read_word(struct reader *r, const struct key *k, struct fy_node *n, int line, const char *const *words, unsigned count,
+		     unsigned *ret)
 {
-	static const char *const names[] = { "off", "uplink", "overlay", "all" };
 	char text[16];
 
 	if (node_text(n, text, sizeof(text)))
-		for (unsigned i = 0; i < ARRAY_SIZE(names); i++)
-			if (!strcmp(text, names[i])) {
-				r->c.xdp = i; /* enum msg_xdp_mode has this order */
+		for (unsigned i = 0; i < count; i++)
+			if (!strcmp(text, words[i])) {
+				*ret = i;
 				return 0;
 			}
 	return refuse(r, line, "bad value for", k->name, k->expected);
+}
+
+static int read_xdp(struct reader *r, const struct key *k, struct fy_node *n, int line)
+{
+	static const char *const names[] = { "off", "uplink", "overlay", "all" }; /* in the order of enum msg_xdp_mode */
+
+	return read_word(r, k, n, line, names, ARRAY_SIZE(names), &r->c.xdp);
+}
+
+static int read_keep(struct reader *r, const struct key *k, struct fy_node *n, int line)
+{
+	static const char *const names[] = { "all", "redacted", "none" }; /* in the order of enum redact_keep */
+
+	return read_word(r, k, n, line, names, ARRAY_SIZE(names), &r->c.payload_keep);
 }
 
 /* A text or a list of texts into an array of fixed rows. */
@@ -288,17 +305,22 @@ static const struct key alerts_keys[] = {
 	{ "files", read_u32, "files", AT(alerts_files), 1, 100, NULL },
 	{ NULL, NULL, NULL, 0, 0, 0, NULL },
 };
+static const struct key payload_keys[] = {
+	{ "keep", read_keep, "all, redacted or none", 0, 0, 0, NULL },
+	{ NULL, NULL, NULL, 0, 0, 0, NULL },
+};
 static const struct key top_keys[] = {
 	{ "docker", read_docker, "up to 8 different absolute paths of engine sockets, each shorter than 108 bytes", 0, 0, 0, NULL },
 	{ "node", read_node, "a name of at most 127 bytes", 0, 0, 0, NULL },
 	{ "hooks", read_section, "keys xdp, uplinks, vxlan_port", 0, 0, 0, hooks_keys },
 	{ "limits", read_section, "keys flows, half_open, edges", 0, 0, 0, limits_keys },
 	{ "store", read_section, "keys history_days, max_bytes", 0, 0, 0, store_keys },
+	{ "payload", read_section, "key keep", 0, 0, 0, payload_keys },
 	{ "learning", read_section, "keys window_seconds, windows, restarts, requests, unseen_permille", 0, 0, 0, learning_keys },
 	{ "alerts", read_section, "keys max_bytes, files", 0, 0, 0, alerts_keys },
 	{ NULL, NULL, NULL, 0, 0, 0, NULL },
 };
-static const struct key top = { "the file", read_section, "keys docker, node, hooks, limits, store, learning, alerts", 0, 0, 0, top_keys };
+static const struct key top = { "the file", read_section, "keys docker, node, hooks, limits, store, payload, learning, alerts", 0, 0, 0, top_keys };
 #undef AT
 
 static bool node_is_empty(struct fy_node *n)

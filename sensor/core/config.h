@@ -19,6 +19,7 @@ struct config {
 	uint32_t edges_max;        /* limits.edges: 50000 */
 	uint32_t history_days;     /* store.history_days: 14 */
 	uint64_t store_max_bytes;  /* store.max_bytes: 1 GiB */
+	unsigned payload_keep;     /* payload.keep: all|redacted|none -> enum redact_keep */
 	/* learning: when it may end, per workload and dimension (intel/novelty.h) */
 	uint32_t learn_window_s;   /* learning.window_seconds: 10 */
 	uint32_t learn_windows;    /* learning.windows: 30 */

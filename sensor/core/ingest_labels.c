@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "sensor/core/core_priv.h"
+#include "sensor/core/redact.h"
 #include "sensor/facts.h"
 
 static const char *label_str(struct core *c, const char *old, const char *s)
@@ -78,8 +79,10 @@ static void facts_message(struct core *c, struct bytes b)
 
 	while (bytes_copy(&b, &m, sizeof(m)) && m.len < sizeof(text) && bytes_copy(&b, text, m.len)) {
 		text[m.len] = '\0';
-		if (c->priv->synced && facts_valid(text, m.len))
-			facts_take(c, &m.key, text);
+		if (!c->priv->synced || !facts_valid(text, m.len))
+			continue;
+		redact_facts(text, c->config.payload_keep);
+		facts_take(c, &m.key, text);
 	}
 }
 
@@ -101,6 +104,7 @@ static void label_take(struct core *c, struct msg_label *l)
 		d->confidence = l->confidence;
 	}
 	d->host = label_str(c, d->host, l->host);
+	redact_info(l->info, c->config.payload_keep);
 	d->info = label_str(c, d->info, l->info);
 	flow_renamed(c, f);
 	if (f->state & FLOW_LISTENED) {

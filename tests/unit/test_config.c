@@ -15,6 +15,7 @@
 
 #include "base/cleanup.h"
 #include "sensor/core/config.h"
+#include "sensor/core/redact.h"
 #include "sensor/msg.h"
 
 static int read_text(struct config *c, const char *text, size_t len, char *err, size_t err_len)
@@ -43,6 +44,7 @@ static void test_defaults(void **state)
 	assert_int_equal(c.half_open_max, 65536);
 	assert_int_equal(c.edges_max, 50000);
 	assert_int_equal(c.history_days, 14);
+	assert_int_equal(c.payload_keep, REDACT_KEEP_REDACTED);
 	assert_int_equal(c.store_max_bytes, 1ULL << 30);
 }
 
@@ -53,7 +55,7 @@ static void test_every_key(void **state)
 				   "node: db-7\n"
 				   "hooks:\n  xdp: overlay\n  uplinks: [eth0, \"bond0.12\"]\n  vxlan_port: 8472\n"
 				   "limits: {flows: 200000, half_open: 1000, edges: 64}\n"
-				   "store:\n  history_days: 0\n  max_bytes: 256 MiB\n";
+				   "store:\n  history_days: 0\n  max_bytes: 256 MiB\npayload:\n  keep: none\n";
 	struct config c;
 	char err[256];
 
@@ -70,6 +72,7 @@ static void test_every_key(void **state)
 	assert_int_equal(c.half_open_max, 1000);
 	assert_int_equal(c.edges_max, 64);
 	assert_int_equal(c.history_days, 0);
+	assert_int_equal(c.payload_keep, REDACT_KEEP_NONE);
 	assert_int_equal(c.store_max_bytes, 256ULL << 20);
 }
 
