@@ -51,7 +51,7 @@ unsigned api_path_args(enum api_path p)
 
 struct list {
 	struct jsonl j;
-	const struct core *core;
+	struct core *core;
 	const struct api_query *query;
 	uint64_t total, shown;
 	/* flows: live ones with their time, to show the youngest when there are more than the limit */

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "sensor/core/api.h"
 #include "sensor/core/core_priv.h"
+#include "sensor/core/images.h"
 #include "sensor/core/model.h"
 #include "sensor/core/store.h"
 
@@ -295,6 +296,7 @@ int core_open(struct core *c, uv_loop_t *loop)
 	p->strings = strpool_new();
 	p->cgroups = cgroup_names_new();
 	p->bus = event_bus_new();
+	p->images = core_images_new();
 	p->history = history_new();
 	p->positions = positions_new();
 	p->cpus = libbpf_num_possible_cpus();
@@ -303,7 +305,8 @@ int core_open(struct core *c, uv_loop_t *loop)
 	c->start_mono_ns = clock_mono_ns();
 	p->wall_minus_mono_ns = c->start_wall_ns - c->start_mono_ns;
 	c->ident = ident_new(c->node);
-	if (!p->strings || !p->cgroups || !p->bus || !p->history || !p->positions || !p->per_cpu || !c->ident || files_start(c) < 0)
+	if (!p->strings || !p->cgroups || !p->bus || !p->history || !p->positions || !p->per_cpu || !c->ident ||
+	    !p->images || files_start(c) < 0)
 		return -ENOMEM;
 	uv_timer_init(loop, &p->tick);
 	uv_timer_init(loop, &p->second);
@@ -361,6 +364,7 @@ void core_close(struct core *c)
 	core_free_tables(c);
 	cgroup_names_free(p->cgroups);
 	event_bus_free(p->bus);
+	core_images_free(p->images);
 	strpool_free(p->strings);
 	free(p->per_cpu);
 	free(p->early_labels);

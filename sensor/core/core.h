@@ -19,6 +19,7 @@
 #include "sensor/watch/processes.h"
 
 struct store;
+struct core_exe;
 struct api;
 struct core_model;
 
@@ -120,6 +121,7 @@ struct core_end_view {
 	char addr[46];               /* text; IPv4 as dotted quad */
 	uint16_t port;               /* host byte order */
 	const char *exe;             /* "" unknown */
+	const struct core_exe *exe_file; /* its content (files.h); NULL: not known */
 	uint32_t pid;
 	enum core_attribution attribution;
 	const char *network;         /* name, "" unknown */
@@ -152,6 +154,7 @@ struct core_listener_view {
 	const struct listener *l;
 	const struct ident_container *container; /* whose namespace it is in; NULL: the node's */
 	const char *exe;
+	const struct core_exe *exe_file; /* its content (files.h); NULL: not known */
 	const char *workload;        /* "" none; "engine resolver" for the engine's DNS inside containers */
 	char addr[46];
 	uint64_t since_ns;           /* wall */
@@ -162,6 +165,7 @@ void core_each_listener(struct core *c, void (*cb)(const struct core_listener_vi
 /* The living processes of a container, each parent before its children. */
 struct core_process_counts {
 	unsigned client, server; /* live flows whose client, whose server it is */
+	const struct core_exe *exe_file; /* its executable's content (files.h); NULL: not known */
 };
 void core_each_process(struct core *c, const struct ident_container *k,
 		       void (*cb)(const struct process *p, const struct core_process_counts *n, void *arg), void *arg);

@@ -90,6 +90,7 @@ struct core_private {
 	struct { uint32_t seq, tgid; uint64_t start_boot_ns; } args_asked[CORE_ARGS_ASKED_MAX]; /* of the keeper; seq 0: free */
 	struct core_files *files;
 	unsigned syscalls_idle_s; /* seconds without a container */
+	struct core_images *images;
 	bool syscalls_on; /* the keeper was told to watch system calls */
 
 	/* banner */

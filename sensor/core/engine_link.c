@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "sensor/core/core_priv.h"
+#include "sensor/core/images.h"
 #include "sensor/watch/cgroup_path.h"
 #include "sensor/watch/docker_client.h"
 
@@ -331,6 +332,7 @@ static void op_put_container(void *arg, const struct ident_container *in)
 	if (!ct || !ct->pid)
 		return;
 	files_container_up(c, ct);
+	core_image_want(c, ct);
 	g = cgroup_of_container(c, ct->id);
 	if (g) {
 		ident_set_cgroup(c->ident, ct->engine, ct->id, g->id);
@@ -419,6 +421,11 @@ static void op_lost(void *arg, unsigned engine, enum docker_lost what, uint64_t 
 	}
 }
 
+static void op_image(void *arg, unsigned engine, const char *image_id, int error, const char *json, size_t len)
+{
+	core_image_answer(arg, engine, image_id, error, json, len);
+}
+
 static void op_log(void *arg, enum log_level lvl, const char *text)
 {
 	log_msg(lvl, "%s", text);
@@ -436,6 +443,7 @@ static const struct docker_client_ops docker_ops = {
 	.engine_info = op_engine_info,
 	.lost = op_lost,
 	.log = op_log,
+	.image = op_image,
 };
 
 void engines_want_remote(struct core *c, unsigned engine, const char *network_id)

@@ -14,96 +14,41 @@
 #include "base/log.h"
 #include "sensor/core/core_priv.h"
 #include "sensor/core/files_priv.h"
+#include "sensor/core/images.h"
 
 #define WATCHES_MAX 4096
 #define EXES_MAX 1024           /* of one container */
 #define OPENS_MAX 1024
 #define FRESH_NS NSEC_PER_SEC   /* an executable looked at within this time is not looked at again at its next exec */
 
-const char *core_file_origin_name(enum files_origin o)
-{
-	switch (o) {
-	case FILES_ORIGIN_UNKNOWN:
-		return "unknown";
-	case FILES_ORIGIN_ROOT:
-		return "root";
-	case FILES_ORIGIN_IMAGE:
-		return "image";
-	case FILES_ORIGIN_UPPER:
-		return "upper";
-	case FILES_ORIGIN_VOLUME:
-		return "volume";
-	case FILES_ORIGIN_TMPFS:
-		return "tmpfs";
-	case FILES_ORIGIN_BIND:
-		return "bind";
-	case FILES_ORIGIN_ENGINE:
-		return "engine";
-	case FILES_ORIGIN_MEMORY:
-		return "memory";
-	case FILES_ORIGIN_MAX:
-		break;
-	}
-	return "unknown";
-}
-
-const char *core_digest_state_name(enum files_digest_state s)
-{
-	switch (s) {
-	case FILES_HASHED:
-		return "hashed";
-	case FILES_NOT_BIG:
-		return "too-big";
-	case FILES_NOT_BUSY:
-		return "busy";
-	case FILES_NOT_SLOW:
-		return "slow";
-	case FILES_NOT_GONE:
-		return "gone";
-	case FILES_NOT_CHANGED:
-		return "changed";
-	case FILES_NOT_ERROR:
-		return "error";
-	case FILES_NOT_INSIDE:
-		return "outside";
-	case FILES_DIGEST_STATE_MAX:
-		break;
-	}
-	return "error";
-}
-
-const char *core_file_change_name(enum files_change ch)
-{
-	switch (ch) {
-	case FILES_WRITTEN:
-		return "written";
-	case FILES_CREATED:
-		return "created";
-	case FILES_DELETED:
-		return "deleted";
-	case FILES_MOVED_IN:
-		return "moved-in";
-	case FILES_MOVED_AWAY:
-		return "moved-away";
-	case FILES_ATTRIBUTES:
-		return "attributes";
-	case FILES_CHANGE_MAX:
-		break;
-	}
-	return "written";
-}
-
 /* ---- watches --------------------------------------------------------------------------------------------------------- */
-struct file_watch *file_watch_of(struct core *c, const struct ident_container *ct)
+static void cid_key(unsigned engine, const char *cid, struct watch_cid *ret)
 {
-	struct file_watch *w, *tmp;
+	memset(ret, 0, sizeof(*ret));
+	ret->engine = engine;
+	memcpy(ret->cid, cid, strnlen(cid, sizeof(ret->cid) - 1));
+}
+
+static struct file_watch *watch_by_cid(struct core *c, unsigned engine, const char *cid)
+{
+	struct file_watch *w;
+	struct watch_cid key;
 
 	if (!c->priv || !c->priv->files)
 		return NULL;
-	HASH_ITER(hh, c->priv->files->watches, w, tmp)
-		if (!w->gone_ns && w->engine == ct->engine && !strcmp(w->cid, ct->id))
-			return w;
-	return NULL;
+	cid_key(engine, cid, &key);
+	HASH_FIND(hh_cid, c->priv->files->by_cid, &key, sizeof(key), w);
+	return w;
+}
+
+struct file_watch *file_watch_of(struct core *c, const struct ident_container *ct)
+{
+	return watch_by_cid(c, ct->engine, ct->id);
+}
+
+static bool is_running(const struct file_watch *w)
+{
+	return w && !w->gone_ns;
 }
 
 struct file_watch *file_watch_get(struct core *c, uint32_t number)
@@ -120,8 +65,8 @@ static void watch_send(struct core *c, const struct file_watch *w)
 	struct msg_files_drift d = { .watch = w->number, .count = w->drift_count };
 	char body[sizeof(d) + FILES_DRIFT_BYTES];
 
-	m.engine_pid = w->engine < c->engine_count ? c->engines[w->engine].pid : 0;
-	memcpy(m.cid, w->cid, sizeof(w->cid));
+	m.engine_pid = w->of.engine < c->engine_count ? c->engines[w->of.engine].pid : 0;
+	memcpy(m.cid, w->of.cid, sizeof(w->of.cid));
 	peer_send(c->priv->files->peer, MSG_FILES_WATCH, c->priv->next_seq++, &m, sizeof(m));
 	if (!w->drift_count)
 		return;
@@ -145,9 +90,10 @@ static void watch_free(struct core *c, struct file_watch *w)
 	HASH_ITER(hh, w->exes, e, tmp) {
 		HASH_DEL(w->exes, e);
 		strpool_put(c->priv->strings, e->exe.path);
-		strpool_put(c->priv->strings, e->exe.layer);
 		free(e);
 	}
+	if (watch_by_cid(c, w->of.engine, w->of.cid) == w)
+		HASH_DELETE(hh_cid, c->priv->files->by_cid, w);
 	HASH_DEL(c->priv->files->watches, w);
 	free(w->drift);
 	free(w);
@@ -156,12 +102,12 @@ static void watch_free(struct core *c, struct file_watch *w)
 void files_container_up(struct core *c, const struct ident_container *ct)
 {
 	struct core_files *f = c->priv->files;
-	struct file_watch *w = file_watch_of(c, ct);
+	struct file_watch *old = file_watch_of(c, ct), *w;
 
-	if (ct->remote || !ct->pid || (w && w->pid == ct->pid))
+	if (ct->remote || !ct->pid || (is_running(old) && old->pid == ct->pid))
 		return;
-	if (w)
-		watch_end(c, w);
+	if (is_running(old))
+		watch_end(c, old);
 	if (HASH_COUNT(f->watches) >= WATCHES_MAX)
 		return;
 	w = calloc(1, sizeof(*w));
@@ -169,23 +115,24 @@ void files_container_up(struct core *c, const struct ident_container *ct)
 		return;
 	w->number = ++f->next_watch;
 	w->pid = ct->pid;
-	w->engine = ct->engine;
-	memcpy(w->cid, ct->id, sizeof(w->cid));
+	cid_key(ct->engine, ct->id, &w->of);
 	HASH_ADD(hh, f->watches, number, sizeof(w->number), w);
 	if (!w->hh.tbl) {
 		free(w);
 		return;
 	}
+	if (old)
+		HASH_DELETE(hh_cid, f->by_cid, old);
+	HASH_ADD(hh_cid, f->by_cid, of, sizeof(w->of), w);
 	watch_send(c, w);
 }
 
 void files_container_gone(struct core *c, unsigned engine, const char *cid)
 {
-	struct file_watch *w, *tmp;
+	struct file_watch *w = watch_by_cid(c, engine, cid);
 
-	HASH_ITER(hh, c->priv->files->watches, w, tmp)
-		if (!w->gone_ns && w->engine == engine && !strcmp(w->cid, cid))
-			watch_end(c, w);
+	if (is_running(w))
+		watch_end(c, w);
 }
 
 /* ---- executables --------------------------------------------------------------------------------------------------------- */
@@ -203,6 +150,8 @@ const struct core_exe *core_exe_of(struct core *c, const struct ident_container 
 	struct file_watch *w = ct && p && p->exe_ino ? file_watch_of(c, ct) : NULL;
 	struct file_exe *e = w ? exe_find(w, p) : NULL;
 
+	if (e)
+		e->exe.layer = core_image_layer(c, ct, e->exe.lower, e->exe.lower_count);
 	return e ? &e->exe : NULL;
 }
 
@@ -214,8 +163,10 @@ void core_each_exe(struct core *c, const struct ident_container *ct, void (*cb)(
 	if (!w)
 		return;
 	HASH_ITER(hh, w->exes, e, tmp)
-		if (!e->exe.answered || e->exe.state != FILES_NOT_INSIDE)
+		if (!e->exe.answered || e->exe.state != FILES_NOT_INSIDE) {
+			e->exe.layer = core_image_layer(c, ct, e->exe.lower, e->exe.lower_count);
 			cb(&e->exe, arg);
+		}
 }
 
 static void exe_ask(struct core *c, struct file_watch *w, struct file_exe *e, const struct process *p)
@@ -276,7 +227,7 @@ void files_exec(const struct core_event_view *v, void *arg)
 	struct core *c = arg;
 	struct file_watch *w = v->p ? file_watch_of(c, v->container) : NULL;
 
-	if (w)
+	if (is_running(w))
 		exe_want(c, w, v->p);
 }
 
@@ -297,7 +248,7 @@ static void exes_cb(uint32_t index, const struct process *p, void *arg)
 
 void files_look_again(struct core *c, struct file_watch *w)
 {
-	struct exes_search s = { c, w, ident_by_id(c->ident, w->engine, w->cid) };
+	struct exes_search s = { c, w, ident_by_id(c->ident, w->of.engine, w->of.cid) };
 
 	if (s.ct)
 		processes_each(c->procs, exes_cb, &s);
@@ -316,7 +267,7 @@ int core_file_open(struct core *c, const struct ident_container *ct, const char 
 
 	if (path[0] != '/' || n > FILES_PATH_MAX)
 		return -EINVAL;
-	if (!w)
+	if (!is_running(w))
 		return -ESRCH;
 	if (f->open_count >= OPENS_MAX)
 		return -EBUSY;
@@ -345,7 +296,7 @@ int core_files_watch(struct core *c, const struct ident_container *ct, const cha
 	size_t len = 0;
 	char *copy;
 
-	if (!w)
+	if (!is_running(w))
 		return -ESRCH;
 	if (count > FILES_DRIFT_MAX)
 		return -E2BIG;
@@ -377,7 +328,7 @@ bool core_files_state(struct core *c, const struct ident_container *ct, struct c
 {
 	struct file_watch *w = file_watch_of(c, ct);
 
-	if (!w || !c->priv->files->peer)
+	if (!is_running(w) || !c->priv->files->peer)
 		return false;
 	*ret = w->state;
 	ret->exes = HASH_COUNT(w->exes);

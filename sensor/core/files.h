@@ -17,8 +17,10 @@ struct core_exe {
 	bool answered;             /* false: nothing is known yet but that it was asked for */
 	enum files_origin origin;
 	char sha256[DIGEST_SHA256_TEXT]; /* hex; "" not hashed */
-	const char *layer;         /* "sha256:…" of the image's layer that brought it; "" not known, not from the image */
-	int lower;                 /* index of that layer among the lower ones, nearest to the container first; -1: none */
+	const char *layer;         /* "sha256:…" of the image's layer that brought it (copied_up: that has the original); "" not known,
+	                            * not from the image */
+	int lower;                 /* index of that layer among the lower_count lower ones, nearest to the container first; -1: none */
+	unsigned lower_count;
 	uint32_t mode;
 	uint64_t size, ctime_ns, mtime_ns; /* wall */
 	bool copied_up;            /* UPPER: a layer below has a file of this name: changed, not new */

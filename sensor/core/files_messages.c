@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "sensor/core/files_priv.h"
+#include "sensor/core/images.h"
 #include "sensor/watch/args.h"
 
 /* Body of a fixed-size start and the text after it. False: too short. */
@@ -56,7 +57,7 @@ static void take_event(struct core *c, const struct ipc_hdr *h, const void *body
 	if (!split(h, body, &m, sizeof(m), &text, &len) || m.origin >= FILES_ORIGIN_MAX)
 		return;
 	w = file_watch_get(c, m.watch);
-	v.container = w ? ident_by_id(c->ident, w->engine, w->cid) : NULL;
+	v.container = w ? ident_by_id(c->ident, w->of.engine, w->of.cid) : NULL;
 	if (!v.container)
 		return;
 	w->state.events++;
@@ -95,7 +96,7 @@ static void take_changed(struct core *c, const struct ipc_hdr *h, const void *bo
 	if (!split(h, body, &m, sizeof(m), &text, &len) || m.change >= FILES_CHANGE_MAX)
 		return;
 	w = file_watch_get(c, m.watch);
-	v.container = w ? ident_by_id(c->ident, w->engine, w->cid) : NULL;
+	v.container = w ? ident_by_id(c->ident, w->of.engine, w->of.cid) : NULL;
 	if (!v.container)
 		return;
 	v.mono_ns = m.mono_ns;
@@ -121,7 +122,7 @@ static void publish_exe(struct core *c, const struct file_watch *w, const struct
 {
 	struct core_event_view v = { .kind = CORE_EVENT_EXE, .count = 1, .executable = true };
 
-	v.container = ident_by_id(c->ident, w->engine, w->cid);
+	v.container = ident_by_id(c->ident, w->of.engine, w->of.cid);
 	if (!v.container)
 		return;
 	v.mono_ns = clock_mono_ns();
@@ -136,6 +137,7 @@ static void publish_exe(struct core *c, const struct file_watch *w, const struct
 	v.size = m->size;
 	v.written = written;
 	v.changed = m->copied_up;
+	v.layer = core_image_layer(c, v.container, m->lower, m->lower_count);
 	log_debug("file: %s: %s %s%s %s %s layer %d of %u", v.container->name, path, v.detail, m->copied_up ? " (changed)" : "", hex, v.name,
 		  m->lower, m->lower_count);
 	core_publish_event(c, &v);
@@ -163,6 +165,7 @@ static void exe_set(struct core *c, struct file_exe *e, const struct msg_files_d
 	x->origin = (enum files_origin)m->origin;
 	memcpy(x->sha256, hex, sizeof(x->sha256));
 	x->lower = m->lower;
+	x->lower_count = m->lower_count;
 	x->mode = m->mode;
 	x->size = m->size;
 	x->ctime_ns = m->ctime_ns;
@@ -232,7 +235,7 @@ static void take_state(struct core *c, const struct ipc_hdr *h, const void *body
 		files_look_again(c, w);
 	if (was == w->state.throttled)
 		return;
-	v.container = ident_by_id(c->ident, w->engine, w->cid);
+	v.container = ident_by_id(c->ident, w->of.engine, w->of.cid);
 	v.mono_ns = clock_mono_ns();
 	v.time_ns = clock_wall_ns();
 	v.text = m.throttled ? "start" : "stop";

@@ -29,15 +29,17 @@ struct file_exe {
 /* A run of a container: from its start to its end. */
 struct file_watch {
 	uint32_t number, pid;
-	unsigned engine;
-	char cid[IDENT_ID_LEN];
+	struct watch_cid {
+		unsigned engine;
+		char cid[IDENT_ID_LEN];
+	} of;                /* padding is zero */
 	uint64_t gone_ns;    /* 0: runs */
 	struct core_files_state state;
 	struct file_exe *exes;
 	char *drift;         /* paths, each NUL-terminated */
 	size_t drift_len;
 	uint32_t drift_count;
-	UT_hash_handle hh;
+	UT_hash_handle hh, hh_cid; /* by number; by container, the last run of each */
 };
 
 struct file_open {
@@ -49,7 +51,7 @@ struct file_open {
 
 struct core_files {
 	struct peer *peer; /* NULL: files does not run */
-	struct file_watch *watches;
+	struct file_watch *watches, *by_cid;
 	struct file_open *opens;
 	size_t open_count;
 	uint32_t next_watch;
@@ -57,6 +59,7 @@ struct core_files {
 	struct msg_files_stats stats; /* of the present files */
 };
 
+/* The container's present or last run; NULL: it was never watched. */
 struct file_watch *file_watch_of(struct core *c, const struct ident_container *ct);
 struct file_watch *file_watch_get(struct core *c, uint32_t number);
 void files_look_again(struct core *c, struct file_watch *w);

@@ -223,6 +223,7 @@ static void tree_process(const struct process *p, const struct core_process_coun
 
 	jsonl_obj(t->j, NULL);
 	json_process_keys(t->j, p);
+	json_exe_keys(t->j, n->exe_file);
 	jsonl_bool(t->j, "entered", p->entered && !(p->flags & PG_EVF_NS_INIT) && p->tgid != t->container->pid);
 	jsonl_u64(t->j, "connections_out", n->client);
 	jsonl_u64(t->j, "connections_in", n->server);

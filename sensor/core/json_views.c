@@ -97,6 +97,7 @@ static void json_end(struct jsonl *j, const char *key, const struct core_end_vie
 	jsonl_str(j, "address", e->addr);
 	jsonl_u64(j, "port", e->port);
 	jsonl_str(j, "exe", text(e->exe));
+	json_exe_keys(j, e->exe_file);
 	jsonl_u64(j, "pid", e->pid);
 	jsonl_str(j, "attribution", core_attribution_name(e->attribution));
 	jsonl_str(j, "network", text(e->network));
@@ -177,7 +178,7 @@ static void json_mac(struct jsonl *j, const char *key, const uint8_t mac[6])
 	jsonl_str(j, key, buf);
 }
 
-void json_container(struct jsonl *j, const struct core *c, const struct ident_container *k)
+void json_container(struct jsonl *j, struct core *c, const struct ident_container *k)
 {
 	char a[JSON_ADDR_LEN], l4[JSON_L4_LEN];
 
@@ -217,6 +218,7 @@ void json_container(struct jsonl *j, const struct core *c, const struct ident_co
 		jsonl_obj_end(j);
 	}
 	jsonl_arr_end(j);
+	json_container_files(j, c, k);
 	jsonl_time(j, "created", k->created_wall_ns);
 	jsonl_time(j, "started", k->started_wall_ns);
 	jsonl_str(j, "engine", json_engine(c, k->engine));
@@ -270,6 +272,7 @@ void json_listener(struct jsonl *j, const struct core *c, const struct core_list
 	jsonl_str(j, "address", v->addr);
 	jsonl_u64(j, "port", l->port);
 	jsonl_str(j, "exe", text(v->exe));
+	json_exe_keys(j, v->exe_file);
 	jsonl_u64(j, "pid", l->tgid);
 	jsonl_str(j, "app", l->app[0] ? l->app : "Unknown");
 	jsonl_str(j, "app_confidence", json_confidence_name(l->app_confidence));

@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "sensor/core/core_priv.h"
+#include "sensor/core/files.h"
 
 struct tree_node {
 	uint32_t index, parent; /* parent 0: none in this container */
@@ -95,6 +96,7 @@ static void show(struct tree_walk *w, const struct tree_children *ch, uint32_t r
 		if (n->shown)
 			continue;
 		n->shown = true;
+		n->n.exe_file = core_exe_of(w->c, w->k, n->p);
 		w->cb(n->p, &n->n, w->arg);
 		for (uint32_t k = ch->first[at]; k; k = ch->next[k])
 			if (depth < w->count)

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "sensor/core/core_priv.h"
+#include "sensor/core/files.h"
 
 static void view_end(struct core *c, const struct flow *f, unsigned e, const struct topo_node_desc *d,
 		     const struct ident_container *ct, struct core_end_view *v)
@@ -26,6 +27,7 @@ static void view_end(struct core *c, const struct flow *f, unsigned e, const str
 	v->attribution = flow_process(c, f, e, &index);
 	p = processes_get(c->procs, index);
 	v->exe = p ? p->exe : "";
+	v->exe_file = p ? core_exe_of(c, core_container_of_cgroup(c, p->cgroup), p) : NULL;
 	v->pid = p ? p->tgid : 0;
 }
 
@@ -176,6 +178,7 @@ static void each_listener_cb(const struct listener *l, void *arg)
 		v.container = ident_by_netns(e->c->ident, l->netns_cookie);
 	if (!v.container)
 		return; /* the node's own sockets are not containers' */
+	v.exe_file = p ? core_exe_of(e->c, core_container_of_cgroup(e->c, p->cgroup), p) : NULL;
 	v.workload = is_engine(e->c, l->tgid) ? "engine resolver" : v.container->workload;
 	name_addr_text(l->addr, v.addr);
 	v.since_ns = clock_mono_to_wall_ns(l->since_mono_ns);

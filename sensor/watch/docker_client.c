@@ -402,6 +402,20 @@ static void networks_answer(struct docker_client *dc, const struct dc_request *r
 		dc_fail(dc, error);
 }
 
+static void image_answer(struct docker_client *dc, const struct dc_request *rq, int error)
+{
+	if (dc->ops->image)
+		dc->ops->image(dc->arg, dc->engine, rq->arg, error, error == 0 ? rq->buf : NULL, error == 0 ? rq->len : 0);
+}
+
+int docker_client_image(struct docker_client *dc, const char *image_id, uint64_t now_ns)
+{
+	dc->now_ns = now_ns;
+	if ((dc->state != DOCKER_CLIENT_LIVE && dc->state != DOCKER_CLIENT_LISTING) || dc->in_flight >= DC_IN_FLIGHT_MAX)
+		return -EAGAIN;
+	return dc_send(dc, DOCKER_REQ_IMAGE, image_id) < 0 ? -EAGAIN : 0;
+}
+
 static void answer(struct docker_client *dc, const struct dc_request *rq, int error)
 {
 	static void (*const takers[DOCKER_REQ_MAX])(struct docker_client *, const struct dc_request *, int) = {
@@ -409,7 +423,7 @@ static void answer(struct docker_client *dc, const struct dc_request *rq, int er
 		[DOCKER_REQ_CONTAINERS] = containers_answer, [DOCKER_REQ_CONTAINER] = dc_container_answer,
 		[DOCKER_REQ_NETWORKS] = networks_answer, [DOCKER_REQ_NETWORK] = dc_network_answer,
 		[DOCKER_REQ_NETWORK_PLAIN] = dc_network_answer, [DOCKER_REQ_TASKS] = dc_swarm_answer,
-		[DOCKER_REQ_SERVICES] = dc_swarm_answer, [DOCKER_REQ_NODES] = dc_swarm_answer,
+		[DOCKER_REQ_SERVICES] = dc_swarm_answer, [DOCKER_REQ_NODES] = dc_swarm_answer, [DOCKER_REQ_IMAGE] = image_answer,
 	};
 
 	if (error == 0 && rq->too_big)

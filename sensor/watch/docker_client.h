@@ -53,6 +53,9 @@ struct docker_client_ops {
 	void (*engine_info)(void *arg, const struct docker_engine_info *info); /* at every connection and change */
 	void (*lost)(void *arg, unsigned engine, enum docker_lost what, uint64_t n);
 	void (*log)(void *arg, enum log_level lvl, const char *text);
+	/* The answer to docker_client_image(): error 0 and the engine's JSON, or -errno (-ENOENT: no such image). The one function
+	 * that may be NULL, for who never asks. */
+	void (*image)(void *arg, unsigned engine, const char *image_id, int error, const char *json, size_t len);
 };
 
 enum docker_client_state {
@@ -94,6 +97,9 @@ void docker_client_tick(struct docker_client *dc, uint64_t now_ns);
 /* A packet of this overlay network came from an address nobody can name: look at the network's records now (at most one
  * look a second and network). Unknown ids are ignored. */
 void docker_client_want_remote(struct docker_client *dc, const char *network_id, uint64_t now_ns);
+
+/* Asks for an image's record; the answer comes to ops.image. 0; -EAGAIN: not now (no connection, or too much under way). */
+int docker_client_image(struct docker_client *dc, const char *image_id, uint64_t now_ns);
 
 void docker_client_stats(const struct docker_client *dc, struct docker_client_stats *ret);
 

@@ -82,6 +82,13 @@ struct docker_event {
 /* One line of GET /events. */
 int docker_json_event(const char *line, size_t len, unsigned engine, struct docker_event *ret);
 
+/* ---- images ------------------------------------------------------------------------------------------------- */
+#define DOCKER_LAYERS_MAX 256
+#define DOCKER_LAYER_LEN 80 /* "sha256:…" and NUL */
+/* GET /images/ID/json: digests of the layers (RootFS.Layers), the base first. 0; -EBADMSG: none in it, or one that is no
+ * digest; -E2BIG. *ret is the caller's to free. */
+int docker_json_image_layers(const char *buf, size_t len, char (**ret)[DOCKER_LAYER_LEN], size_t *ret_count);
+
 /* ---- swarm managers ------------------------------------------------------------------------------------------ */
 struct docker_attachment {
 	char network_id[IDENT_ID_LEN];

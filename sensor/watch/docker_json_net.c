@@ -330,3 +330,44 @@ int docker_json_nodes(const char *buf, size_t len, void (*cb)(const struct docke
 	}
 	return 0;
 }
+
+/* ---- images ------------------------------------------------------------------------------------------------------ */
+
+/* "sha256:0123…": algorithm, colon, hex digits. */
+static bool is_digest(const json_t *v)
+{
+	const char *s = json_string_value(v), *colon = s ? strchr(s, ':') : NULL;
+	size_t n = colon ? strspn(colon + 1, "0123456789abcdef") : 0;
+
+	return colon && colon > s && n >= 32 && !colon[1 + n] && strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789") == (size_t)(colon - s) &&
+	       strlen(s) < DOCKER_LAYER_LEN && strlen(s) == json_string_length(v);
+}
+
+int docker_json_image_layers(const char *buf, size_t len, char (**ret)[DOCKER_LAYER_LEN], size_t *ret_count)
+{
+	_cleanup_(docker_json_freep) json_t *root = NULL;
+	_cleanup_free_ char(*made)[DOCKER_LAYER_LEN] = NULL;
+	int r = docker_json_load(buf, len, &root);
+	json_t *image, *layers, *v;
+	size_t i;
+
+	if (r < 0)
+		return r;
+	image = json_is_array(root) ? json_array_get(root, 0) : root;
+	layers = json_object_get(json_object_get(image, "RootFS"), "Layers");
+	if (!json_array_size(layers))
+		return -EBADMSG;
+	if (json_array_size(layers) > DOCKER_LAYERS_MAX)
+		return -E2BIG;
+	made = calloc(json_array_size(layers), sizeof(*made));
+	if (!made)
+		return -ENOMEM;
+	json_array_foreach(layers, i, v) {
+		if (!is_digest(v))
+			return -EBADMSG;
+		memcpy(made[i], json_string_value(v), json_string_length(v) + 1);
+	}
+	*ret_count = json_array_size(layers);
+	*ret = take_ptr(made);
+	return 0;
+}

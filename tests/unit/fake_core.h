@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "sensor/core/core.h"
+#include "sensor/core/files.h"
 #include "sensor/core/events.h"
 
 #define FAKE_SUBSCRIBERS 4
@@ -101,13 +102,26 @@ void core_each_process(struct core *c, const struct ident_container *k,
 		       void (*cb)(const struct process *p, const struct core_process_counts *n, void *arg), void *arg)
 {
 	if (fake.process.exe)
-		cb(&fake.process, &(struct core_process_counts){ 2, 3 }, arg);
+		cb(&fake.process, &(struct core_process_counts){ .client = 2, .server = 3 }, arg);
 }
 
 void core_each_syscalls(struct core *c, const char *workload,
 			void (*cb)(const char *workload, const struct core_syscalls *s, void *arg), void *arg)
 {
 	cb(workload[0] ? workload : "shop/web", &fake.syscalls, arg);
+}
+
+bool core_files_state(struct core *c, const struct ident_container *ct, struct core_files_state *ret)
+{
+	*ret = (struct core_files_state){ .settled = true, .marks = 3, .events = 5, .closes = 70 };
+	return true;
+}
+
+void core_each_exe(struct core *c, const struct ident_container *ct, void (*cb)(const struct core_exe *e, void *arg), void *arg)
+{
+	const struct core_exe e = { .path = "/usr/sbin/" FAKE_HOSTILE, .answered = true, .origin = FILES_ORIGIN_IMAGE, .layer = "sha256:00" };
+
+	cb(&e, arg);
 }
 
 void core_lost(struct core *c, enum core_loss what, uint64_t n)
