@@ -116,6 +116,8 @@ unit: $(UNIT_T) ## build the unit tests
 HELPERS  := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/helpers/*.c tools/bench/*.c tools/gen/*.c)))
 HELPER_L_nfq := -lnetfilter_queue -lmnl
 HELPER_L_docker_watch = $(call lib,watch) $(call lib,flows) $(call lib,sensor) $(call lib,base) -lcurl -ljansson -lseccomp -lcap-ng
+HELPER_L_files_probe = -Wl,--start-group $(call lib,keeper) $(call lib,watch) $(call lib,flows) $(call lib,sensor) $(call lib,base) -Wl,--end-group -lbpf -lmnl -lcurl -ljansson -lseccomp -lcap-ng -lcrypto
+$(B)/tests/helpers/files_probe: $(call lib,keeper) $(call lib,watch) $(call lib,flows) $(call lib,sensor)
 $(B)/tests/helpers/docker_watch: $(call lib,watch) $(call lib,flows) $(call lib,sensor)
 $(B)/tests/helpers/%: tests/helpers/%.c $(call lib,base)
 	$(call say,CC,$@) mkdir -p $(@D)

@@ -192,7 +192,8 @@ static void exe_want(struct core *c, struct file_watch *w, const struct process 
 {
 	struct file_exe *e;
 
-	if (!p->exe_ino || !p->exe[0])
+	/* Before files has answered it cannot tell the runtime's programs from the container's; then all are looked at. */
+	if (!p->exe_ino || !p->exe[0] || !w->state.settled)
 		return;
 	e = exe_find(w, p);
 	if (!e) {

@@ -1,0 +1,177 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Files of containers: what they write is reported with its process and where it lies; executables have digest, origin and
+# layer; a flood is joined; configuration files are watched against every way of changing them; nothing is opened outside;
+# and when containers end no mark, watch or descriptor is left.
+set -u
+# shellcheck source=tests/docker/lib.sh
+. "$(dirname "$0")/lib.sh"
+docker_begin
+[ -x "$LAB_BUILD/tests/helpers/files_probe" ] || { echo "not ok 1 - files_probe is built (make helpers)"; exit 1; }
+
+in_c() { lab_docker a exec "$@"; }
+lab_engine_start a
+lab_image a pg-many
+host=$LAB_DIR/host
+mkdir -p "$host/dir"
+echo one >"$host/dir/app.conf"
+echo one >"$host/single.conf"
+
+# an image of two layers of its own
+lab_docker a run --name maker --network none pg-many cp /bin/true /usr/local/bin/second >/dev/null
+lab_docker a commit maker two-layers >/dev/null
+lab_docker a rm maker >/dev/null
+mapfile -t layers < <(lab_docker a inspect -f '{{range .RootFS.Layers}}{{println .}}{{end}}' two-layers | grep sha256)
+
+lab_docker a run -d --name before --network none two-layers sleep 600 >/dev/null
+sensor_start s "$(lab_socket a)"
+keeper=$(sensor_keeper s)
+# fanotify marks of the sensor's group, inotify watches, descriptors of all its programs
+marks() { cat "/proc/$keeper/fdinfo/"* 2>/dev/null | grep -cE '^fanotify (sdev|mnt_id)'; }
+fds() {
+	local pid total=0
+	for pid in $(sensor_pids s); do
+		total=$((total + $(find "/proc/$pid/fd" -mindepth 1 2>/dev/null | wc -l)))
+	done
+	echo "$total"
+}
+watched() { sensor s containers --json | jq -e --arg n "$1" '.[] | select(.name == $n) | .files.watched' >/dev/null; }
+exes() { sensor s containers --json | jq -c --arg n "$1" --arg p "$2" '.[] | select(.name == $n) | .exes[] | select(.path == $p)'; }
+ok "a container that was there before the sensor is watched" until_true 10 watched before
+sleep 1
+marks_before=$(marks) fds_before=$(fds)
+
+"$LAB_BUILD/pierglass" --run "$LAB_DIR/sensor-s/run" events -f --json --kind file,exe,throttle >"$LAB_DIR/events" 2>&1 &
+follower=$!
+disown
+lab_docker a run -d --name one --network none -v "$LAB_ID-vol:/data" -v "$host/dir:/hostdir" -v "$host/single.conf:/etc/single.conf" \
+	--tmpfs /scratch --tmpfs /exec:exec two-layers sleep 600 >/dev/null
+ok "a new container is watched" until_true 10 watched one
+
+# -- who wrote what, and where it lies
+in_c one sh -c 'echo a >/etc/new; echo b >/data/v; echo c >/scratch/t; echo d >/hostdir/b; echo e >/etc/single.conf; echo f >>/etc/hosts'
+seen() { # PATH PLACE EXE
+	jq -es --arg p "$1" --arg w "$2" --arg x "$3" 'any(.[]; .event == "file" and .container == "one" and .path == $p and .place == $w and .process.exe == $x)' \
+		"$LAB_DIR/events" >/dev/null || { grep -F "\"$1\"" "$LAB_DIR/events"; return 1; }
+}
+for want in /etc/new:upper /data/v:volume /scratch/t:tmpfs /hostdir/b:bind /etc/single.conf:bind /etc/hosts:engine; do
+	ok "written: $want, by the shell" until_true 5 seen "${want%:*}" "${want#*:}" /usr/bin/dash
+done
+odd=$(printf '/tmp/a\nb\033[31m"<script>\\\342\200\250\377')
+in_c one sh -c 'echo x >"$1"' sh "$odd"
+odd_name() { jq -es 'any(.[]; .event == "file" and (.path | startswith("/tmp/a\\x0ab\\x1b[31m\"<script>\\x5c")))' "$LAB_DIR/events" >/dev/null; }
+ok "a hostile name is one line, escaped" until_true 5 odd_name
+echo from-host >"$LAB_DIR/copied"
+lab_docker a cp "$LAB_DIR/copied" one:/etc/copied >/dev/null
+copied() { jq -es 'any(.[]; .event == "file" and .container == "one" and (.path | endswith("/etc/copied")) and .place == "upper")' "$LAB_DIR/events" >/dev/null; }
+ok "docker cp writes into the container too" until_true 5 copied
+
+# -- executables: content, origin, layer
+sum() { in_c one sha256sum "$1" | cut -d' ' -f1; }
+exe_is() { # PATH PLACE CHANGED LAYER
+	local want
+	want=$(sum "$1")
+	exes one "$1" | jq -e --arg d "$want" --arg w "$2" --argjson c "$3" --arg l "$4" \
+		'.sha256 == $d and .place == $w and .changed == $c and .layer == $l' >/dev/null || { echo "sha256sum says $want; known:"; exes one "$1"; return 1; }
+}
+in_c one /usr/local/bin/second
+ok "the image's first layer brought sleep" until_true 5 exe_is /usr/bin/sleep image false "${layers[0]}"
+ok "its second layer brought second" until_true 5 exe_is /usr/local/bin/second image false "${layers[1]}"
+in_c one sh -c 'cp /bin/echo /opt/dropped; /opt/dropped; cp /bin/echo /exec/dropped; /exec/dropped; chmod 700 /usr/bin/nproc; nproc' >/dev/null
+ok "an executable written at run time" until_true 5 exe_is /opt/dropped upper false ""
+ok "the same on a tmpfs" until_true 5 exe_is /exec/dropped tmpfs false ""
+ok "an image's file that was changed names the layer of the original" until_true 5 exe_is /usr/bin/nproc upper true "${layers[0]}"
+written() { jq -es --arg d "$(sum /opt/dropped)" 'any(.[]; .event == "exe" and .written and .path == "/opt/dropped" and .digest == $d and .place == "upper")' "$LAB_DIR/events" >/dev/null; }
+ok "it was hashed when it was written" until_true 5 written
+in_c one sh -c 'cp /bin/date /opt/dropped; /opt/dropped' >/dev/null
+ok "replaced by another: the digest is the new one's" until_true 5 exe_is /opt/dropped upper false ""
+in_c one python3 -c '
+import os
+fd = os.memfd_create("x")
+os.write(fd, open("/bin/true", "rb").read())
+os.execve(fd, ["x"], {})'
+memfd() { exes one "/memfd:x" | jq -e --arg d "$(sum /bin/true)" '.place == "memory" and (.sha256 == $d or .not_hashed == "gone")' >/dev/null; }
+ok "a program that is in memory only" until_true 5 memfd
+
+# -- a flood
+in_c one python3 -c '
+for i in range(3000):
+    open("/tmp/f%d" % i, "w").close()'
+flood() {
+	jq -es '[.[] | select(.event == "file" and .container == "one" and (.path | test("^/tmp(/f[0-9]+)?$")))] |
+		(map(.count) | add) == 3000 and length < 60 and any(.[]; .directory and .path == "/tmp" and .window_s > 0)' "$LAB_DIR/events" >/dev/null ||
+		{ jq -sc '[.[] | select(.event == "file" and (.path | test("^/tmp(/f[0-9]+)?$")))] | [length, (map(.count) | add)]' "$LAB_DIR/events"; return 1; }
+}
+ok "3000 files by one process in one directory: joined, none missing" until_true 12 flood
+ok "no file event was lost" eval '[ "$(sensor s status --json | jq ".loss | .file_queue + .file_throttled + .file_hash")" = 0 ]'
+
+# -- configuration files, and opening: the programs themselves, as core would ask them
+engine_pid=$(sensor s status --json | jq '.engines[0].pid')
+pid=$(lab_docker a inspect -f '{{.State.Pid}}' one)
+cid=$(lab_docker a inspect -f '{{.Id}}' one)
+in_c one sh -c 'mkdir -p /etc/app; echo 1 >/etc/app/app.conf; ln -s app/app.conf /etc/link.conf; mkfifo /etc/app/fifo; ln -s /proc/1/root/etc/passwd /etc/app/magic
+	ln -s ../../../../../../../../etc/hostname /etc/app/up; ln -s "$1" /etc/app/abs' sh "$host/single.conf"
+mkfifo "$LAB_DIR/probe.in"
+"$LAB_BUILD/tests/helpers/files_probe" "$pid" "$cid" "$engine_pid" <"$LAB_DIR/probe.in" >"$LAB_DIR/probe" 2>&1 &
+probe=$!
+exec 7>"$LAB_DIR/probe.in"
+said() { grep -qE "$1" "$LAB_DIR/probe" || { tail -n 5 "$LAB_DIR/probe"; return 1; }; }
+# tell COMMAND REGEX: what it answers
+tell() {
+	: >"$LAB_DIR/probe"
+	echo "$1" >&7
+	until_true 5 said "$2"
+}
+ok "all of its mounts can be marked" until_true 5 said '^state error 0 marks [1-9][0-9]* unmarked 0 '
+ok "open: a file" tell "open /etc/app/app.conf" '^open ok 1$'
+ok "open: a symbolic link inside" tell "open /etc/link.conf" '^open ok 1$'
+ok "open: .. ends at the container's root" tell "open /etc/app/up" "^open ok $(in_c one hostname)\$"
+ok "open: an absolute link leads into the container, where there is no such file" tell "open /etc/app/abs" '^open No such file'
+ok "open: no magic link" tell "open /etc/app/magic" '^open Too many levels'
+ok "open: no FIFO" tell "open /etc/app/fifo" '^open Invalid argument'
+ok "open: no device" tell "open /dev/zero" '^open Invalid argument'
+ok "open: no more than asked for" tell "open /bin/bash 1000" '^open File too large'
+
+echo "drift /etc/app/app.conf /etc/link.conf /hostdir/app.conf /etc/single.conf /etc/later/x.conf" >&7
+armed() { tell marks '^marks [1-9][0-9]* wds [5-9]'; }
+ok "their directories are watched" until_true 5 armed
+change() { # TITLE REGEX COMMAND...: what is said of it
+	local title=$1 regex=$2
+	shift 2
+	sleep 0.3
+	: >"$LAB_DIR/probe"
+	"$@"
+	ok "$title" until_true 5 said "$regex"
+}
+change "drift: written" '^changed written pid [1-9][0-9]* /etc/app/app.conf$' in_c one sh -c 'echo 2 >/etc/app/app.conf'
+change "drift: written, by way of a link" '^changed written pid [0-9]+ /etc/link.conf$' in_c one sh -c 'echo 3 >/etc/link.conf'
+change "drift: replaced by rename" '^changed moved-in pid [1-9][0-9]* /etc/app/app.conf$' in_c one sh -c 'echo 4 >/etc/app/t; mv /etc/app/t /etc/app/app.conf'
+change "drift: written again, the new one" '^changed written pid [1-9][0-9]* /etc/app/app.conf$' in_c one sh -c 'echo 5 >/etc/app/app.conf'
+change "drift: deleted" '^changed deleted pid [0-9]+ /etc/app/app.conf$' in_c one rm /etc/app/app.conf
+change "drift: made again" '^changed created pid [0-9]+ /etc/app/app.conf$' in_c one sh -c 'echo 6 >/etc/app/app.conf'
+change "drift: edited on the host, below a bind mount" '^changed written pid 0 /hostdir/app.conf$' sh -c "echo two >'$host/dir/app.conf'"
+change "drift: renamed on the host" '^changed moved-in pid 0 /hostdir/app.conf$' sh -c "echo 3 >'$host/dir/t'; mv '$host/dir/t' '$host/dir/app.conf'"
+change "drift: a file mounted alone, edited on the host" '^changed written pid 0 /etc/single.conf$' sh -c "echo two >'$host/single.conf'"
+in_c one mkdir -p /etc/later
+late() { in_c one sh -c 'echo 1 >/etc/later/x.conf'; said '^changed (created|written) pid [0-9]+ /etc/later/x.conf$'; }
+ok "drift: a directory that was not there is found later" until_true 12 late
+ok "exe: by its process" tell "exe $pid" "^digest state 0 image lower 2 copied_up 0 $(sum /usr/bin/sleep) /usr/bin/sleep\$"
+ok "unwatched: no watch is left" eval 'echo unwatch >&7; until_true 5 tell marks "^marks [0-9]+ wds 0"'
+
+# -- the end of the container
+lab_docker a rm -f one >/dev/null
+ok "its marks end with it" until_true 5 tell marks '^marks 0 wds 0'
+echo quit >&7
+exec 7>&-
+wait "$probe"
+ok "files and opener end in order" eval '! grep "^end" "$LAB_DIR/probe"'
+kill "$follower" 2>/dev/null
+back() { [ "$(marks)" = "$marks_before" ] && [ "$(fds)" = "$fds_before" ] || { echo "marks $marks_before, now $(marks); descriptors $fds_before, now $(fds)"; return 1; }; }
+ok "marks and descriptors of the sensor are as before" until_true 10 back
+
+# -- killed and back
+kill -KILL "$(sensor_program s files)" "$(sensor_program s opener)"
+rewatch() { watched before && [ "$(marks)" = "$marks_before" ] && in_c before sh -c 'cp /bin/true /opt/again; /opt/again' && [ -n "$(exes before /opt/again)" ]; }
+ok "files and opener killed: the containers are watched again" until_true 15 rewatch
+sensor_stop s
+docker_end
