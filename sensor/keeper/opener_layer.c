@@ -17,7 +17,8 @@
 
 #define BENEATH (RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV)
 
-enum found { FOUND_NOTHING, FOUND_FILE, FOUND_END };
+/* LAST: a file, and what is below is hidden by an opaque directory. END: no file, and none below to be seen. */
+enum found { FOUND_NOTHING, FOUND_FILE, FOUND_LAST, FOUND_END };
 
 static bool is_opaque(int dir)
 {
@@ -46,7 +47,7 @@ static enum found look_in(int layer, const char *path, size_t len)
 		if (fstat(fd, &st) < 0)
 			return FOUND_END;
 		if (!slash)
-			return S_ISREG(st.st_mode) ? FOUND_FILE : FOUND_END;
+			return !S_ISREG(st.st_mode) ? FOUND_END : opaque ? FOUND_LAST : FOUND_FILE;
 		if (!S_ISDIR(st.st_mode))
 			return FOUND_END;
 		opaque = opaque || is_opaque(fd);
@@ -84,16 +85,12 @@ static int look_all(int root, const char *path, size_t len, const char *at, cons
 		if (layer < 0)
 			return take_fd(&layer);
 		f = look_in(layer, path, len);
-		if (f == FOUND_FILE && i == 0) {
-			ret->index = 0;
-			continue;
-		}
-		if (f == FOUND_FILE) {
+		if (ret->index < 0 && (f == FOUND_FILE || f == FOUND_LAST))
+			ret->index = (int32_t)i;
+		if (i > 0 && (f == FOUND_FILE || f == FOUND_LAST))
 			ret->lower = (int32_t)i - 1;
-			if (ret->index < 0)
-				ret->index = (int32_t)i;
-		}
-		if (f != FOUND_NOTHING)
+		/* Below an upper one the original is wanted too. */
+		if (f != FOUND_NOTHING && !(f == FOUND_FILE && i == 0))
 			break;
 	}
 	return 0;
