@@ -74,6 +74,11 @@ static int mount_add(struct files_mounts *m, const struct mount_info *i)
 }
 
 /* ---- layers ------------------------------------------------------------------------------------------------------- */
+static bool is_octal(char c)
+{
+	return c >= '0' && c <= '7';
+}
+
 /* Adds one directory; the kernel's octal escapes and overlay's backslashes are undone. Relative ones cannot be looked up. */
 static int layer_add(struct files_mounts *m, const char *dir, size_t len)
 {
@@ -87,7 +92,7 @@ static int layer_add(struct files_mounts *m, const char *dir, size_t len)
 	m->layers = grown;
 	out = grown + m->layers_len;
 	for (size_t i = 0; i < len; i++) {
-		if (dir[i] == '\\' && i + 3 < len && dir[i + 1] >= '0' && dir[i + 1] <= '3') {
+		if (dir[i] == '\\' && i + 3 < len && dir[i + 1] <= '3' && is_octal(dir[i + 1]) && is_octal(dir[i + 2]) && is_octal(dir[i + 3])) {
 			*out++ = (char)((dir[i + 1] - '0') << 6 | (dir[i + 2] - '0') << 3 | (dir[i + 3] - '0'));
 			i += 3;
 		} else if (dir[i] == '\\' && i + 1 < len) {
