@@ -29,7 +29,7 @@ static void tell(struct keeper *k, const char *name, bool present, const char *c
 static int fanotify_open(bool *ret_pidfd)
 {
 	const unsigned flags = FAN_CLASS_NOTIF | FAN_CLOEXEC | FAN_NONBLOCK;
-	const unsigned file_flags = O_RDONLY | O_CLOEXEC | O_LARGEFILE | O_NONBLOCK | O_NOATIME;
+	const unsigned file_flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOATIME; /* large files: always, on 64 bit */
 	int fd = fanotify_init(flags | FAN_REPORT_PIDFD, file_flags);
 
 	*ret_pidfd = fd >= 0;

@@ -211,7 +211,7 @@ static void test_mounts_bounded(void **state)
 	size_t n;
 
 	assert_non_null(text);
-	n = (size_t)sprintf(text, "1 0 0:50 / / rw - overlay o rw\n"); // NOLINT: room for all
+	n = (size_t)snprintf(text, 64, "1 0 0:50 / / rw - overlay o rw\n");
 	for (int i = 0; i < 5000; i++)
 		n += (size_t)snprintf(text + n, 64, "%d 1 0:51 / /m%d rw - tmpfs t rw\n", i + 2, i);
 	assert_int_equal(files_mounts_read(text, n, &m), 0);
