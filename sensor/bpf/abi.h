@@ -21,6 +21,7 @@
  *                          its key, if there is one (a slot costs the programs a third of a hash lookup)
  *   sockets     HASH       u64 cookie -> struct pg_owner
  *   servers     LRU_HASH   u64 cookie of an accepted TCP socket -> struct pg_server
+ *   ledgers     HASH       u64 cgroup id -> struct pg_ledger    (core deletes those of removed cgroups)
  *   syscalls    ARRAY[PG_SYSCALL_BUCKETS] struct pg_syscall_bucket: which system calls each cgroup has used
  *   hostnet     HASH       u64 cgroup id -> u32 pseudo ifindex  (containers on the host network; written by the keeper)
  *   vteps       HASH       struct pg_vtep_key -> struct pg_vtep
@@ -209,6 +210,8 @@ enum pg_counter {
 	PG_CTR_XDP_DROPPED,
 	PG_CTR_NOT_HOOKED,      /* packets at a hook whose program was not in place: seen, and no more known of them */
 	PG_CTR_SYSCALL_REFUSED, /* cgroups whose system calls are not followed: their bucket was full */
+	PG_CTR_EVENT_THROTTLED, /* events not delivered: their cgroup's budget was used up */
+	PG_CTR_LEDGER_REFUSED,  /* events of cgroups that got no ledger of their own (table full): delivered without a budget */
 	PG_CTR_MAX = 24
 };
 
@@ -272,7 +275,8 @@ struct pg_event {
 	pg_u32 parent_tgid;   /* process events: real parent */
 	pg_u32 flags;         /* enum pg_event_flag */
 	pg_u64 parent_start_boot_ns;
-	pg_u64 parent_cgroup; /* differs from cgroup when the process was put into the container from outside */
+	pg_u64 parent_cgroup; /* differs from cgroup when the process was put into the container from outside.
+			       * CGROUP, CGROUP_GONE: of who made or removed it, in whose ledger the event stands */
 	pg_u64 exe_ino;       /* process events: inode of the executable */
 	pg_u32 exe_dev;       /* kernel-internal dev_t (major << 20 | minor) */
 	pg_u32 mnt_ns_ino;    /* mount namespace inode */
@@ -301,6 +305,21 @@ enum pg_event_flag {
 	PG_EVF_FILTERED = 1 << 7,  /* SYSCALL with RUNTIME: made under a seccomp filter, which hence has to allow it */
 };
 _Static_assert(sizeof(struct pg_event) == 152, "pg_event");
+
+/* ---- the ledger of events ------------------------------------------------------------------- */
+#define PG_EVENT_BUDGET_RATE 10000ULL /* events a second of one cgroup, sustained */
+#define PG_EVENT_BUDGET_BURST 20000
+
+/* Per cgroup: produced = delivered + ring_lost + throttled, exactly, whenever none is being sent. */
+struct pg_ledger {
+	pg_u64 produced;
+	pg_u64 delivered; /* put into the ring */
+	pg_u64 ring_lost; /* the ring was full */
+	pg_u64 throttled; /* over the cgroup's budget */
+	pg_u64 tokens;    /* signed: events that it may cause now */
+	pg_u64 refill_ns;
+};
+_Static_assert(sizeof(struct pg_ledger) == 48, "pg_ledger");
 
 /* ---- system calls: which ones a cgroup has used ----------------------------------------------- */
 #define PG_SYSCALL_MAX 576 /* numbers in a table, x32's own from 512 included */

@@ -6,7 +6,7 @@
 
 #include "sensor/bpf/abi.h"
 
-#define PG_EVENTS_RING_BYTES (1u << 20)
+#define PG_EVENTS_RING_BYTES (4u << 20)
 #define PG_PSEUDO_IFINDEX_MIN 0x80000000u /* host-network containers (sensor/msg.h, MSG_HOSTNET) */
 
 /* wakeups ARRAY[1]: when the reader of a ring was last woken (CLOCK_MONOTONIC). */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Processes of containers: exec, fork, exit; cgroups made and removed. */
 #include "sensor/bpf/exe_path.bpf.h"
+#include "sensor/bpf/ledger.bpf.h"
 #include "sensor/bpf/syscalls.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
@@ -50,16 +51,12 @@ static __always_inline u32 exec_describe(struct task_struct *t, struct linux_bin
 static __always_inline void event_send_text(struct pg_event *e, struct exe_scratch *s, u32 len, u32 more)
 {
 	u32 at = PG_TEXT_MAX - len;
-	u64 flags = events_wake_flags(e->ts_ns);
 
 	e->text_len = len + more;
 	if (len > PG_TEXT_MAX || at > PG_TEXT_MAX || more > sizeof(s->more))
 		return;
 	bpf_probe_read_kernel((u8 *)s + at, sizeof(*e), e);
-	if (bpf_ringbuf_output(&events, (u8 *)s + at, sizeof(*e) + len + more, flags))
-		count_add(PG_CTR_EVENT_LOST, 1);
-	else
-		count_add(PG_CTR_EVENTS, 1);
+	event_put(e->cgroup, e->ts_ns, (u8 *)s + at, sizeof(*e) + len + more);
 }
 
 SEC("tp_btf/sched_process_exec")
@@ -110,13 +107,13 @@ int BPF_PROG(cgroup_made, struct cgroup *cgrp, const char *path)
 	u32 which = SCRATCH_CGROUP;
 	struct exe_scratch *s = bpf_map_lookup_elem(&event_scratch, &which);
 	struct pg_event *e;
-	u64 flags;
 	long n;
 
 	if (!s || BPF_CORE_READ(cgrp, root, hierarchy_id)) /* 0: the v2 hierarchy */
 		return 0;
 	e = (void *)s->room;
 	event_of_task(e, (void *)bpf_get_current_task(), PG_EV_CGROUP);
+	e->parent_cgroup = e->cgroup;
 	e->cgroup = BPF_CORE_READ(cgrp, kn, id);
 	n = bpf_probe_read_kernel_str(s->text, sizeof(s->text), path);
 	if (n <= 0 || n > PG_TEXT_MAX)
@@ -124,11 +121,7 @@ int BPF_PROG(cgroup_made, struct cgroup *cgrp, const char *path)
 	if (n == PG_TEXT_MAX)
 		e->flags |= PG_EVF_TEXT_CUT;
 	e->text_len = n - 1;
-	flags = events_wake_flags(e->ts_ns);
-	if (bpf_ringbuf_output(&events, s, sizeof(*e) + ((n - 1) & (PG_TEXT_MAX - 1)), flags))
-		count_add(PG_CTR_EVENT_LOST, 1);
-	else
-		count_add(PG_CTR_EVENTS, 1);
+	event_put(e->parent_cgroup, e->ts_ns, s, sizeof(*e) + ((n - 1) & (PG_TEXT_MAX - 1)));
 	return 0;
 }
 
@@ -140,8 +133,9 @@ int BPF_PROG(cgroup_removed, struct cgroup *cgrp, const char *path)
 	if (BPF_CORE_READ(cgrp, root, hierarchy_id))
 		return 0;
 	event_of_task(&e, (void *)bpf_get_current_task(), PG_EV_CGROUP_GONE);
+	e.parent_cgroup = e.cgroup;
 	e.cgroup = BPF_CORE_READ(cgrp, kn, id);
 	syscalls_unwatch(e.cgroup);
-	event_send(&e);
+	event_put(e.parent_cgroup, e.ts_ns, &e, sizeof(e));
 	return 0;
 }

@@ -2,8 +2,8 @@
 /* Which process a socket belongs to, and who listens. Owners are taken where a process puts a socket to use: TCP when it
  * leaves CLOSE (connect, MSG_FASTOPEN, io_uring, listen: all pass inet_sock_set_state in the caller's context), UDP at
  * bind, connect and sendto, everything else (raw, ping, SCTP) when it is made. */
+#include "sensor/bpf/ledger.bpf.h"
 #include "sensor/bpf/owner.bpf.h"
-#include "sensor/bpf/task.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 

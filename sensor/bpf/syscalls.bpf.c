@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Which system calls a container uses. Runs at every system call of the machine: of one that its cgroup has used before, or
  * of a cgroup that is not watched, nothing more is done than to find that out. */
+#include "sensor/bpf/ledger.bpf.h"
 #include "sensor/bpf/syscalls.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";

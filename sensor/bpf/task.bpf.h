@@ -101,13 +101,4 @@ static __always_inline void event_set_socket(struct pg_event *e, const struct so
 	}
 }
 
-/* False: there was no room for it. */
-static __always_inline bool event_send(struct pg_event *e)
-{
-	bool sent = !bpf_ringbuf_output(&events, e, sizeof(*e), events_wake_flags(e->ts_ns));
-
-	count_add(sent ? PG_CTR_EVENTS : PG_CTR_EVENT_LOST, 1);
-	return sent;
-}
-
 #endif

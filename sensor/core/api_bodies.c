@@ -60,11 +60,11 @@ struct list {
 	uint64_t from_ns;
 };
 
-static void add_container(const struct ident_container *k, void *arg)
+static void add_container(const struct ident_container *k, const struct core_container_counts *n, void *arg)
 {
 	struct list *l = arg;
 
-	json_container(&l->j, l->core, k);
+	json_container(&l->j, l->core, k, n);
 	l->total++;
 }
 
@@ -172,7 +172,7 @@ static void list_make(struct api *a, enum api_path p, const struct api_query *q,
 	jsonl_init(&l.j);
 	jsonl_arr(&l.j, NULL);
 	if (p == API_CONTAINERS)
-		ident_each_container(a->core->ident, add_container, &l);
+		core_each_container(a->core, add_container, &l);
 	else if (p == API_NETWORKS)
 		ident_each_network(a->core->ident, add_network, &l);
 	else if (p == API_LISTENERS)
@@ -241,6 +241,9 @@ void api_body_make(struct api *a, enum api_path p, const struct api_query *q, st
 		list_make(a, p, q, ret);
 		break;
 	case API_CONTAINERS:
+		core_refresh(a->core);
+		list_make(a, p, q, ret);
+		break;
 	case API_NETWORKS:
 		list_make(a, p, q, ret);
 		break;

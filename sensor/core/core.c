@@ -59,6 +59,8 @@ const char *core_loss_name(enum core_loss l)
 		return "listener_table";
 	case LOSS_EDGE_TABLE:
 		return "edge_table";
+	case LOSS_EVENT_THROTTLED:
+		return "event_throttled";
 	case LOSS_EVENT_UNNAMED:
 		return "event_unnamed";
 	case LOSS_ENGINE_GAPS:
@@ -243,6 +245,7 @@ static void core_second(uv_timer_t *t)
 		return;
 	counters_read(c);
 	events_second(c);
+	ledger_second(c, now);
 	listeners_expire(c->listeners, now);
 	processes_expire(c->procs, now);
 	cached_names_expire(c, now);
@@ -297,6 +300,7 @@ int core_open(struct core *c, uv_loop_t *loop)
 	p->cgroups = cgroup_names_new();
 	p->bus = event_bus_new();
 	p->images = core_images_new();
+	p->ledger = ledger_new();
 	p->history = history_new();
 	p->positions = positions_new();
 	p->cpus = libbpf_num_possible_cpus();
@@ -305,7 +309,7 @@ int core_open(struct core *c, uv_loop_t *loop)
 	c->start_mono_ns = clock_mono_ns();
 	p->wall_minus_mono_ns = c->start_wall_ns - c->start_mono_ns;
 	c->ident = ident_new(c->node);
-	if (!p->strings || !p->cgroups || !p->bus || !p->history || !p->positions || !p->per_cpu || !c->ident ||
+	if (!p->strings || !p->cgroups || !p->bus || !p->ledger || !p->history || !p->positions || !p->per_cpu || !c->ident ||
 	    !p->images || files_start(c) < 0)
 		return -ENOMEM;
 	uv_timer_init(loop, &p->tick);
@@ -365,6 +369,7 @@ void core_close(struct core *c)
 	cgroup_names_free(p->cgroups);
 	event_bus_free(p->bus);
 	core_images_free(p->images);
+	ledger_free(p->ledger);
 	strpool_free(p->strings);
 	free(p->per_cpu);
 	free(p->early_labels);

@@ -58,6 +58,7 @@ enum core_loss {
 	LOSS_PROCESS_TABLE,
 	LOSS_LISTENER_TABLE,
 	LOSS_EDGE_TABLE,
+	LOSS_EVENT_THROTTLED,      /* events, kernel: beyond their container's budget */
 	LOSS_EVENT_UNNAMED,        /* events of a container that no engine named in time */
 	LOSS_ENGINE_GAPS,          /* breaks of an engine's event stream (resynchronised after) */
 	LOSS_ENGINE_ANSWERS,       /* answers or event lines of an engine that could not be used */
@@ -169,6 +170,24 @@ struct core_process_counts {
 };
 void core_each_process(struct core *c, const struct ident_container *k,
 		       void (*cb)(const struct process *p, const struct core_process_counts *n, void *arg), void *arg);
+
+/* The ledger of a container's events: produced = delivered + ring_lost + throttled, and delivered = received but for what is
+ * under way, as of the last second. */
+struct core_ledger_view {
+	uint64_t produced, delivered, ring_lost, throttled, received;
+	uint64_t window_lost; /* in the present and the last window of 10 s: nothing may be concluded from what was not seen then */
+	bool throttled_now;
+};
+void core_container_ledger(struct core *c, const struct ident_container *k, struct core_ledger_view *ret);
+
+/* What there is of a container now; bytes are those of its live flows, as L2 frames. */
+struct core_container_counts {
+	unsigned processes, listeners, connections;
+	uint64_t bytes_sent, bytes_received;
+	struct core_ledger_view events;
+};
+void core_each_container(struct core *c, void (*cb)(const struct ident_container *k, const struct core_container_counts *n, void *arg),
+			 void *arg);
 
 /* System calls that a workload's containers have used, since this core knows of them or of what the kernel still holds. */
 struct core_syscalls {

@@ -86,7 +86,9 @@ struct core_private {
 	bool events_polled;
 	unsigned events_busy;
 	struct event_bus *bus;
+	struct event_ledger *ledger;
 	struct syscall_sets *syscalls;
+	uint32_t iter_seq[2]; /* of the keeper's answer, by enum msg_iter_kind */
 	struct { uint32_t seq, tgid; uint64_t start_boot_ns; } args_asked[CORE_ARGS_ASKED_MAX]; /* of the keeper; seq 0: free */
 	struct core_files *files;
 	unsigned syscalls_idle_s; /* seconds without a container */
@@ -266,8 +268,18 @@ void events_second(struct core *c);
 void events_args_answer(struct core *c, const struct ipc_hdr *hdr, const void *body);
 void events_stop(struct core *c);
 void events_consume(struct core *c);
-/* Reads all records of an iterator (blocking, bounded by what is there); closes fd. */
-void events_iterate(struct core *c, int fd);
+/* Reads all records of an iterator (blocking, bounded by what is there); closes fd. What is not among them is gone. */
+void events_iterate(struct core *c, enum msg_iter_kind kind, int fd);
+/* Has processes and sockets listed anew: events were lost. */
+void events_resync(struct core *c);
+
+/* ---- ledger.c */
+struct event_ledger *ledger_new(void);
+void ledger_free(struct event_ledger *l);
+/* An event of this cgroup arrived. */
+void ledger_received(struct core *c, uint64_t cgroup);
+void ledger_second(struct core *c, uint64_t now_ns);
+void ledger_cgroup_gone(struct core *c, uint64_t cgroup);
 
 /* ---- files.c */
 int files_start(struct core *c);

@@ -130,6 +130,8 @@ static int event_take(void *arg, void *data, size_t size)
 		return 0;
 	}
 	c->priv->events_busy = EVENTS_BUSY_TURNS;
+	if (!(ev->flags & PG_EVF_ITER))
+		ledger_received(c, ev->type == PG_EV_CGROUP || ev->type == PG_EV_CGROUP_GONE ? ev->parent_cgroup : ev->cgroup);
 	switch ((enum pg_event_type)ev->type) {
 	case PG_EV_EXEC:
 	case PG_EV_FORK:
@@ -151,6 +153,7 @@ static int event_take(void *arg, void *data, size_t size)
 		break;
 	case PG_EV_CGROUP_GONE:
 		engines_cgroup_gone(c, ev->cgroup);
+		ledger_cgroup_gone(c, ev->cgroup);
 		break;
 	case PG_EV_NONE:
 	case PG_EV_MAX:
@@ -281,7 +284,37 @@ void events_stop(struct core *c)
 	p->events = NULL;
 }
 
-void events_iterate(struct core *c, int fd)
+void events_resync(struct core *c)
+{
+	struct core_private *p = c->priv;
+
+	/* Processes first: the sockets' owners are looked up among them. */
+	for (unsigned kind = MSG_ITER_PROCESSES; kind <= MSG_ITER_SOCKETS; kind++) {
+		struct msg_iter it = { .kind = kind };
+
+		p->iter_seq[kind] = p->next_seq++;
+		peer_send(p->keeper, MSG_ITER, p->iter_seq[kind], &it, sizeof(it));
+	}
+}
+
+static void sweep_begin(struct core *c, enum msg_iter_kind kind)
+{
+	events_consume(c);
+	if (kind == MSG_ITER_PROCESSES)
+		processes_sweep_begin(c->procs, clock_mono_ns());
+	else
+		listeners_sweep_begin(c->listeners, clock_mono_ns());
+}
+
+static void sweep_end(struct core *c, enum msg_iter_kind kind)
+{
+	if (kind == MSG_ITER_PROCESSES)
+		processes_sweep_end(c->procs);
+	else
+		listeners_sweep_end(c->listeners);
+}
+
+void events_iterate(struct core *c, enum msg_iter_kind kind, int fd)
 {
 	/* Records follow each other without padding: each is taken out into an aligned place. */
 	struct {
@@ -292,6 +325,7 @@ void events_iterate(struct core *c, int fd)
 	size_t have = 0, at;
 	ssize_t n;
 
+	sweep_begin(c, kind);
 	while ((n = read(fd, buf + have, sizeof(buf) - have)) > 0) {
 		have += (size_t)n;
 		for (at = 0; have - at >= sizeof(struct pg_event);) {
@@ -313,6 +347,8 @@ void events_iterate(struct core *c, int fd)
 		memmove(buf, buf + at, have - at);
 		have -= at;
 	}
+	if (n == 0)
+		sweep_end(c, kind);
 	if (n < 0)
 		log_warn("reading what was there before the sensor failed: %s, ignoring: it becomes known when it acts", strerror(errno));
 	close(fd);

@@ -99,6 +99,8 @@ static const char *const counter_names[] = {
 	[PG_CTR_XDP_DROPPED] = "xdp_dropped_packets",
 	[PG_CTR_NOT_HOOKED] = "not_hooked_packets",
 	[PG_CTR_SYSCALL_REFUSED] = "syscall_cgroups_refused",
+	[PG_CTR_EVENT_THROTTLED] = "events_throttled",
+	[PG_CTR_LEDGER_REFUSED] = "events_without_ledger",
 };
 
 static void programs(struct jsonl *j, const struct core *c)
@@ -341,6 +343,32 @@ static void counters(struct jsonl *j, const struct core *c, const struct api_sta
 	jsonl_obj_end(j);
 }
 
+static void ledger_container(const struct ident_container *k, void *arg)
+{
+	struct { struct jsonl *j; struct core *c; } *w = arg;
+	struct core_ledger_view l;
+
+	if (k->remote || !k->pid)
+		return;
+	core_container_ledger(w->c, k, &l);
+	jsonl_obj(w->j, NULL);
+	jsonl_str(w->j, "container", k->name);
+	jsonl_str(w->j, "container_id", k->id);
+	jsonl_str(w->j, "workload", k->workload);
+	json_ledger(w->j, &l);
+	jsonl_obj_end(w->j);
+}
+
+static void ledger(struct jsonl *j, struct core *c)
+{
+	struct { struct jsonl *j; struct core *c; } w = { j, c };
+
+	jsonl_arr(j, "ledger");
+	if (c->ident)
+		ident_each_container(c->ident, ledger_container, &w);
+	jsonl_arr_end(j);
+}
+
 void json_status(struct jsonl *j, struct core *c, const struct json_rates *r, const struct api_stats *a,
 		 const struct store_stats *s, const char *store_warning)
 {
@@ -359,6 +387,7 @@ void json_status(struct jsonl *j, struct core *c, const struct json_rates *r, co
 	rates(j, r);
 	tables(j, c, a, s);
 	json_loss(j, c);
+	ledger(j, c);
 	counters(j, c, a, s);
 	not_seen(j, c, s, store_warning);
 	jsonl_obj_end(j);

@@ -178,7 +178,20 @@ static void json_mac(struct jsonl *j, const char *key, const uint8_t mac[6])
 	jsonl_str(j, key, buf);
 }
 
-void json_container(struct jsonl *j, struct core *c, const struct ident_container *k)
+void json_ledger(struct jsonl *j, const struct core_ledger_view *l)
+{
+	jsonl_obj(j, "events");
+	jsonl_u64(j, "produced", l->produced);
+	jsonl_u64(j, "delivered", l->delivered);
+	jsonl_u64(j, "received", l->received);
+	jsonl_u64(j, "ring_lost", l->ring_lost);
+	jsonl_u64(j, "throttled", l->throttled);
+	jsonl_u64(j, "window_lost", l->window_lost);
+	jsonl_bool(j, "throttled_now", l->throttled_now);
+	jsonl_obj_end(j);
+}
+
+void json_container(struct jsonl *j, struct core *c, const struct ident_container *k, const struct core_container_counts *n)
 {
 	char a[JSON_ADDR_LEN], l4[JSON_L4_LEN];
 
@@ -219,6 +232,12 @@ void json_container(struct jsonl *j, struct core *c, const struct ident_containe
 	}
 	jsonl_arr_end(j);
 	json_container_files(j, c, k);
+	jsonl_u64(j, "processes", n->processes);
+	jsonl_u64(j, "listeners", n->listeners);
+	jsonl_u64(j, "connections", n->connections);
+	jsonl_u64(j, "bytes_sent", n->bytes_sent);
+	jsonl_u64(j, "bytes_received", n->bytes_received);
+	json_ledger(j, &n->events);
 	jsonl_time(j, "created", k->created_wall_ns);
 	jsonl_time(j, "started", k->started_wall_ns);
 	jsonl_str(j, "engine", json_engine(c, k->engine));

@@ -22,7 +22,7 @@ const char *json_addr(const uint8_t addr[16], char buf[JSON_ADDR_LEN]);
  * records, or from the two texts when a record is missing (history). */
 void json_flow(struct jsonl *j, const struct core_flow_view *v, const char *node, const char *event, const char *client_container,
 	       const char *server_container);
-void json_container(struct jsonl *j, struct core *c, const struct ident_container *k);
+void json_container(struct jsonl *j, struct core *c, const struct ident_container *k, const struct core_container_counts *n);
 /* json_files.c: keys of an executable (NULL: not known) inside an object that has its path as "exe"; what is known of a
  * container's files. */
 struct core_exe;
@@ -30,6 +30,8 @@ void json_exe_keys(struct jsonl *j, const struct core_exe *e);
 void json_container_files(struct jsonl *j, struct core *c, const struct ident_container *k);
 void json_network(struct jsonl *j, const struct core *c, const struct ident_network *n);
 void json_listener(struct jsonl *j, const struct core *c, const struct core_listener_view *v);
+/* "events": {...}: the ledger of a container. */
+void json_ledger(struct jsonl *j, const struct core_ledger_view *l);
 /* "loss": {name: count, ...} */
 void json_loss(struct jsonl *j, const struct core *c);
 /* Name of engine number i, its socket while the name is not known, "" if there is none. */

@@ -189,7 +189,6 @@ static void take_feature(struct core *c, const struct msg_feature *m)
 static void take_ready(struct core *c)
 {
 	struct core_private *p = c->priv;
-	struct msg_iter it = { .kind = MSG_ITER_PROCESSES };
 	int r;
 
 	r = flows_start(c);
@@ -198,10 +197,7 @@ static void take_ready(struct core *c)
 	if (r < 0)
 		log_error("cannot read the kernel's maps: %s", strerror(-r));
 	if (!p->ready) {
-		/* Processes first: the sockets' owners are looked up among them. */
-		peer_send(p->keeper, MSG_ITER, p->next_seq++, &it, sizeof(it));
-		it.kind = MSG_ITER_SOCKETS;
-		peer_send(p->keeper, MSG_ITER, p->next_seq++, &it, sizeof(it));
+		events_resync(c);
 	}
 	p->ready = true;
 	p->ready_ns = clock_mono_ns();
@@ -309,7 +305,7 @@ void keeper_message(const struct ipc_hdr *hdr, const void *body, int fd, void *a
 		break;
 	case MSG_ITER:
 		if (hdr->status == 0 && fd >= 0) {
-			events_iterate(c, fd);
+			events_iterate(c, hdr->seq == c->priv->iter_seq[MSG_ITER_SOCKETS] ? MSG_ITER_SOCKETS : MSG_ITER_PROCESSES, fd);
 			return;
 		}
 		log_warn("what was there before the sensor cannot be listed: %s, ignoring: it becomes known when it acts",

@@ -22,7 +22,7 @@
 #define ADOPTION_NS (30 * NSEC_PER_SEC)
 
 static const char *const map_names[] = { "flows",   "samples", "inspected", "events", "counters",   "interfaces",
-					 "if_stats", "if_slots", "sockets", "servers", "syscalls", "hostnet",   "vteps",  "flow_gauge", "early_drop",
+					 "if_stats", "if_slots", "sockets", "servers", "ledgers", "syscalls", "hostnet",   "vteps",  "flow_gauge", "early_drop",
 					 "flow_news", "flow_asks" };
 
 static struct program *core_of(struct keeper *k)

@@ -29,6 +29,7 @@ struct place {
 struct rec {
 	struct listener l; /* first */
 	struct place *place;
+	uint64_t told_ns;        /* last event about it */
 	struct rec *prev, *next; /* of its place */
 	UT_hash_handle hh;
 };
@@ -38,6 +39,7 @@ struct listeners {
 	struct place *places;
 	size_t max;
 	uint64_t refused;
+	uint64_t sweep_ns; /* when the sweep that is under way began */
 };
 
 struct listeners *listeners_new(size_t max)
@@ -198,7 +200,23 @@ static int event_open(struct listeners *l, const struct pg_event *ev)
 		r->place = p;
 	}
 	rec_fill(r, ev);
+	if (ev->ts_ns > r->told_ns)
+		r->told_ns = ev->ts_ns;
 	return 0;
+}
+
+void listeners_sweep_begin(struct listeners *l, uint64_t now_mono_ns)
+{
+	l->sweep_ns = now_mono_ns;
+}
+
+void listeners_sweep_end(struct listeners *l)
+{
+	struct rec *r, *tmp;
+
+	HASH_ITER(hh, l->by_cookie, r, tmp)
+		if (!r->l.closed_mono_ns && r->told_ns < l->sweep_ns)
+			r->l.closed_mono_ns = l->sweep_ns;
 }
 
 int listeners_event(struct listeners *l, const struct pg_event *ev)

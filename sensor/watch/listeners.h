@@ -34,6 +34,10 @@ struct listeners;
 struct listeners *listeners_new(size_t max);
 void listeners_free(struct listeners *l);
 int listeners_event(struct listeners *l, const struct pg_event *ev); /* 0, -ENOSPC (counted), -ENOMEM */
+/* Between these two calls every listener is told by an event of the iterator: one that is not among them is closed, though
+ * that was not told. */
+void listeners_sweep_begin(struct listeners *l, uint64_t now_mono_ns);
+void listeners_sweep_end(struct listeners *l);
 /* The listener that a packet to (netns, addr, port) reaches: exact address before any-address, open before closed, v4 on a
  * dual-stack socket too. NULL: none known. */
 struct listener *listeners_match(struct listeners *l, uint64_t netns_cookie, uint8_t proto, const uint8_t addr[16], uint16_t port);

@@ -20,6 +20,7 @@ struct rec {
 	uint32_t index;
 	uint32_t refs;
 	bool live;
+	uint64_t told_ns;   /* last event about it */
 	uint64_t exe_ts_ns; /* when the executable was last told */
 	struct rec *older;  /* same tgid, earlier start; also the list of free records */
 	UT_hash_handle hh;  /* only the youngest of a tgid is in the table */
@@ -33,6 +34,7 @@ struct processes {
 	struct strpool *names;
 	size_t count, max;
 	uint64_t refused;
+	uint64_t sweep_ns; /* when the sweep that is under way began */
 };
 
 struct processes *processes_new(size_t max)
@@ -267,6 +269,21 @@ static int exe_set(struct processes *p, struct rec *r, const struct pg_event *ev
 	return 0;
 }
 
+void processes_sweep_begin(struct processes *p, uint64_t now_mono_ns)
+{
+	p->sweep_ns = now_mono_ns;
+}
+
+void processes_sweep_end(struct processes *p)
+{
+	for (uint32_t i = 1; i < p->chunk_count * CHUNK; i++) {
+		struct rec *r = rec_at(p, i);
+
+		if (r && !r->p.exit_mono_ns && r->told_ns < p->sweep_ns)
+			r->p.exit_mono_ns = p->sweep_ns;
+	}
+}
+
 uint32_t processes_want_args(struct processes *p, uint32_t from)
 {
 	for (uint32_t i = from ? from : 1; i < p->chunk_count * CHUNK; i++) {
@@ -326,6 +343,8 @@ static int rec_get(struct processes *p, const struct pg_event *ev, struct rec **
 		if (youngest(p, ev->tgid) != *ret)
 			(*ret)->p.exit_mono_ns = ev->ts_ns ? ev->ts_ns : 1;
 	}
+	if (ev->ts_ns > (*ret)->told_ns)
+		(*ret)->told_ns = ev->ts_ns;
 	return 0;
 }
 

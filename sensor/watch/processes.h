@@ -36,6 +36,10 @@ struct processes *processes_new(size_t max);
 void processes_free(struct processes *p);
 /* Takes in EXEC, FORK, EXIT, PROCESS events; text is ev->text_len bytes. Others are ignored. 0, -ENOSPC (counted), -ENOMEM. */
 int processes_event(struct processes *p, const struct pg_event *ev, const char *text);
+/* Between these two calls every living process is told by a PROCESS event: one that began before and is not among them has
+ * ended, though its end was not told. */
+void processes_sweep_begin(struct processes *p, uint64_t now_mono_ns);
+void processes_sweep_end(struct processes *p);
 /* The next living process from index from on that was there before the sensor and whose arguments nobody asked for yet;
  * marks it as asked. 0: none. */
 uint32_t processes_want_args(struct processes *p, uint32_t from);

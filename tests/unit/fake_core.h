@@ -38,7 +38,7 @@ const char *core_loss_name(enum core_loss l)
 {
 	static const char *const names[LOSS_MAX] = {
 		"flow_table_full", "half_open_budget", "malformed", "sample_ring", "event_ring", "socket_map", "vtep_map", "late_attach", "not_hooked",
-		"user_flow_table", "labels_dropped", "inspector_evicted", "inspector_pieces", "process_table", "listener_table", "edge_table", "event_unnamed", "file_queue", "file_throttled", "file_hash", "engine_gaps",
+		"user_flow_table", "labels_dropped", "inspector_evicted", "inspector_pieces", "process_table", "listener_table", "edge_table", "event_throttled", "event_unnamed", "file_queue", "file_throttled", "file_hash", "engine_gaps",
 		"engine_answers", "container_late", "container_table",
 		"bad_version", "store", "unsaved", "history", "api_stream", "model_waiting", "findings",
 	};
@@ -103,6 +103,31 @@ void core_each_process(struct core *c, const struct ident_container *k,
 {
 	if (fake.process.exe)
 		cb(&fake.process, &(struct core_process_counts){ .client = 2, .server = 3 }, arg);
+}
+
+void core_container_ledger(struct core *c, const struct ident_container *k, struct core_ledger_view *ret)
+{
+	*ret = (struct core_ledger_view){ .produced = 10, .delivered = 8, .ring_lost = 1, .throttled = 1, .received = 8 };
+}
+
+struct fake_each_container {
+	void (*cb)(const struct ident_container *k, const struct core_container_counts *n, void *arg);
+	void *arg;
+};
+
+static void fake_each_container_cb(const struct ident_container *k, void *arg)
+{
+	const struct fake_each_container *e = arg;
+	struct core_container_counts n = { 3, 1, 2, 1000, 2000, { .produced = 0 } };
+
+	core_container_ledger(NULL, k, &n.events);
+	e->cb(k, &n, e->arg);
+}
+
+void core_each_container(struct core *c, void (*cb)(const struct ident_container *k, const struct core_container_counts *n, void *arg),
+			 void *arg)
+{
+	ident_each_container(c->ident, fake_each_container_cb, &(struct fake_each_container){ cb, arg });
 }
 
 void core_each_syscalls(struct core *c, const char *workload,

@@ -215,7 +215,7 @@ static void test_hostile_names_in_every_view(void **state)
 		jsonl_init(&j);
 		jsonl_arr(&j, NULL);
 		json_flow(&j, &v, h, h, h, h);
-		json_container(&j, c, k);
+		json_container(&j, c, k, &(struct core_container_counts){ .processes = 1 });
 		json_network(&j, c, n);
 		json_listener(&j, c, &lv);
 		jsonl_arr_end(&j);
