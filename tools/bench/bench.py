@@ -24,6 +24,9 @@ REPS = int(os.environ.get("BENCH_REPS", "3" if QUICK else "7"))
 REPS_MAX = REPS if QUICK else max(REPS, int(os.environ.get("BENCH_REPS_MAX", "21")))
 WINDOW_S = float(os.environ.get("BENCH_SECONDS", "0.3" if QUICK else "1"))
 RESOLVED = 0.02
+ALL_PARTS = ["ipv4", "latency", "cost", "memory", "ipv6", "vxlan", "idle", "start"]
+PARTS = [p for p in os.environ.get("BENCH_PARTS", "").split(",") if p] or (["ipv4", "latency"] if QUICK else ALL_PARTS)
+RESULT = os.path.join(L.TOP, "build/bench.json")
 MEASURES = ["stream", "stream1500", "rr", "conn", "udp", "flows"]
 # (column, measure, key, better, goal of "sensor learning" from issue 2)
 COLUMNS = [
@@ -393,74 +396,93 @@ def variants_of(lab, sockets, hooks, ns):
     return [v for v in out if v.name == "none" or not only or v.name in only.split(",")]
 
 
+def earlier():
+    """What earlier runs of single parts (BENCH_PARTS) have written: this run adds its own."""
+    try:
+        with open(RESULT, encoding="utf-8") as f:
+            return json.load(f) if "BENCH_PARTS" in os.environ else {}
+    except (OSError, ValueError):
+        return {}
+
+
+def section(result, key, title, vs, c, s, addr, **kw):
+    """One table. The sensor, if it could be measured."""
+    runs = compare(title, vs, c, s, addr, result["not_measured"], **kw)
+    vs = [v for v in vs if any(v.name in r for r in runs)]
+    result["tables"][key] = {"title": title, "summary": summary(runs, vs), "runs": runs}
+    table(title, runs, vs, result["tables"][key]["summary"])
+    sys.stdout.flush()
+    return next((v for v in vs if v.name == "sensor"), None)
+
+
+def bridge_parts(lab, result):
+    client, server, _ = bridge_lab(lab)
+    variants = variants_of(lab, [L.engine_start(lab, "node1", "e", [client, server])], 2, "e")
+    sensor = next((v for v in variants if v.name == "sensor"), None)
+    if "ipv4" in PARTS:
+        sensor = section(result, "bridge_ipv4", "Bridge, IPv4", variants, client, server, server.addr4)
+    if sensor and "latency" in PARTS:
+        sensor.start()
+        try:
+            result["named_flow"] = named_flow_latency(sensor, client, server.addr4, 5 if QUICK else 50)
+        finally:
+            sensor.stop()
+        result["sensor_start_s"] = statistics.median(sensor.starts)
+    if sensor and "cost" in PARTS:
+        result["program_cost"] = program_cost(sensor, client, server, server.addr4)
+    if sensor and "memory" in PARTS:
+        result["memory"] = memory(sensor, client, server.addr4, 100000)
+    if "ipv6" in PARTS:
+        pair = [v for v in variants if v.name in ("none", "sensor")]
+        section(result, "bridge_ipv6", "Bridge, IPv6", pair, client, server, server.addr6, reps_max=REPS)
+
+
+def vxlan_part(lab, result):
+    ends, sandboxes = vxlan_lab(lab)
+    sockets = [L.engine_start(lab, f"node{i + 1}", f"n{i + 1}", [ends[i]], [sandboxes[i]]) for i in (0, 1)]
+    section(result, "vxlan_ipv4", "VXLAN between two nodes, IPv4", variants_of(lab, sockets, 4, None), *ends, ends[1].addr4, reps_max=REPS)
+
+
+def idle_part(lab, result):
+    client, server, others = bridge_lab(lab, extra=48)
+    socket = L.engine_start(lab, "node1", "e", [client, server, *others])
+    result["idle"] = idle(L.Sensor(lab, [socket], 50), 50, 20)
+
+
 def run():
-    result = {"quick": QUICK, "window_s": WINDOW_S, "cpus": os.cpu_count(), "kernel": os.uname().release,
-              "load_average_at_start": os.getloadavg(), "tables": {}, "not_measured": {}}
+    result = earlier() or {"tables": {}, "not_measured": {}}
+    result.update(quick=QUICK, window_s=WINDOW_S, cpus=os.cpu_count(), kernel=os.uname().release, load_average_at_start=os.getloadavg())
     progs_before = L.bpf_objects()[0]
     if progs_before:
         result["foreign_bpf_programs"] = len(progs_before)
         note(f"{len(progs_before)} eBPF programs of others are loaded: they may cost both sides")
     # All that takes part, the measured and the measuring, before whatever else this machine does.
     os.nice(-19)
-    lab = L.Lab()
 
     def stop(signum, frame):
         raise KeyboardInterrupt
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGHUP, stop)
-    try:
-        client, server, _ = bridge_lab(lab)
-        socket = L.engine_start(lab, "node1", "e", [client, server])
-        variants = variants_of(lab, [socket], 2, "e")
-
-        def section(key, title, vs, c, s, addr, **kw):
-            runs = compare(title, vs, c, s, addr, result["not_measured"], **kw)
-            vs = [v for v in vs if any(v.name in r for r in runs)]
-            result["tables"][key] = {"title": title, "summary": summary(runs, vs), "runs": runs}
-            table(title, runs, vs, result["tables"][key]["summary"])
-            sys.stdout.flush()
-            return next((v for v in vs if v.name == "sensor"), None)
-        sensor = section("bridge_ipv4", "Bridge, IPv4", variants, client, server, server.addr4)
-        if sensor:
-            sensor.start()
-            try:
-                result["named_flow"] = named_flow_latency(sensor, client, server.addr4, 5 if QUICK else 50)
-            finally:
-                sensor.stop()
-            result["sensor_start_s"] = statistics.median(sensor.starts)
-            if not QUICK:
-                result["program_cost"] = program_cost(sensor, client, server, server.addr4)
-                result["memory"] = memory(sensor, client, server.addr4, 100000)
-        if not QUICK:
-            pair = [v for v in variants if v.name in ("none", "sensor")]
-            section("bridge_ipv6", "Bridge, IPv6", pair, client, server, server.addr6, reps_max=REPS)
+    for names, part in ((("ipv4", "latency", "cost", "memory", "ipv6"), bridge_parts), (("vxlan",), vxlan_part), (("idle",), idle_part)):
+        if not any(n in PARTS for n in names):
+            continue
+        lab = L.Lab()
+        try:
+            part(lab, result)
+        finally:
+            was = signal.signal(signal.SIGINT, signal.SIG_IGN)
             lab.close()
-            lab = L.Lab()
-            ends, sandboxes = vxlan_lab(lab)
-            sockets = [L.engine_start(lab, f"node{i + 1}", f"n{i + 1}", [ends[i]], [sandboxes[i]]) for i in (0, 1)]
-            variants = variants_of(lab, sockets, 4, None)
-            section("vxlan_ipv4", "VXLAN between two nodes, IPv4", variants, *ends, ends[1].addr4, reps_max=REPS)
-            lab.close()
-            lab = L.Lab()
-            client, server, others = bridge_lab(lab, extra=48)
-            socket = L.engine_start(lab, "node1", "e", [client, server, *others])
-            if sensor:
-                result["idle"] = idle(L.Sensor(lab, [socket], 50), 50, 20)
-        if QUICK:
-            result["not_measured"]["container start to named flow, memory, idle, IPv6, VXLAN"] = "QUICK=1"
-        else:
-            container_start(result)
-    finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        lab.close()
-    left = L.bpf_objects()[0] - progs_before
-    result["bpf_programs_left"] = len(left)
+            signal.signal(signal.SIGINT, was)
+    if "start" in PARTS:
+        container_start(result)
+    if QUICK:
+        result["not_measured"]["container start to named flow, memory, idle, IPv6, VXLAN"] = "QUICK=1"
+    result["bpf_programs_left"] = len(L.bpf_objects()[0] - progs_before)
     report(result)
-    path = os.path.join(L.TOP, "build/bench.json")
-    with open(path + ".tmp", "w", encoding="utf-8") as f:
+    with open(RESULT + ".tmp", "w", encoding="utf-8") as f:
         json.dump(result, f, indent=1)
-    os.replace(path + ".tmp", path)
-    print(f"written: {os.path.relpath(path)}")
+    os.replace(RESULT + ".tmp", RESULT)
+    print(f"written: {os.path.relpath(RESULT)}")
 
 
 def report(r):
