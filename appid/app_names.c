@@ -62,6 +62,14 @@ const char *app_name(enum app_id id)
 		return "LDAP";
 	case APP_XMPP:
 		return "Jabber";
+	case APP_RSYNC:
+		return "RSYNC";
+	case APP_GIT:
+		return "Git";
+	case APP_SYSLOG:
+		return "Syslog";
+	case APP_TFTP:
+		return "TFTP";
 	case APP_HTTP2:
 		return "HTTP2";
 	case APP_KAFKA:

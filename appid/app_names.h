@@ -35,6 +35,10 @@ enum app_id {
 	APP_MINING,
 	APP_LDAP,
 	APP_XMPP,
+	APP_RSYNC,
+	APP_GIT,
+	APP_SYSLOG,
+	APP_TFTP,
 	/* names of ours */
 	APP_HTTP2,
 	APP_KAFKA,

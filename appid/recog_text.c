@@ -471,6 +471,84 @@ static enum recog xmpp(const struct recog_in *in, enum app_id *ret_app, int *ret
 	return in->whole[0] || bytes_left(&b) == LINE_MAX_LEN ? RECOG_NO : RECOG_MORE;
 }
 
+/* rsync's daemon and its client begin alike: "@RSYNCD: 31.0". */
+static enum recog rsync(const struct recog_in *in, enum app_id *ret_app, int *ret_server)
+{
+	static const char greeting[] = "@RSYNCD: ";
+	struct bytes b = in->head[0];
+
+	if (!text_starts(b, greeting))
+		return text_may_start(b, greeting) ? RECOG_MORE : RECOG_NO;
+	bytes_skip(&b, sizeof(greeting) - 1);
+	return !bytes_left(&b) ? RECOG_MORE : *b.p >= '0' && *b.p <= '9' ? RECOG_YES : RECOG_NO;
+}
+
+/* git's own protocol (gitprotocol-pack): the first packet line, four digits of length and the service. */
+static enum recog git(const struct recog_in *in, enum app_id *ret_app, int *ret_server)
+{
+	static const char *const services[] = { "git-upload-pack /", "git-receive-pack /", "git-upload-archive /" };
+	struct bytes b = in->head[0];
+	enum recog best = RECOG_NO;
+	uint8_t c;
+
+	*ret_server = RECOG_SERVER_OTHER;
+	for (unsigned i = 0; i < 4; i++) {
+		if (!bytes_u8(&b, &c))
+			return RECOG_MORE;
+		if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'f'))
+			return RECOG_NO;
+	}
+	for (unsigned i = 0; i < ARRAY_SIZE(services); i++)
+		if (text_starts(b, services[i]))
+			return RECOG_YES;
+		else if (text_may_start(b, services[i]))
+			best = RECOG_MORE;
+	return best;
+}
+
+/* Digits up to and with the byte that ends them. Yes: *ret_number has at most max. */
+static enum recog number_to(struct bytes *b, char end, unsigned max, unsigned *ret_number)
+{
+	unsigned n = 0, digits = 0;
+	uint8_t c;
+
+	while (bytes_u8(b, &c)) {
+		if (c == (uint8_t)end && digits) {
+			*ret_number = n;
+			return n <= max ? RECOG_YES : RECOG_NO;
+		}
+		if (c < '0' || c > '9' || ++digits > 6)
+			return RECOG_NO;
+		n = n * 10 + c - '0';
+	}
+	return RECOG_MORE;
+}
+
+/* Syslog over TCP (RFC 6587): octets counted or not, then RFC 5424's header or the month of RFC 3164's. */
+static enum recog syslog_tcp(const struct recog_in *in, enum app_id *ret_app, int *ret_server)
+{
+	static const char *const begins[] = { "1 1", "1 2", "1 -",  "Jan ", "Feb ", "Mar ", "Apr ", "May ",
+					      "Jun ", "Jul ", "Aug ", "Sep ", "Oct ", "Nov ", "Dec " };
+	struct bytes b = in->head[0];
+	enum recog r = RECOG_YES, best = RECOG_NO;
+	unsigned n;
+	uint8_t c;
+
+	*ret_server = RECOG_SERVER_OTHER;
+	if (*b.p != '<')
+		r = number_to(&b, ' ', 65535, &n);
+	if (r == RECOG_YES)
+		r = !bytes_u8(&b, &c) ? RECOG_MORE : c == '<' ? number_to(&b, '>', 191, &n) : RECOG_NO;
+	if (r != RECOG_YES)
+		return r;
+	for (unsigned i = 0; i < ARRAY_SIZE(begins); i++)
+		if (text_starts(b, begins[i]))
+			return RECOG_YES;
+		else if (text_may_start(b, begins[i]))
+			best = RECOG_MORE;
+	return best;
+}
+
 const struct recogniser recog_text[] = {
 	SELF(APP_HTTP, http, "GPHDOCTMULRSNBV"),
 	SELF(APP_HTTP2, http2, "P"),
@@ -488,5 +566,8 @@ const struct recogniser recog_text[] = {
 	SELF(APP_ZOOKEEPER, zookeeper_word, "rsmcei"),
 	SELF(APP_MINING, stratum, "{"),
 	SELF(APP_XMPP, xmpp, "<"),
+	SELF(APP_RSYNC, rsync, "@"),
+	SELF(APP_GIT, git, "0"),
+	SELF(APP_SYSLOG, syslog_tcp, "123456789<"),
 };
 const unsigned recog_text_count = ARRAY_SIZE(recog_text);

@@ -2,6 +2,7 @@
 #include "appid/recognise.h"
 
 #include "appid/dns_answer.h"
+#include "appid/text.h"
 #include "base/cleanup.h"
 
 static const struct recogniser *recog_at(unsigned i)
@@ -128,12 +129,37 @@ static enum recog vxlan(struct bytes b, const uint16_t ports[2], struct recog_fo
 	return RECOG_YES;
 }
 
+static bool word_end(struct bytes *b, struct bytes *ret_word)
+{
+	const uint8_t *nul = memchr(b->p, 0, bytes_left(b));
+
+	return nul && bytes_take(b, (size_t)(nul - b->p), ret_word) && bytes_skip(b, 1);
+}
+
+/* TFTP (RFC 1350 5): a request for a file, its name, its mode. The answers come from another port. */
+static enum recog tftp(unsigned dir, struct bytes b, struct recog_found *ret)
+{
+	struct bytes name, mode;
+	uint16_t opcode;
+
+	if (!bytes_be16(&b, &opcode) || (opcode != 1 && opcode != 2) || !word_end(&b, &name) || !word_end(&b, &mode))
+		return RECOG_NO;
+	if (!bytes_left(&name) || !text_is_printable(name) || (bytes_left(&mode) != 5 && bytes_left(&mode) != 8))
+		return RECOG_NO;
+	if (!text_starts_nocase(mode, bytes_left(&mode) == 5 ? "octet" : "netascii"))
+		return RECOG_NO;
+	*ret = (struct recog_found){ .app = APP_TFTP, .server_dir = (uint8_t)!dir };
+	return RECOG_YES;
+}
+
 enum recog recognise_datagram(unsigned dir, struct bytes b, bool cut, const uint16_t ports[2], struct recog_found *ret)
 {
 	enum recog r = ntp(dir, b, ports, ret);
 
 	if (r == RECOG_NO)
 		r = vxlan(b, ports, ret);
+	if (r == RECOG_NO)
+		r = tftp(dir, b, ret);
 	if (r == RECOG_NO)
 		r = dns_udp(dir, b, cut, ports, ret);
 	return r;

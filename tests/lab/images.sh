@@ -97,7 +97,7 @@ printf "[mariadbd]\nbind-address = *\nsocket = /var/lib/mysql/mysqld.sock\npid-f
 		recipe_packages+=,dovecot-imapd,dovecot-pop3d,vsftpd,slapd,ldap-utils,dnsmasq-base,bind9-dnsutils,chrony,snmpd,snmp
 		recipe_packages+=,zookeeper,default-jre-headless,etcd-server,etcd-client,nats-server,microsocks,php-fpm,libfcgi-bin
 		recipe_packages+=,rsync,git,inetutils-telnetd,tigervnc-standalone-server,kamailio,sipsak,rsyslog,bsdutils,kcat
-		recipe_packages+=,ngircd,prosody,tftpd-hpa,coturn,openssl
+		recipe_packages+=,ngircd,tftpd-hpa,coturn,openssl
 		# shellcheck disable=SC2016 # for the shell that runs in the build
 		recipe_files='mkdir -p "$1/srv/tftp" "$1/srv/git"'
 		recipe_changes=('CMD ["sleep","infinity"]')
