@@ -35,8 +35,10 @@ def main():
     for name, *_ in rows:
         print("# " + name.ljust(12) + "".join(cells[name, form[0]].ljust(18) for form in forms))
     # that the relays did what they are for: payload per packet of short conversations, headers of 66 bytes taken off
-    short = [f for f in flows if f["dport"] > 20000 and f["l4"] == "tcp" and 0 < f["bytes"] - 66 * f["packets"] < 4000]
+    short = [f for f in flows if 20000 < f["dport"] < 20100 and f["l4"] == "tcp" and 0 < f["bytes"] - 66 * f["packets"] < 4000]
     payload, packets = sum(f["bytes"] - 66 * f["packets"] for f in short), sum(f["packets"] for f in short)
+    for f in sorted(short, key=lambda f: (66 * f["packets"] - f["bytes"]) / f["packets"])[:3]:
+        print(f"# largest segments: {f['app']}, {f['bytes'] - 66 * f['packets']} bytes in {f['packets']} packets")
     print(f"# through the relays: {len(short)} short conversations, {payload} bytes in {packets} packets, acknowledgements included")
     sums.append(f"payload-per-packet-is-small {int(payload < packets)} 1 0")
     print("\n".join(sums))
