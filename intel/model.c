@@ -295,6 +295,26 @@ enum model_answer model_see(struct model *m, enum fact_kind k, const char *key, 
 	return a;
 }
 
+enum model_answer model_measure(struct model *m, enum fact_kind k, const char *key, uint64_t value, uint64_t floor, unsigned factor,
+				const struct model_seen *s, uint64_t *ret_before)
+{
+	struct model_dimension *d = &m->dims[k];
+	struct fact_rec *r = model_fact_find(d, key);
+
+	*ret_before = r ? r->f.count : 0;
+	if (r && value <= r->f.count)
+		return MODEL_KNOWN;
+	if (d->state == MODEL_LEARNING) {
+		if (!r && model_fact_make(m, k, key, &r))
+			return MODEL_KNOWN;
+		r->f.sources |= FACT_LEARNED;
+		fact_count(m, d, r, s);
+		r->f.count = value;
+		return MODEL_ADDED;
+	}
+	return value > floor && value > factor * *ret_before ? MODEL_NEW : MODEL_KNOWN;
+}
+
 int model_vouch(struct model *m, enum fact_kind k, const char *key, enum fact_source source, const char *where, uint64_t now_ns)
 {
 	struct fact_rec *r = model_fact_find(&m->dims[k], key);
@@ -436,7 +456,8 @@ struct novelty_evidence model_evidence(const struct model *m, enum fact_kind k)
 
 	HASH_ITER(hh, d->facts, r, tmp) {
 		e.observations += r->f.windows;
-		if (r->f.windows == 1 && !r->f.startup && r->f.sources == FACT_LEARNED)
+		/* A first use is told once: what is rare among calls and measures cannot be told from what is not. */
+		if (r->f.windows == 1 && !r->f.startup && r->f.sources == FACT_LEARNED && k != FACT_SYSCALL && k != FACT_VOLUME)
 			e.singletons++;
 	}
 	return e;

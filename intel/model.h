@@ -57,6 +57,10 @@ struct model_seen {
 };
 /* *ret_fact (may be NULL): the fact it matched or became; NULL for MODEL_NEW. */
 enum model_answer model_see(struct model *m, enum fact_kind k, const char *key, const struct model_seen *s, const struct fact **ret_fact);
+/* For facts that are measures (volume): the fact's count is the largest value learned. MODEL_NEW: learning has ended, and value is
+ * above floor and above factor times that. */
+enum model_answer model_measure(struct model *m, enum fact_kind k, const char *key, uint64_t value, uint64_t floor, unsigned factor,
+				const struct model_seen *s, uint64_t *ret_before);
 /* As model_see(), but never adds, never counts. */
 const struct fact *model_match(const struct model *m, enum fact_kind k, const char *key);
 /* Adds or strengthens a fact that somebody vouches for. 0, -ENOSPC, -ENOMEM. where may be NULL. */

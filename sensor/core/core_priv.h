@@ -164,6 +164,7 @@ uint16_t pair_port(const struct flow_pair *p);
 struct pair_mark {
 	uint64_t window; /* in which the edge was judged */
 	uint64_t flows;  /* since then */
+	uint64_t bytes, new_flows; /* in the present turn of model_volume.c */
 };
 struct pair_mark *pair_mark(struct flow_pair *p);
 void pairs_each(struct core *c, void (*cb)(struct flow_pair *p, void *arg), void *arg);
@@ -320,5 +321,8 @@ bool engines_cgroup_is_container(struct core *c, uint64_t cgroup);
 void engines_cgroup_gone(struct core *c, uint64_t cgroup);
 struct cgroup_names *cgroup_names_new(void);
 void cgroup_names_free(struct cgroup_names *n);
+
+/* ---- model_dns.c: a container looked this name up, whatever the answer was */
+void model_on_dns(struct core *c, const struct ident_container *ct, const char *name);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "sensor/core/events.h"
 #include "sensor/core/model_priv.h"
 #include "sensor/core/store_model.h"
 
@@ -16,14 +17,17 @@
 #define DIM_EVENTS (BIT(FACT_PROCESS) | BIT(FACT_LISTENER) | BIT(FACT_SYSCALL) | BIT(FACT_FILE))
 #define DIM_FLOWS (BIT(FACT_EDGE_IN) | BIT(FACT_EDGE_OUT) | BIT(FACT_VOLUME))
 #define DIM_SAMPLES (BIT(FACT_PROTOCOL) | BIT(FACT_DNS))
-/* Dimensions that this sensor feeds whatever a container does. Others are fed once their first fact came. */
-#define DIM_FED (BIT(FACT_PROCESS) | BIT(FACT_LISTENER) | BIT(FACT_PROTOCOL) | BIT(FACT_EDGE_IN) | BIT(FACT_EDGE_OUT))
+/* Dimensions that this sensor feeds whatever a container does. */
+#define DIM_FED (BIT(FACT_PROCESS) | BIT(FACT_LISTENER) | BIT(FACT_PROTOCOL) | BIT(FACT_EDGE_IN) | BIT(FACT_EDGE_OUT) | \
+		 BIT(FACT_SYSCALL) | BIT(FACT_FILE) | BIT(FACT_VOLUME) | BIT(FACT_DNS))
 
 /* ---- losses ----------------------------------------------------------------------------------------------------- */
 static uint32_t dims_of_loss(enum core_loss l)
 {
 	switch (l) {
 	case LOSS_EVENT_RING:
+	case LOSS_EVENT_UNNAMED:
+	case LOSS_MODEL_WAITING:
 	case LOSS_PROCESS_TABLE:
 	case LOSS_LISTENER_TABLE:
 		return DIM_EVENTS;
@@ -34,6 +38,9 @@ static uint32_t dims_of_loss(enum core_loss l)
 	case LOSS_NOT_HOOKED:
 	case LOSS_EDGE_TABLE:
 		return DIM_FLOWS;
+	case LOSS_FILE_QUEUE:
+	case LOSS_FILE_THROTTLED:
+		return BIT(FACT_FILE);
 	case LOSS_SAMPLE_RING:
 	case LOSS_LABELS_DROPPED:
 	case LOSS_INSPECTOR_EVICTED:
@@ -311,6 +318,7 @@ void model_tick(struct core *c, uint64_t now_mono_ns)
 		return;
 	model_waiting_tick(c, now_mono_ns);
 	model_edges_tick(c, now_mono_ns);
+	model_volume_tick(c, now_mono_ns);
 	if (!cm->window_end_ns)
 		cm->window_end_ns = now_mono_ns + cm->rule.window_s * NSEC_PER_SEC;
 	if (now_mono_ns >= cm->window_end_ns)
@@ -341,6 +349,7 @@ int core_model_open(struct core *c)
 	if (r < 0)
 		log_warn("models cannot be stored in %s: %s, ignoring: they are learned anew after a restart", c->state_dir, strerror(-r));
 	store_model_load(cm->store, cm->models, cm->findings);
+	cm->events = model_events_start(c);
 	return alerts_open(c->state_dir, &c->config, &cm->alerts);
 }
 
@@ -362,7 +371,9 @@ void core_model_close(struct core *c)
 
 	if (!cm)
 		return;
+	core_unsubscribe_events(c, cm->events);
 	model_save(c);
+	model_dns_forget(c);
 	store_model_close(cm->store);
 	alerts_close(cm->alerts);
 	free_waiting(cm);

@@ -325,7 +325,10 @@ void model_on_flow(struct core *c, struct flow *f, const char *what)
 		return;
 	}
 	mark = pair_mark(f->edge);
-	mark->flows += what[0] == 'n' && what[1] == 'e';
+	if (what[0] == 'n' && what[1] == 'e') {
+		mark->flows++;
+		mark->new_flows++;
+	}
 	/* Judged in this window; or over: it was judged, or it never had a name. */
 	if (mark->window == cm->window || what[0] == 'c')
 		return;

@@ -17,6 +17,7 @@
 
 struct model_store;
 struct scans;
+struct dns_counts;
 
 /* An exec or a listener whose container has no name yet, or a UDP socket that may be over in a moment. */
 struct waiting {
@@ -48,6 +49,9 @@ struct core_model {
 	uint64_t window_end_ns;   /* monotonic */
 	uint64_t losses[LOSS_MAX];/* at the window's begin */
 	unsigned blind_windows;
+	int events;               /* handle on the bus */
+	uint64_t volume_at_ns;
+	struct dns_counts *dns;
 };
 
 /* The container's model; NULL: none can be kept. */
@@ -68,6 +72,14 @@ void model_presence(struct core *c);
 /* model_flows.c */
 void model_edges_tick(struct core *c, uint64_t now_ns);
 void model_edges_presence(struct core *c);
+
+/* model_events.c: a handle on the bus of events, or -EBUSY. */
+int model_events_start(struct core *c);
+
+/* model_volume.c: bytes and connections per edge, beside what was learned; at each tick. */
+void model_volume_tick(struct core *c, uint64_t now_ns);
+/* model_dns.c: a container looked a name up (or its questions had no address for an answer). */
+void model_dns_forget(struct core *c);
 
 /* model_scan.c: many targets in a short time. */
 struct scans *scans_new(void);

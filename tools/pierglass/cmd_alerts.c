@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/pierglass/cli_follow.h"
 #include "tools/pierglass/cli_http.h"
 #include "tools/pierglass/cli_text.h"
 #include "tools/pierglass/cli_value.h"
@@ -30,26 +31,6 @@ static void alert_line(const json_t *a)
 	putchar('\n');
 }
 
-static bool on_line(const char *line, size_t len, void *arg)
-{
-	const struct cli_options *o = arg;
-	json_error_t e;
-	json_t *j;
-
-	if (len < 6 || strncmp(line, "data: ", 6))
-		return true;
-	if (o->json) {
-		cli_put_json(stdout, line + 6, len - 6);
-		putchar('\n');
-	} else {
-		j = json_loadb(line + 6, len - 6, 0, &e);
-		if (j && str_of(j, "finding")[0])
-			alert_line(j);
-		json_decref(j);
-	}
-	return !fflush(stdout);
-}
-
 int cmd_alerts(const struct cli_options *o)
 {
 	static const struct cli_column columns[] = {
@@ -73,7 +54,7 @@ int cmd_alerts(const struct cli_options *o)
 		return CLI_USAGE;
 	}
 	if (o->follow)
-		return cli_stream(o, path, on_line, (void *)(uintptr_t)o);
+		return cli_follow(o, path, "alerts", alert_line);
 	if (o->json)
 		return print_json(o, path);
 	code = cli_get_json(o, path, &j, NULL);

@@ -14,4 +14,5 @@ case_attack() {
 	in_ web sh -c 'echo "Listen 81" >>/etc/apache2/ports.conf'
 	in_ web apache2ctl graceful
 }
-case_expect='listener.new S2-web /usr/sbin/apache2 *'
+case_expect='config.drift S2-web /usr/bin/dash *
+listener.new S2-web /usr/sbin/apache2 *'

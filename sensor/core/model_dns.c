@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Data in names: many different, long labels below one domain, asked by one container in a short time. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+#include "base/clock.h"
+#include "sensor/core/model_priv.h"
+
+#define DOMAINS_MAX 4096
+#define WITHIN_NS (60 * NSEC_PER_SEC)
+#define LABELS 60       /* different ones */
+#define LABEL_LENGTH 12 /* on average */
+#define BITS 1024
+
+struct domain_key {
+	uint64_t container;
+	char domain[112]; /* zero-filled */
+};
+
+struct domain {
+	struct domain_key key;
+	uint64_t since_ns;
+	unsigned different, length;
+	uint64_t seen[BITS / 64]; /* labels, by hash: an estimate from below */
+	UT_hash_handle hh;
+};
+
+struct dns_counts {
+	struct domain *all;
+};
+
+static uint64_t hash_of(const char *s, size_t n)
+{
+	uint64_t h = 0xcbf29ce484222325ULL;
+
+	for (size_t i = 0; i < n; i++)
+		h = (h ^ (uint8_t)s[i]) * 0x100000001b3ULL;
+	return h ^ h >> 29;
+}
+
+/* The last two labels; NULL: the name has no more than these. */
+static const char *domain_of(const char *name)
+{
+	const char *p = name + strlen(name);
+	unsigned dots = 0;
+
+	while (p > name && dots < 2)
+		dots += *--p == '.';
+	return dots == 2 && p > name ? p + 1 : NULL;
+}
+
+static void expire(struct dns_counts *d, uint64_t now_ns)
+{
+	struct domain *one, *tmp;
+
+	HASH_ITER(hh, d->all, one, tmp)
+		if (now_ns - one->since_ns > WITHIN_NS) {
+			HASH_DEL(d->all, one);
+			free(one);
+		}
+}
+
+static struct domain *domain_get(struct dns_counts *d, const struct ident_container *ct, const char *domain, uint64_t now_ns)
+{
+	struct domain_key key = { .container = name_scope(ct) };
+	struct domain *one;
+
+	snprintf(key.domain, sizeof(key.domain), "%s", domain);
+	HASH_FIND(hh, d->all, &key, sizeof(key), one);
+	if (one && now_ns - one->since_ns <= WITHIN_NS)
+		return one;
+	if (!one) {
+		if (HASH_COUNT(d->all) >= DOMAINS_MAX)
+			expire(d, now_ns);
+		one = HASH_COUNT(d->all) >= DOMAINS_MAX ? NULL : calloc(1, sizeof(*one));
+		if (!one)
+			return NULL;
+		one->key = key;
+		HASH_ADD(hh, d->all, key, sizeof(one->key), one);
+	}
+	one->since_ns = now_ns;
+	one->different = one->length = 0;
+	memset(one->seen, 0, sizeof(one->seen));
+	return one;
+}
+
+void model_on_dns(struct core *c, const struct ident_container *ct, const char *name)
+{
+	const char *domain = domain_of(name);
+	struct core_model *cm = c->model;
+	char key[FACT_KEY_MAX], observed[512];
+	struct model_fact_in in = { .kind = FACT_DNS, .key = key, .finding = FINDING_DNS_TUNNEL, .observed = observed };
+	uint64_t h, now = clock_mono_ns();
+	struct domain *d;
+
+	if (!cm || !domain || ct->remote)
+		return;
+	if (!cm->dns)
+		cm->dns = calloc(1, sizeof(*cm->dns));
+	d = cm->dns ? domain_get(cm->dns, ct, domain, now) : NULL;
+	h = hash_of(name, (size_t)(domain - name));
+	if (!d || d->seen[h % BITS / 64] >> (h & 63) & 1)
+		return;
+	d->seen[h % BITS / 64] |= 1ULL << (h & 63);
+	d->different++;
+	d->length += (unsigned)(domain - name - 1);
+	if (d->different < LABELS || d->length / d->different < LABEL_LENGTH)
+		return;
+	snprintf(key, sizeof(key), "*.%s", domain);
+	snprintf(observed, sizeof(observed), "%s asked for more than %u different long names below %s within a minute", ct->name, d->different - 1, domain);
+	in.peer = domain;
+	model_on_fact(c, ct, &in);
+}
+
+void model_dns_forget(struct core *c)
+{
+	struct domain *one, *tmp;
+
+	if (!c->model->dns)
+		return;
+	HASH_ITER(hh, c->model->dns->all, one, tmp) {
+		HASH_DEL(c->model->dns->all, one);
+		free(one);
+	}
+	free(c->model->dns);
+	c->model->dns = NULL;
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* How much and how often: bytes that a workload sends out of the engines' networks, connections to services that ask for a
+ * password. Measured over TURN_NS, held against the largest turn that was learned. */
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "sensor/core/model_priv.h"
+
+#define TURN_NS (10 * NSEC_PER_SEC)
+#define BYTES_FLOOR (32ULL << 20) /* of a turn; less is never a finding */
+#define BYTES_FACTOR 4
+#define FLOWS_FLOOR 25
+#define FLOWS_FACTOR 4
+
+static bool asks_for_password(uint16_t port)
+{
+	static const uint16_t ports[] = { 21, 22, 23, 110, 143, 389, 445, 636, 993, 995, 1433, 1521, 2222, 3306, 3389, 5432, 5900, 6379, 27017 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(ports); i++)
+		if (ports[i] == port)
+			return true;
+	return false;
+}
+
+static bool add_bytes(struct flow *f, void *arg)
+{
+	if (f->edge && !(f->state & FLOW_NO_EDGE))
+		pair_mark(f->edge)->bytes += f->bytes[f->client_end & 1];
+	return true;
+}
+
+static void tell(struct core *c, const struct ident_container *ct, struct model *m, enum finding_kind kind, const char *key, const char *peer,
+		 const char *observed, const char *learned)
+{
+	_cleanup_free_ struct finding *f = calloc(1, sizeof(*f));
+
+	if (!f)
+		return;
+	f->kind = kind;
+	f->fact_kind = -1;
+	snprintf(f->key, sizeof(f->key), "volume\t%s", key);
+	snprintf(f->peer, sizeof(f->peer), "%s", peer);
+	snprintf(f->observed, sizeof(f->observed), "%s", observed);
+	snprintf(f->why, sizeof(f->why), "That is far more than this edge ever carried.");
+	model_expect(f, "%s", learned);
+	model_tell(c, ct, m, FACT_VOLUME, f);
+}
+
+static void judge_bytes(struct core *c, struct flow_pair *p, uint64_t bytes)
+{
+	const struct ident_container *ct = pair_container(p, PAIR_CLIENT);
+	const struct topo_node_desc *sv = pair_end(p, PAIR_SERVER);
+	struct model *m = sv->kind == TOPO_WORKLOAD ? NULL : model_of(c, ct);
+	char key[FACT_KEY_MAX], port[24], observed[512], learned[200];
+	struct model_seen s;
+	uint64_t before;
+
+	if (!m)
+		return;
+	s = model_seen_of(ct, clock_wall_ns());
+	fact_key(key, sv->id, fact_port(port, pair_l4(p), pair_port(p)));
+	if (model_measure(m, FACT_VOLUME, key, bytes, BYTES_FLOOR, BYTES_FACTOR, &s, &before) != MODEL_NEW)
+		return;
+	snprintf(observed, sizeof(observed), "%s has sent %llu MiB to %.200s on %s in one go", ct->name, (unsigned long long)(bytes >> 20), sv->id, port);
+	snprintf(learned, sizeof(learned), "at most %llu KiB at a time to %.100s %s", (unsigned long long)(before >> 10), sv->id, port);
+	tell(c, ct, m, FINDING_VOLUME_EXFILTRATION, key, sv->id, observed, learned);
+}
+
+static void judge_flows(struct core *c, struct flow_pair *p, uint64_t flows)
+{
+	const struct ident_container *sct = pair_container(p, PAIR_SERVER), *cct = pair_container(p, PAIR_CLIENT);
+	const struct topo_node_desc *cl = pair_end(p, PAIR_CLIENT);
+	struct model *m = asks_for_password(pair_port(p)) ? model_of(c, sct) : NULL;
+	char key[FACT_KEY_MAX], port[24], observed[512], learned[200], who[420];
+	struct model_seen s;
+	uint64_t before;
+
+	if (!m)
+		return;
+	s = model_seen_of(sct, clock_wall_ns());
+	snprintf(who, sizeof(who), "rate of %s", cl->id);
+	fact_key(key, who, fact_port(port, pair_l4(p), pair_port(p)));
+	if (model_measure(m, FACT_VOLUME, key, flows, FLOWS_FLOOR, FLOWS_FACTOR, &s, &before) != MODEL_NEW)
+		return;
+	snprintf(observed, sizeof(observed), "%.200s made %llu connections to %s of %s within %llu s", cl->id, (unsigned long long)flows, port, sct->name,
+		 (unsigned long long)(TURN_NS / NSEC_PER_SEC));
+	snprintf(learned, sizeof(learned), "at most %llu connections in that time from %.100s", (unsigned long long)before, cl->id);
+	tell(c, cct && !cct->remote ? cct : sct, m, FINDING_AUTH_BRUTEFORCE, key, cct && !cct->remote ? sct->workload : cl->id, observed, learned);
+}
+
+static void judge(struct flow_pair *p, void *arg)
+{
+	struct pair_mark *mark = pair_mark(p);
+	struct core *c = arg;
+
+	if (mark->bytes)
+		judge_bytes(c, p, mark->bytes);
+	if (mark->new_flows)
+		judge_flows(c, p, mark->new_flows);
+	mark->bytes = 0;
+}
+
+static void turn(struct flow_pair *p, void *arg)
+{
+	pair_mark(p)->new_flows = 0;
+}
+
+/* Every second, so that a flood is told while it lasts; connections are counted over a whole turn. */
+void model_volume_tick(struct core *c, uint64_t now_ns)
+{
+	static uint64_t looked_ns; /* of this one loop */
+
+	if (now_ns < looked_ns + NSEC_PER_SEC)
+		return;
+	looked_ns = now_ns;
+	flow_table_each(c->flows, add_bytes, NULL);
+	pairs_each(c, judge, c);
+	if (now_ns < c->model->volume_at_ns + TURN_NS)
+		return;
+	c->model->volume_at_ns = now_ns;
+	pairs_each(c, turn, NULL);
+}
