@@ -149,6 +149,8 @@ lint: skeletons ## include boundaries, cppcheck, clang-tidy, shellcheck
 	$(Q)tools/lint.sh
 test: ## install what is missing, build, run every test (needs root)
 	$(Q)tests/run.sh
+scenarios: all helpers ## attacks that must be found and life that must stay silent, on real containers; FULL=1 for the long form
+	$(Q)FULL=$(FULL) tests/run.sh scenarios
 run: ## install what is missing, build, start the sensor on the local Docker engine (needs root)
 	$(Q)tools/run.sh
 demo: ## an isolated engine with WordPress, MariaDB and Node, the sensor, traffic, and the map (needs root)
@@ -163,6 +165,6 @@ help: ## this list
 	@printf 'make TARGET [V=1] [SAN=address,undefined] [QUICK=1] [DESTDIR=...] [PREFIX=/usr]\n\n'
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
 
-.PHONY: all deps lint test run demo bench install clean help unit helpers fuzzers skeletons
+.PHONY: all deps lint test scenarios run demo bench install clean help unit helpers fuzzers skeletons
 .DELETE_ON_ERROR:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

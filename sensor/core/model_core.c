@@ -25,8 +25,9 @@
 static uint32_t dims_of_loss(enum core_loss l)
 {
 	switch (l) {
-	case LOSS_EVENT_RING:
 	case LOSS_EVENT_UNNAMED:
+		return BIT(FACT_SYSCALL) | BIT(FACT_FILE);
+	case LOSS_EVENT_RING:
 	case LOSS_MODEL_WAITING:
 	case LOSS_PROCESS_TABLE:
 	case LOSS_LISTENER_TABLE:
@@ -275,7 +276,8 @@ static void window_blind(struct core *c, uint32_t lossy, const char *what)
 	struct core_model *cm = c->model;
 	_cleanup_free_ struct finding *f = NULL;
 
-	cm->blind_windows = lossy ? cm->blind_windows + 1 : 0;
+	/* What a container did before it had a name is missed at each burst of starts: that is no blindness. */
+	cm->blind_windows = lossy & ~(BIT(FACT_SYSCALL) | BIT(FACT_FILE)) ? cm->blind_windows + 1 : 0;
 	if (cm->blind_windows != BLIND_WINDOWS)
 		return;
 	f = calloc(1, sizeof(*f));

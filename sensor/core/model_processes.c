@@ -120,9 +120,10 @@ static void judge_process(struct core *c, const struct ident_container *ct, cons
 	if (!m || !w->exe[0])
 		return;
 	if ((w->ev.flags & PG_EVF_MEMFD) && w->ev.type == PG_EV_EXEC) {
-		if (!from_engine)
+		/* The engine's runtime runs a copy of itself when it puts a process into a container. */
+		if (!from_engine || !strstr(w->exe, "runc"))
 			tell_fileless(c, ct, w);
-		return; /* the engine's own copy of itself */
+		return;
 	}
 	s = model_seen_of(ct, clock_wall_ns());
 	fact_key(key, w->exe, w->parent);

@@ -29,7 +29,7 @@ scenario_config() {
 		learning:
 		  window_seconds: 1
 		  windows: $SC_WINDOWS
-		  requests: 2
+		  requests: 0
 		${2:-}
 	END
 }

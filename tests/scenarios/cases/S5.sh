@@ -24,7 +24,7 @@ while True:
 	c.close()'
 	run c pg-many sh -c 'while sleep 0.4; do curl -s -m 2 -o /dev/null http://S5-web/; done & sleep 4; nc -w 1 -h >/dev/null 2>&1; wait'
 	sleep 0.3
-	in_ c sh -c 'printf "GET / HTTP/1.1\r\nHost: x\r\n\r\n" | nc -w 1 S5-web 80; true'
+	in_ c sh -c 'printf "GET / HTTP/1.1\r\nHost: x\r\n\r\n" | nc -w 1 S5-web 80 >/dev/null; true'
 }
 # a WebSocket upgrade on the learned listener
 case_benign() {

@@ -4,13 +4,14 @@ case_title='the application makes a system call that it never made'
 case_class=S
 case_prepare() {
 	run app pg-many python3 -u -c '
-import ctypes, os, socket, time
-libc = ctypes.CDLL(None)
+import os, socket
 s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); s.bind(("", 3000)); s.listen(50)
 while True:
 	c = s.accept()[0]; c.recv(4096); c.send(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n"); c.close()
 	if os.path.exists("/tmp/go"):
-		os.unlink("/tmp/go"); libc.syscall(135, 0xffffffff)  # personality(2): what is it?'
+		os.unlink("/tmp/go")
+		try: os.chroot("/")
+		except OSError: pass'
 	client_of c "http://S7-app:3000/"
 }
 # the image's own health check, its first run after learning
