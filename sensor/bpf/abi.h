@@ -92,6 +92,13 @@ struct pg_flow_news {
 };
 _Static_assert(sizeof(struct pg_flow_news) == 56, "pg_flow_news");
 
+/* Who serves an accepted connection. Its socket has the cookie that its SYN-ACK had. */
+struct pg_server {
+	pg_u64 start_boot_ns;
+	pg_u32 tgid;
+	pg_u32 pad;
+};
+
 /* A question about one flow: what it holds now and, with reap_before_ns, to take it out if it has not changed since then.
  * The program flow_ask (type syscall, run by core with BPF_PROG_RUN and struct pg_ask_args) answers the first `count`
  * entries of flow_asks in one system call. */
@@ -102,8 +109,9 @@ struct pg_flow_ask {
 	pg_u32 result;         /* enum pg_ask_result: out */
 	pg_u64 reap_before_ns; /* 0: only read */
 	struct pg_flow v;      /* FOUND, REAPED: out */
+	struct pg_server server; /* out: of an accepted connection; tgid 0: not known */
 };
-_Static_assert(sizeof(struct pg_flow_ask) == 184, "pg_flow_ask");
+_Static_assert(sizeof(struct pg_flow_ask) == 200, "pg_flow_ask");
 struct pg_ask_args {
 	pg_u32 count;
 	pg_u32 pad;
@@ -226,13 +234,6 @@ struct pg_owner {
 enum pg_owner_flag {
 	PG_OWNER_LISTENER = 1 << 0, /* listening TCP or explicitly bound UDP: its end is an event */
 	PG_OWNER_ITER = 1 << 1,     /* found by an iterator, not seen being made */
-};
-
-/* Who serves an accepted connection. Its socket has the cookie that its SYN-ACK had. */
-struct pg_server {
-	pg_u64 start_boot_ns;
-	pg_u32 tgid;
-	pg_u32 pad;
 };
 
 enum pg_event_type {

@@ -12,6 +12,24 @@ struct {
 	__type(value, struct pg_flow_ask);
 } flow_asks SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1);
+	__type(key, u64);
+	__type(value, struct pg_server);
+} servers SEC(".maps");
+
+static __always_inline void ask_server(struct pg_flow_ask *a)
+{
+	u64 cookie = a->v.flags & PG_FLOW_SYN_DIR ? a->v.cookie[0] : a->v.cookie[1];
+	struct pg_server *s = NULL;
+
+	if (a->key.proto == IPPROTO_TCP && (a->v.flags & PG_FLOW_SYN_SEEN) && cookie)
+		s = bpf_map_lookup_elem(&servers, &cookie);
+	a->server.tgid = s ? s->tgid : 0;
+	a->server.start_boot_ns = s ? s->start_boot_ns : 0;
+}
+
 static long ask_one(u32 i, void *unused)
 {
 	struct pg_flow_ask *a = bpf_map_lookup_elem(&flow_asks, &i);
@@ -25,6 +43,7 @@ static long ask_one(u32 i, void *unused)
 		return 0;
 	}
 	a->v = *f;
+	ask_server(a);
 	a->result = PG_ASK_FOUND;
 	if (a->reap_before_ns && a->v.last_ns <= a->reap_before_ns)
 		a->result = bpf_map_delete_elem(&flows, &a->key) ? PG_ASK_GONE : PG_ASK_REAPED;

@@ -37,7 +37,7 @@ enum flow_state {
 	FLOW_QUEUED = 1 << 8,      /* in a queue of flow_scan.c */
 	FLOW_UNSAVED = 1 << 9,     /* counted on since the store was written */
 	FLOW_POSITION = 1 << 10,   /* its position is stored */
-	FLOW_SERVED = 1 << 9,      /* the server's owner is the process that read from the accepted socket or closed it */
+	FLOW_SERVED = 1 << 11,     /* the server's owner is the process that read from the accepted socket or closed it */
 };
 
 #define CORE_SUBSCRIBERS_MAX 64
@@ -210,10 +210,10 @@ struct pg_flow_ask *asks_at(struct flow_asks *a, unsigned i);
 void asks_run(struct flow_asks *a, unsigned count);
 
 /* ---- ingest_flows.c */
-/* Takes in what the kernel holds of a flow. NULL: no room (counted). */
-struct flow *flow_take(struct core *c, const struct flow_key *key, const struct pg_flow *v);
+/* Takes in what the kernel holds of a flow, and who serves it (NULL: not asked). NULL: no room (counted). */
+struct flow *flow_take(struct core *c, const struct flow_key *key, const struct pg_flow *v, const struct pg_server *server);
 /* The same for a flow that is known. */
-void flow_update(struct core *c, struct flow *f, const struct pg_flow *v);
+void flow_update(struct core *c, struct flow *f, const struct pg_flow *v, const struct pg_server *server);
 /* Looks again whether a flow that waits for a name, or for a better one, has it now. */
 void flow_settle(struct core *c, struct flow *f);
 /* The flow is over, and no longer in the kernel's map. Frees it. */

@@ -3,6 +3,7 @@
  * no such program, one or two calls for each flow do. */
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -11,7 +12,7 @@
 
 struct flow_asks {
 	struct pg_flow_ask *ask; /* PG_ASKS_MAX */
-	int flows_fd, prog_fd;   /* prog_fd -1: there is none, ask is plain memory */
+	int flows_fd, servers_fd, prog_fd;   /* prog_fd -1: there is none, ask is plain memory */
 };
 
 int asks_open(struct core *c, struct flow_asks **ret)
@@ -23,6 +24,7 @@ int asks_open(struct core *c, struct flow_asks **ret)
 	if (!a)
 		return -ENOMEM;
 	a->flows_fd = core_map_fd(c, "flows");
+	a->servers_fd = core_map_fd(c, "servers");
 	a->prog_fd = map < 0 ? -1 : core_map_fd(c, "flow_ask");
 	a->ask = MAP_FAILED;
 	if (a->prog_fd >= 0)
@@ -55,11 +57,22 @@ struct pg_flow_ask *asks_at(struct flow_asks *a, unsigned i)
 	return &a->ask[i];
 }
 
+static void ask_server(const struct flow_asks *a, struct pg_flow_ask *q)
+{
+	uint64_t cookie = q->v.cookie[!(q->v.flags & PG_FLOW_SYN_DIR)];
+
+	if (q->key.proto != IPPROTO_TCP || !(q->v.flags & PG_FLOW_SYN_SEEN) || !cookie || a->servers_fd < 0 ||
+	    bpf_map_lookup_elem(a->servers_fd, &cookie, &q->server))
+		q->server.tgid = 0;
+}
+
 static void ask_alone(const struct flow_asks *a, struct pg_flow_ask *q)
 {
 	q->result = bpf_map_lookup_elem(a->flows_fd, &q->key, &q->v) ? PG_ASK_GONE : PG_ASK_FOUND;
 	if (q->result == PG_ASK_FOUND && q->reap_before_ns && q->v.last_ns <= q->reap_before_ns)
 		q->result = bpf_map_lookup_and_delete_elem(a->flows_fd, &q->key, &q->v) ? PG_ASK_GONE : PG_ASK_REAPED;
+	if (q->result != PG_ASK_GONE)
+		ask_server(a, q);
 }
 
 void asks_run(struct flow_asks *a, unsigned count)

@@ -166,9 +166,9 @@ static void answers_take(struct core *c, unsigned count)
 		if (a->result == PG_ASK_REAPED)
 			count_reaped(c, &a->v);
 		if (a->result != PG_ASK_GONE && f)
-			flow_update(c, f, &a->v);
+			flow_update(c, f, &a->v, &a->server);
 		else if (a->result != PG_ASK_GONE)
-			f = flow_take(c, &a->key, &a->v);
+			f = flow_take(c, &a->key, &a->v, &a->server);
 		if (a->result == PG_ASK_FOUND && f) {
 			flow_track(s, f);
 		} else if (f) {
@@ -273,7 +273,7 @@ static void walk(struct core *c, int fd)
 		}
 		events_consume(c);
 		for (uint32_t i = 0; i < count; i++) {
-			struct flow *f = flow_take(c, &s->keys[i], &s->values[i]);
+			struct flow *f = flow_take(c, &s->keys[i], &s->values[i], NULL);
 
 			if (f)
 				flow_track(s, f);
@@ -481,7 +481,7 @@ struct flow *flows_fetch(struct core *c, const struct flow_key *key)
 	if (f || bpf_map_lookup_elem(fd, key, &v) != 0)
 		return f;
 	events_consume(c);
-	f = flow_take(c, key, &v);
+	f = flow_take(c, key, &v, NULL);
 	if (f)
 		flow_track(c->priv->scan, f);
 	return f;

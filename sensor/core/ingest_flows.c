@@ -2,7 +2,6 @@
 /* Flows: takes in what was read of the kernel's flow map (flow_scan.c says what is read, and when), names the ends, adds what
  * is new to the map of edges. */
 #include <arpa/inet.h>
-#include <bpf/bpf.h>
 #include <errno.h>
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
@@ -276,18 +275,15 @@ static bool same_exe(const struct process *a, const struct process *b)
 
 /* An accepted connection is at first its listener's; then that of the process which serves it, once it has read or closed.
  * Returns whether that is another program. */
-static bool flow_server(struct core *c, struct flow *f, const struct pg_flow *v)
+static bool flow_server(struct core *c, struct flow *f, const struct pg_server *s)
 {
 	unsigned d = !(f->flags & PG_FLOW_SYN_DIR);
-	int fd = core_map_fd(c, "servers");
 	const struct process *before;
-	struct pg_server s;
 	uint32_t p;
 
-	if (f->key.proto != IPPROTO_TCP || !(f->flags & PG_FLOW_SYN_SEEN) || (f->state & FLOW_SERVED) || f->packets[d] < 2 ||
-	    !v->cookie[d] || fd < 0 || bpf_map_lookup_elem(fd, &v->cookie[d], &s))
+	if (!s || !s->tgid || (f->state & FLOW_SERVED) || f->packets[d] < 2)
 		return false;
-	p = processes_find(c->procs, s.tgid, s.start_boot_ns);
+	p = processes_find(c->procs, s->tgid, s->start_boot_ns);
 	if (!p)
 		return false;
 	f->state |= FLOW_SERVED;
@@ -301,9 +297,9 @@ static bool flow_server(struct core *c, struct flow *f, const struct pg_flow *v)
 	return !same_exe(before, processes_get(c->procs, p));
 }
 
-static bool flow_owners(struct core *c, struct flow *f, const struct pg_flow *v)
+static bool flow_owners(struct core *c, struct flow *f, const struct pg_flow *v, const struct pg_server *server)
 {
-	bool found = flow_server(c, f, v);
+	bool found = flow_server(c, f, server);
 
 	for (unsigned d = 0; d < 2; d++) {
 		uint32_t p;
@@ -360,7 +356,7 @@ static struct flow_sums flow_read(struct flow *f, const struct pg_flow *v)
 }
 
 /* A flow that an earlier core may have known: goes on where that one's edges end. False: it did not. */
-static bool flow_resume(struct core *c, struct flow *f, const struct pg_flow *v)
+static bool flow_resume(struct core *c, struct flow *f, const struct pg_flow *v, const struct pg_server *server)
 {
 	bool stored;
 
@@ -371,16 +367,16 @@ static bool flow_resume(struct core *c, struct flow *f, const struct pg_flow *v)
 		memset(f->bytes, 0, sizeof(f->bytes));
 		return false;
 	}
-	flow_owners(c, f, v);
+	flow_owners(c, f, v, server);
 	flow_enter_counted(c, f);
 	if (stored)
-		flow_update(c, f, v);
+		flow_update(c, f, v, server);
 	else if (!flow_is_closed(f))
 		core_lost(c, LOSS_UNSAVED, 1);
 	return true;
 }
 
-struct flow *flow_take(struct core *c, const struct flow_key *key, const struct pg_flow *v)
+struct flow *flow_take(struct core *c, const struct flow_key *key, const struct pg_flow *v, const struct pg_server *server)
 {
 	bool made;
 	struct flow *f = flow_table_get(c->flows, key, &made);
@@ -392,17 +388,17 @@ struct flow *flow_take(struct core *c, const struct flow_key *key, const struct 
 	if (made) {
 		f->first_ns = v->first_ns;
 		f->client_end = 2;
-		if (c->priv->baseline_ns && flow_resume(c, f, v))
+		if (c->priv->baseline_ns && flow_resume(c, f, v, server))
 			return f;
 	}
-	flow_update(c, f, v);
+	flow_update(c, f, v, server);
 	return f;
 }
 
-void flow_update(struct core *c, struct flow *f, const struct pg_flow *v)
+void flow_update(struct core *c, struct flow *f, const struct pg_flow *v, const struct pg_server *server)
 {
 	struct flow_sums delta = flow_read(f, v);
-	bool owners = flow_owners(c, f, v);
+	bool owners = flow_owners(c, f, v, server);
 
 	if (f->state & FLOW_IN_MAP) {
 		if (delta.packets[0] || delta.packets[1] || owners)
