@@ -2,6 +2,7 @@
 /* pierglass-inspect: where bytes that containers wrote are parsed, in a process that can do no harm.
  *   pierglass-inspect packets     labels flows from the sample ring
  *   pierglass-inspect documents   parses configuration files and the like (so far it only answers the keeper)
+ *   pierglass-inspect scan …       reads configuration for the command line, which starts it (scan_main.c)
  *   pierglass-inspect replay …     reads captures for the command line, which starts it (replay_main.c)
  *   pierglass-inspect feed …       reads reputation feeds for the command line (intel/feed_main.c)
  * The first two are started by the keeper with an ipc socket at descriptor CHILD_FD_KEEPER. */
@@ -18,6 +19,7 @@
 #include "appid/inspector.h"
 #include "appid/ndpi_engine.h"
 #include "appid/replay.h"
+#include "appid/scan.h"
 #include "appid/results.h"
 #include "appid/sample_ring.h"
 #include "base/clock.h"
@@ -346,6 +348,8 @@ int main(int argc, char **argv)
 		return replay_main(argc - 1, argv + 1);
 	if (argc >= 2 && !strcmp(argv[1], "feed"))
 		return feed_main(argc - 1, argv + 1);
+	if (argc >= 2 && !strcmp(argv[1], "scan"))
+		return scan_main(argc - 1, argv + 1);
 	if (!packets && !documents) {
 		fprintf(stderr, "usage: pierglass-inspect packets|documents (started by pierglassd)\n");
 		return 2;

@@ -11,6 +11,7 @@
 enum cli_exit { CLI_OK = 0, CLI_FOUND = 1, CLI_USAGE = 2, CLI_NO_SENSOR = 3, CLI_REFUSED = 4 };
 
 enum { CLI_FEEDS_MAX = 32 };
+enum { CLI_ENV_MAX = 256 };
 #define CLI_RUN_DEFAULT "/run/pierglass"
 
 struct cli_options {
@@ -27,6 +28,9 @@ struct cli_options {
 	const char *vxlan_port; /* replay --vxlan-port; NULL: none */
 	const char *dimension; /* model lock, reopen; NULL: all */
 	bool all;              /* alerts: those that another one explains, too */
+	const char *command;   /* scan --cmd; NULL: none */
+	const char *env[CLI_ENV_MAX]; /* scan --env K=V, env_count of them */
+	unsigned env_count;
 	const char *const *arguments; /* replay: all files; model: what to do, with what; argument_count of them */
 	unsigned argument_count;
 	const char *feeds[CLI_FEEDS_MAX]; /* feed --feed; feed_count may be larger: then too many were given */
@@ -37,7 +41,7 @@ struct cli_command {
 	const char *name;
 	const char *options;   /* letters of what it takes: f follow, l limit, w workload, h history, m format, a one argument,
 	                        * A any number of arguments, c containers, v VXLAN port, k kind, d dimension,
-	                        * e all (everything), F feeds */
+	                        * e all (everything), F feeds, s start command and environment */
 	const char *help;
 	int (*run)(const struct cli_options *o);
 };
@@ -62,6 +66,7 @@ int cmd_feed(const struct cli_options *o);
 int cmd_alerts(const struct cli_options *o);
 int cmd_why(const struct cli_options *o);
 int cmd_model(const struct cli_options *o);
+int cmd_scan(const struct cli_options *o);
 int cmd_version(const struct cli_options *o);
 int cmd_help(const struct cli_options *o);
 int cmd_completion(const struct cli_options *o);

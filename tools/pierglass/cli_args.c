@@ -22,6 +22,7 @@ static const struct cli_command commands[] = {
 	{ "alerts", "flwe", "what is neither declared nor learned; -f: as it happens", cmd_alerts },
 	{ "why", "a", "everything about an alert: what was expected, by whose word, what else happened", cmd_why },
 	{ "model", "Ad", "list | show W | lock W | reopen W | accept ALERT | export W | import FILE", cmd_model },
+	{ "scan", "as", "what a root directory's application would listen on, and why; no sensor is needed, no root", cmd_scan },
 	{ "version", "", "version of this program", cmd_version },
 	{ "help", "", "this text", cmd_help },
 	{ "completion", "a", "completion script for a shell: pierglass completion bash", cmd_completion },
@@ -44,6 +45,8 @@ static const struct {
 	{ "--vxlan-port", NULL, 'v', true }, { "--kind", "-k", 'k', true },
 	{ "--feed", NULL, 'F', true },
 	{ "--all", NULL, 'e', false },	    { "--dimension", "-d", 'd', true },
+	{ "--cmd", NULL, 's', true },
+	{ "--env", NULL, 's', true },
 };
 
 static void set(struct cli_options *o, size_t i, const char *value)
@@ -89,6 +92,14 @@ static void set(struct cli_options *o, size_t i, const char *value)
 		break;
 	case 12:
 		o->dimension = value;
+		break;
+	case 13:
+		o->command = value;
+		break;
+	case 14:
+		if (o->env_count < CLI_ENV_MAX)
+			o->env[o->env_count] = value;
+		o->env_count++;
 		break;
 	}
 }
@@ -172,6 +183,8 @@ int cli_parse(int argc, char **argv, struct cli_options *ret, const struct cli_c
 			return usage("an empty value for", given[k]);
 		set(&o, k, value);
 	}
+	if (o.env_count > CLI_ENV_MAX)
+		return usage("too many of", "--env");
 	if (!command) {
 		fputs("pierglass: no command, see \"pierglass help\"\n", stderr);
 		return CLI_USAGE;
@@ -208,7 +221,9 @@ int cmd_help(const struct cli_options *o)
 	     "  -d, --dimension D    model lock, reopen: process, listener, protocol, edge-in, edge-out, syscall, file, dns, volume\n"
 	     "  --containers FILE    replay: names from the output of \"docker inspect\"\n"
 	     "  --vxlan-port N       replay: a further UDP port that carries VXLAN\n"
-	     "  --feed FILE          feed check: a feed to look in; may be given several times\n\n"
+	     "  --feed FILE          feed check: a feed to look in; may be given several times\n"
+	     "  --cmd COMMAND        scan: how it is started, as shell text; without it: what configuration files are there\n"
+	     "  --env NAME=VALUE     scan: environment of the start command; may be repeated\n\n"
 	     "Exit codes: 0 done, 1 not listed (feed check), 2 usage, 3 no sensor, 4 refused.");
 	return CLI_OK;
 }
@@ -224,6 +239,7 @@ int cmd_completion(const struct cli_options *o)
 	      "\t--run) COMPREPLY=($(compgen -d -- \"$cur\")); return;;\n"
 	      "\t--format) COMPREPLY=($(compgen -W 'table json dot graphml mermaid node-graph html text csv auto lines stix misp' -- \"$cur\")); return;;\n"
 	      "\t--feed) COMPREPLY=($(compgen -f -- \"$cur\")); return;;\n"
+	      "\tscan) COMPREPLY=($(compgen -d -- \"$cur\")); return;;\n"
 	      "\t--containers) COMPREPLY=($(compgen -f -- \"$cur\")); return;;\n"
 	      "\tcompletion) COMPREPLY=($(compgen -W bash -- \"$cur\")); return;;\n\tesac\n"
 	      "\tCOMPREPLY=($(compgen -W '",

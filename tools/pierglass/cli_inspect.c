@@ -16,7 +16,7 @@
 #include "tools/pierglass/cli.h"
 
 /* Beside this program, as built; or in sbin beside our bin, as installed. */
-static int inspector_open(void)
+int cli_inspector_open(void)
 {
 	static const char *const where[] = { "pierglass-inspect", "../sbin/pierglass-inspect" };
 	char path[PATH_MAX], *slash;
@@ -41,7 +41,7 @@ static int inspector_open(void)
 	return -1;
 }
 
-static int wait_for(const char *command, pid_t pid)
+int cli_inspector_wait(const char *command, pid_t pid)
 {
 	int status;
 
@@ -63,7 +63,7 @@ static int wait_for(const char *command, pid_t pid)
 int cli_inspect(const char *command, const char *const *args)
 {
 	static char *const environment[] = { NULL };
-	_cleanup_close_ int program = inspector_open();
+	_cleanup_close_ int program = cli_inspector_open();
 	pid_t parent = getpid(), pid;
 
 	if (program < 0) {
@@ -82,5 +82,5 @@ int cli_inspect(const char *command, const char *const *args)
 			syscall(SYS_execveat, program, "", args, environment, AT_EMPTY_PATH);
 		_exit(127);
 	}
-	return wait_for(command, pid);
+	return cli_inspector_wait(command, pid);
 }

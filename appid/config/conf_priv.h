@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Inside of struct conf, for conf*.c only. */
+#ifndef PG_APPID_CONFIG_CONF_PRIV_H
+#define PG_APPID_CONFIG_CONF_PRIV_H
+
+#include "appid/config/conf.h"
+
+struct conf_block {
+	struct conf_block *next;
+	size_t used, size;
+	char data[];
+};
+
+struct conf_listener {
+	const char *l4, *address, *app, *source;
+	unsigned port;
+	struct conf_listener *next;
+};
+
+struct conf_target {
+	const char *kind, *target, *app, *source;
+	struct conf_target *next;
+};
+
+struct conf_placed {
+	const char *role, *path, *source;
+	struct conf_placed *next;
+};
+
+struct conf_said {
+	const char *what, *why; /* notes have no what */
+	struct conf_said *next;
+};
+
+struct conf {
+	struct conf_fs fs;
+	uint64_t (*now_ns)(void);
+	uint64_t deadline_ns;
+	struct conf_block *blocks;
+	size_t memory;
+	unsigned ticks;
+	jmp_buf *leave;
+	const char *left_because;
+	void (*owned_free)(void *);
+	void *owned;
+
+	unsigned files;
+	size_t files_bytes;
+	struct conf_listener *listeners, **listeners_end;
+	struct conf_target *targets, **targets_end;
+	struct conf_placed *places, **places_end;
+	struct conf_said *notes, **notes_end, *unread, **unread_end;
+	unsigned listener_count, target_count, place_count, note_count, unread_count;
+	const char *app, *main_app, *version;
+	const char *hosts, *services; /* text of /etc/hosts, /etc/services once asked for; "" if absent */
+};
+
+#endif

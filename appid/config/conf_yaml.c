@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* YAML (1.1 and 1.2; JSON is a part of it) through libfyaml, copied into a tree with limits: aliases are followed, but the tree
+ * cannot outgrow its bound. */
+#include <libfyaml.h>
+#include <string.h>
+
+#include "appid/config/conf_text.h"
+
+enum { NODES_MAX = 50000 };
+
+struct yaml {
+	struct conf *c;
+	struct conf_file *f;
+	struct fy_document *doc;
+	unsigned nodes;
+};
+
+static void document_free(void *doc)
+{
+	fy_document_destroy(doc);
+}
+
+static unsigned line_of(struct fy_node *n)
+{
+	struct fy_token *t = n && fy_node_is_scalar(n) ? fy_node_get_scalar_token(n) : NULL;
+	const struct fy_mark *m = t ? fy_token_start_mark(t) : NULL;
+
+	return m ? (unsigned)m->line + 1 : 0;
+}
+
+static const char *scalar(struct yaml *y, struct fy_node *n)
+{
+	size_t len = 0;
+	const char *s = n ? fy_node_get_scalar(n, &len) : NULL;
+
+	return s ? conf_strndup(y->c, s, strnlen(s, len)) : "";
+}
+
+static void copy(struct yaml *y, struct fy_node *from, struct conf_node *to, unsigned depth);
+
+static struct conf_node *child(struct yaml *y, struct conf_node ***end, const char *name, unsigned line)
+{
+	struct conf_node *n = conf_alloc(y->c, sizeof(*n));
+
+	if (++y->nodes > NODES_MAX)
+		conf_leave(y->c, "more than 50000 YAML nodes");
+	conf_tick(y->c);
+	n->name = name;
+	n->file = y->f;
+	n->line = line;
+	**end = n;
+	*end = &n->next;
+	return n;
+}
+
+static void copy_mapping(struct yaml *y, struct fy_node *from, struct conf_node *to, unsigned depth)
+{
+	struct conf_node **end = &to->children;
+	struct fy_node_pair *pair;
+	void *it = NULL;
+
+	while ((pair = fy_node_mapping_iterate(from, &it))) {
+		struct fy_node *key = fy_node_pair_key(pair);
+
+		copy(y, fy_node_pair_value(pair), child(y, &end, scalar(y, key && fy_node_is_scalar(key) ? key : NULL), line_of(key)),
+		     depth + 1);
+	}
+}
+
+static void copy(struct yaml *y, struct fy_node *from, struct conf_node *to, unsigned depth)
+{
+	struct conf_node **end = &to->children;
+	struct fy_node *item;
+	void *it = NULL;
+
+	if (depth > CONF_DEPTH)
+		conf_leave(y->c, "YAML more than 32 deep");
+	if (from && fy_node_is_alias(from))
+		from = fy_node_resolve_alias(from);
+	if (!from)
+		return;
+	if (fy_node_is_scalar(from)) {
+		to->value = scalar(y, from);
+	} else if (fy_node_is_mapping(from)) {
+		copy_mapping(y, from, to, depth);
+	} else {
+		while ((item = fy_node_sequence_iterate(from, &it)))
+			copy(y, item, child(y, &end, NULL, line_of(item)), depth + 1);
+	}
+}
+
+struct conf_node *conf_yaml(struct conf *c, struct conf_file *f)
+{
+	struct fy_parse_cfg cfg = { .flags = FYPCF_QUIET | FYPCF_DEFAULT_VERSION_AUTO | FYPCF_ALLOW_DUPLICATE_KEYS };
+	struct yaml y = { .c = c, .f = f, .doc = fy_document_build_from_string(&cfg, f->text, f->len) };
+	struct conf_node *root = NULL;
+
+	if (!y.doc) {
+		conf_unread(c, f->path, "no YAML");
+		return NULL;
+	}
+	conf_owns(c, document_free, y.doc);
+	if (fy_document_root(y.doc)) {
+		root = conf_alloc(c, sizeof(*root));
+		root->file = f;
+		copy(&y, fy_document_root(y.doc), root, 0);
+	}
+	conf_owns(c, NULL, NULL);
+	fy_document_destroy(y.doc);
+	return root;
+}

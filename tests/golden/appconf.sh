@@ -1,0 +1,155 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# `pierglass scan DIR`: the shared application cases against what the real daemons opened (when they are there), own small cases below
+# tests/golden/appconf/, hostile root directories, wrong use.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+make -s build/pierglass build/pierglass-inspect >&2 || { echo "not ok 1 - build"; exit 1; }
+dir=$(mktemp -d /tmp/pgX-appconf-XXXXXX) || exit 1
+trap 'rm -rf "$dir"' EXIT
+
+n=0 failures=0
+check() { # NAME COMMAND...
+	local name=$1
+	shift
+	n=$((n + 1))
+	if "$@" >"$dir/out" 2>&1; then
+		echo "ok $n - $name"
+	else
+		echo "not ok $n - $name"
+		failures=$((failures + 1))
+		head -c 3000 "$dir/out" | cat -v | sed 's/^/# /'
+	fi
+}
+pg() { timeout 30 build/pierglass scan "$@"; }
+# The listeners as "tcp *:80 source" lines.
+lines() { jq -r '.listeners[] | "\(.l4) \(.address):\(.port) \(.source)"'; }
+
+# ---- own cases: DIR/cmd, DIR/env, DIR/root, DIR/want --------------------------------------------------------
+own_case() {
+	local case=$1 args=()
+	[ -f "$case/cmd" ] && args+=(--cmd "$(cat "$case/cmd")")
+	[ -f "$case/env" ] && while read -r l; do args+=(--env "$l"); done <"$case/env"
+	pg "$case/root" --json "${args[@]}" >"$dir/json" || return 1
+	python3 tests/golden/schema.py scan <"$dir/json" || return 1
+	{ lines; jq -r '.upstreams[] | "-> \(.target) \(.source)"' "$dir/json"; jq -r '.unread[] | "unread \(.what): \(.why)"' "$dir/json"; } <"$dir/json" >"$dir/got"
+	[ "${update:-}" = 1 ] && cp "$dir/got" "$case/want"
+	diff -u "$case/want" "$dir/got"
+}
+[ "${1:-}" = --update ] && update=1
+for case in tests/golden/appconf/*/; do
+	check "$(basename "$case")" own_case "${case%/}"
+done
+
+# ---- hostile roots: nothing from outside, bounded ----------------------------------------------------------
+h=$dir/h
+secret=$dir/secret
+mkdir -p "$secret" && echo 'Listen 6666' >"$secret/ports.conf"
+# hostile NAME: a fresh root with an Apache whose ports.conf is to be made
+root() {
+	rm -rf "$h"
+	mkdir -p "$h/etc/apache2"
+	printf 'Listen 80\nIncludeOptional ports.conf\nListen 81\n' >"$h/etc/apache2/apache2.conf"
+}
+scan_h() { pg "$h" --json --cmd "apache2 -DFOREGROUND" >"$dir/json" && python3 tests/golden/schema.py scan <"$dir/json"; }
+# What a hostile file may not do: hide the others, bring something from outside, take long.
+harmless() {
+	local begin end
+	begin=$(date +%s%N)
+	scan_h || return 1
+	end=$(date +%s%N)
+	lines <"$dir/json" >"$dir/lines"
+	cat "$dir/lines"
+	jq -c .unread "$dir/json"
+	grep -q ':80 ' "$dir/lines" && ! grep -q 6666 "$dir/json" && [ $(((end - begin) / 1000000)) -lt 15000 ]
+}
+said() { jq -e --arg why "$1" '.unread | any(.why | contains($why))' "$dir/json" >/dev/null; }
+
+absolute_link() { root; ln -s "$secret/ports.conf" "$h/etc/apache2/ports.conf"; harmless; }
+dots() { root; ln -s ../../../../../../../../../../"$secret/ports.conf" "$h/etc/apache2/ports.conf"; harmless; }
+directory_link() { root; ln -s "$secret" "$h/etc/apache2/d"; echo 'IncludeOptional d/*.conf' >>"$h/etc/apache2/apache2.conf"; harmless; }
+inside_link() { root; echo 'Listen 82' >"$h/real"; ln -s /real "$h/etc/apache2/ports.conf"; harmless && grep -q ':82 ' "$dir/lines"; }
+magic_link() { root; ln -s "/proc/self/root$secret/ports.conf" "$h/etc/apache2/ports.conf"; mkdir -p "$h/proc/self"; ln -s / "$h/proc/self/root"; harmless; }
+fifo() { root; mkfifo "$h/etc/apache2/ports.conf"; harmless && said "no regular file"; }
+device() { root; mknod "$h/etc/apache2/ports.conf" c 1 5 2>/dev/null || return 0; harmless && said "no regular file"; }
+socket_file() { root; python3 -c 'import socket,sys; socket.socket(socket.AF_UNIX).bind(sys.argv[1])' "$h/etc/apache2/ports.conf"; harmless && said "no regular file"; }
+sparse() { root; truncate -s 1T "$h/etc/apache2/ports.conf" || return 0; harmless && said "longer than 1 MiB"; }
+long_line() { root; printf 'Listen 83 ' >"$h/etc/apache2/ports.conf"; truncate -s 4G "$h/etc/apache2/ports.conf"; harmless && said "longer than 1 MiB"; }
+include_loop() { root; echo 'Include apache2.conf' >"$h/etc/apache2/ports.conf"; harmless && said "a loop?"; }
+link_loop() { root; ln -s b "$h/etc/apache2/ports.conf"; ln -s ports.conf "$h/etc/apache2/b"; harmless; }
+many() { # 10^5 files of one pattern
+	root; mkdir "$h/etc/apache2/many"
+	python3 -c 'import sys
+for i in range(100000): open(f"{sys.argv[1]}/{i}.conf", "w").close()' "$h/etc/apache2/many"
+	echo 'IncludeOptional many/*.conf' >>"$h/etc/apache2/apache2.conf"; harmless && said "more than 4096 names"; }
+many_includes() { # 10^5 include lines
+	root; seq -f 'IncludeOptional x%.0f.conf' 100000 >"$h/etc/apache2/ports.conf"; echo 'Listen 84' >"$h/etc/apache2/x7.conf"; harmless; }
+many_files() { # more files than are read
+	root; mkdir "$h/etc/apache2/m"
+	for i in $(seq 3000); do echo "Listen $((10000 + i))" >"$h/etc/apache2/m/$i.conf"; done
+	echo 'IncludeOptional m/*.conf' >>"$h/etc/apache2/apache2.conf"; harmless && said "more than 2000 files"; }
+nul_bytes() { root; printf 'Listen 85\0\nListen 86\n' >"$h/etc/apache2/ports.conf"; harmless && said "NUL"; }
+macro_bomb() { root; { echo '<Macro A0>'; echo 'Listen 87'; echo '</Macro>'
+	for i in $(seq 30); do printf '<Macro A%d>\nUse A%d\nUse A%d\n</Macro>\n' "$i" $((i - 1)) $((i - 1)); done; echo 'Use A30'; } >"$h/etc/apache2/ports.conf"; harmless; }
+define_bomb() { root; { echo 'Define a aaaaaaaaaaaaaaaa'; for i in $(seq 40); do echo "Define a \${a}\${a}"; done; } >"$h/etc/apache2/ports.conf"; harmless; }
+xml_bomb() { root; mkdir -p "$h/usr/local/tomcat/conf"
+	{ echo '<!DOCTYPE s [<!ENTITY a0 "aaaaaaaaaaaaaaaaaaaa">'; for i in $(seq 30); do echo "<!ENTITY a$i \"&a$((i - 1));&a$((i - 1));\">"; done; echo ']><Server port="8005">&a30;</Server>'; } >"$h/usr/local/tomcat/conf/server.xml"
+	pg "$h" --json --cmd "catalina.sh run" >"$dir/json" && jq -e '.unread | length > 0' "$dir/json"; }
+xml_outside() { root; mkdir -p "$h/usr/local/tomcat/conf"
+	echo "<!DOCTYPE s [<!ENTITY a SYSTEM \"file://$secret/ports.conf\">]><Server port=\"-1\"><Service><Connector port=\"8080\" address=\"&a;\"/>&a;</Service></Server>" >"$h/usr/local/tomcat/conf/server.xml"
+	pg "$h" --json --cmd "catalina.sh run" >"$dir/json" && ! grep -q 6666 "$dir/json"; }
+yaml_bomb() { root; mkdir -p "$h/etc"
+	{ echo 'a: &a [x,x,x,x,x,x,x,x,x]'; p=a; for i in b c d e f g i j; do echo "$i: &$i [*$p,*$p,*$p,*$p,*$p,*$p,*$p,*$p]"; p=$i; done; echo 'net: {port: 1}'; } >"$h/etc/mongod.conf"
+	pg "$h" --json --cmd "mongod -f /etc/mongod.conf" >"$dir/json" && jq -e '.unread | length > 0' "$dir/json"; }
+shell_bomb() { root; mkdir -p "$h/usr/bin"; printf '#!/bin/sh\nf() { f; f; }\nf\nwhile true; do f & done\nexec "$0" "$@"\n' >"$h/usr/bin/start.sh"
+	pg "$h" --json --cmd "start.sh nginx" >"$dir/json" && jq -e . "$dir/json" >/dev/null; }
+terminal() { # names with escapes reach no terminal
+	root; printf 'Listen 80\nDocumentRoot "/x\033[31m"\n' >"$h/etc/apache2/apache2.conf"
+	pg "$h" --cmd "apache2" >"$dir/text" && ! grep -q "$(printf '\033')" "$dir/text"; }
+# A path that is exchanged for a link to the outside, again and again, while it is read.
+racing() {
+	root; mkdir "$h/etc/apache2/c"; echo 'Listen 88' >"$h/etc/apache2/c/ports.conf"
+	rm -f "$h/etc/apache2/ports.conf"; ln -s c/ports.conf "$h/etc/apache2/ports.conf"; ln -s "$secret" "$h/etc/apache2/out"
+	python3 - "$h/etc/apache2" <<-'PY' &
+		import os, sys, time
+		os.chdir(sys.argv[1])
+		end = time.time() + 8
+		while time.time() < end:
+		    try:
+		        os.rename("c", "t"); os.rename("out", "c"); os.rename("c", "out"); os.rename("t", "c")
+		    except OSError:
+		        pass
+	PY
+	local pid=$! rc=0
+	for _ in $(seq 60); do scan_h && ! grep -q 6666 "$dir/json" || { rc=1; break; }; done
+	kill $pid 2>/dev/null; wait $pid 2>/dev/null
+	return $rc; }
+
+for t in absolute_link dots directory_link inside_link magic_link fifo device socket_file sparse long_line include_loop link_loop many many_includes many_files \
+	nul_bytes macro_bomb define_bomb xml_bomb xml_outside yaml_bomb shell_bomb terminal racing; do
+	check "hostile root: ${t//_/ }" "$t"
+done
+
+# ---- the sandbox, wrong use -----------------------------------------------------------------------------------
+usage() { pg "$@"; [ $? = 2 ]; }
+root
+check "no directory: usage" usage
+check "a file is no directory: usage" usage "$h/etc/apache2/apache2.conf"
+check "--env without =: usage" usage "$h" --env X
+check "--cmd belongs to scan" eval 'build/pierglass status --cmd x; [ $? = 2 ]'
+unprivileged() { chmod -R a+rX "$dir" && cp build/pierglass build/pierglass-inspect "$dir/" && chmod 755 "$dir/pierglass" "$dir/pierglass-inspect" &&
+	setpriv --reuid 65534 --regid 65534 --clear-groups "$dir/pierglass" scan "$h" --json --cmd apache2 | jq -e '.listeners | length == 2'; }
+check "without root" unprivileged
+as_table() { pg "$h" --cmd apache2 | grep -q 'tcp \*:80 .*httpd .*/etc/apache2/apache2.conf:1'; }
+check "a table with file and line" as_table
+
+# ---- the shared cases ------------------------------------------------------------------------------------------
+if [ -d ../shared/data/appconf ]; then
+	score() { tests/golden/appconf_score.py build/pierglass ../shared/data/appconf; }
+	check "shared cases: all of the named applications, 90 % of all" score
+	sed 's/^/# /' "$dir/out" | sed 's/^# # /# /'
+else
+	echo "# ../shared/data/appconf is not here: its cases are left out"
+fi
+echo "1..$n"
+[ "$failures" = 0 ]

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* scan: what the application in a root directory would listen on and whom it would call, by its own configuration. This program only hands out
+ * files of that directory (base/root_ipc.h); they are read by pierglass-inspect, which may open nothing itself. No sensor, no privilege. */
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/ipc.h"
+#include "base/root_ipc.h"
+#include "tools/pierglass/cli.h"
+#include "tools/pierglass/cli_inspect.h"
+#include "tools/pierglass/cli_text.h"
+#include "tools/pierglass/cli_value.h"
+
+enum { ARGS_MAX = 8 + 2 * CLI_ENV_MAX, OUTPUT_MAX = 32 << 20, SECONDS_MAX = 60 };
+
+struct scan {
+	int root, files, out; /* files: our end of the socket pair; out: what the reader writes */
+	char *text;
+	size_t len;
+	char buf[IPC_BODY_MAX];
+};
+
+static int complain(const char *what, const char *why, int rc)
+{
+	fputs("pierglass: scan: ", stderr);
+	cli_put(stderr, what);
+	fputs(": ", stderr);
+	cli_put(stderr, why);
+	fputc('\n', stderr);
+	return rc;
+}
+
+/* ---- the reading process ----------------------------------------------------------------------------------- */
+static void child(const struct cli_options *o, int program, int files, int out)
+{
+	static char *const environment[] = { NULL };
+	const char *args[ARGS_MAX] = { "pierglass-inspect", "scan", "--files" };
+	char number[12];
+	unsigned n = 3;
+
+	snprintf(number, sizeof(number), "%d", files);
+	args[n++] = number;
+	if (o->command) {
+		args[n++] = "--cmd";
+		args[n++] = o->command;
+	}
+	for (unsigned i = 0; i < o->env_count; i++) {
+		args[n++] = "--env";
+		args[n++] = o->env[i];
+	}
+	if (dup2(out, STDOUT_FILENO) < 0 || fcntl(files, F_SETFD, 0) < 0)
+		_exit(127);
+	syscall(SYS_execveat, program, "", args, environment, AT_EMPTY_PATH);
+	_exit(127);
+}
+
+static pid_t child_start(const struct cli_options *o, int *ret_files, int *ret_out)
+{
+	_cleanup_close_ int program = cli_inspector_open();
+	int pair[2], out[2];
+	pid_t parent = getpid(), pid;
+
+	if (program < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -1;
+	if (pipe2(out, O_CLOEXEC) < 0) {
+		close(pair[0]);
+		close(pair[1]);
+		return -1;
+	}
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+		if (getppid() != parent)
+			_exit(127);
+		child(o, program, pair[1], out[1]);
+	}
+	close(pair[1]);
+	close(out[1]);
+	*ret_files = pair[0];
+	*ret_out = out[0];
+	return pid;
+}
+
+/* ---- serving it ---------------------------------------------------------------------------------------------- */
+static int take_output(struct scan *s)
+{
+	char *more = s->text;
+	ssize_t n;
+
+	if (s->len % (256 << 10) == 0 || !s->text)
+		more = realloc(s->text, s->len + (512 << 10));
+	if (!more || s->len > OUTPUT_MAX)
+		return -E2BIG;
+	s->text = more;
+	n = read(s->out, s->text + s->len, (256 << 10) - s->len % (256 << 10));
+	if (n > 0)
+		s->len += (size_t)n;
+	return n < 0 ? -errno : (int)n;
+}
+
+/* Until it ends. 0, or -errno when it is to be stopped. */
+static int serve(struct scan *s)
+{
+	uint64_t until = clock_mono_ns() + SECONDS_MAX * NSEC_PER_SEC;
+	bool asking = true;
+
+	for (;;) {
+		struct pollfd fds[2] = { { .fd = s->out, .events = POLLIN }, { .fd = asking ? s->files : -1, .events = POLLIN } };
+		int r = poll(fds, 2, 1000);
+
+		if (r < 0 && errno != EINTR)
+			return -errno;
+		if (clock_mono_ns() > until)
+			return -ETIMEDOUT;
+		if (r <= 0)
+			continue;
+		if (fds[1].revents) {
+			r = root_serve(s->files, s->root, s->buf);
+			if (r < 0 && r != -EPIPE)
+				return r;
+			asking = r > 0;
+		}
+		if (fds[0].revents) {
+			r = take_output(s);
+			if (r <= 0)
+				return r;
+		}
+	}
+}
+
+/* ---- showing -------------------------------------------------------------------------------------------------- */
+static void show_list(const json_t *root, const char *key, const char *title)
+{
+	const json_t *list = json_object_get(root, key);
+	size_t i;
+	json_t *v;
+
+	if (!json_array_size(list))
+		return;
+	printf("\n%s\n", title);
+	json_array_foreach(list, i, v) {
+		fputs("  ", stdout);
+		if (json_is_string(v)) {
+			cli_put(stdout, json_string_value(v));
+		} else {
+			cli_put(stdout, str_of(v, "what"));
+			fputs(": ", stdout);
+			cli_put(stdout, str_of(v, "why"));
+		}
+		putchar('\n');
+	}
+}
+
+static void show_files(const json_t *files)
+{
+	const char *role;
+	json_t *list, *v;
+	size_t i;
+
+	json_object_foreach((json_t *)(uintptr_t)files, role, list) {
+		json_array_foreach(list, i, v) {
+			printf("  %-10s ", i ? "" : role);
+			cli_put(stdout, str_of(v, "path"));
+			if (str_of(v, "source")[0]) {
+				fputs("  (", stdout);
+				cli_put(stdout, str_of(v, "source"));
+				putchar(')');
+			}
+			putchar('\n');
+		}
+	}
+}
+
+static void show(const json_t *root)
+{
+	static const struct cli_column listeners[] = { { "LISTENS ON", false, 0 }, { "APPLICATION", false, 0 }, { "BECAUSE OF", false, 20 } },
+				       upstreams[] = { { "CALLS", false, 20 }, { "AS", false, 0 }, { "APPLICATION", false, 0 }, { "BECAUSE OF", false, 20 } };
+	struct cli_table *t = cli_table_new(listeners, ARRAY_SIZE(listeners));
+	size_t i;
+	json_t *v;
+
+	fputs("Application: ", stdout);
+	cli_put(stdout, str_of(root, "app")[0] ? str_of(root, "app") : "none that is known");
+	if (str_of(root, "version")[0]) {
+		putchar(' ');
+		cli_put(stdout, str_of(root, "version"));
+	}
+	fputs("\n\n", stdout);
+	json_array_foreach(json_object_get(root, "listeners"), i, v) {
+		const char *address = str_of(v, "address");
+
+		cli_table_addf(t, strchr(address, ':') ? "%s [%s]:%lld" : "%s %s:%lld", str_of(v, "l4"), address,
+			       (long long)json_integer_value(json_object_get(v, "port")));
+		cli_table_add(t, str_of(v, "app"));
+		cli_table_add(t, str_of(v, "source"));
+	}
+	if (json_array_size(json_object_get(root, "listeners")))
+		cli_table_write(t, stdout, cli_width());
+	else
+		puts("It listens on no port.");
+	cli_table_free(t);
+	if (json_array_size(json_object_get(root, "upstreams"))) {
+		putchar('\n');
+		t = cli_table_new(upstreams, ARRAY_SIZE(upstreams));
+		json_array_foreach(json_object_get(root, "upstreams"), i, v) {
+			cli_table_add(t, str_of(v, "target"));
+			cli_table_add(t, str_of(v, "kind"));
+			cli_table_add(t, str_of(v, "app"));
+			cli_table_add(t, str_of(v, "source"));
+		}
+		cli_table_write(t, stdout, cli_width());
+		cli_table_free(t);
+	}
+	puts("\nFiles");
+	show_files(json_object_get(root, "files"));
+	show_list(root, "notes", "Notes");
+	show_list(root, "unread", "Not read");
+}
+
+static int finish(const struct cli_options *o, const struct scan *s)
+{
+	json_error_t error;
+	json_t *root = json_loadb(s->text ? s->text : "", s->len, JSON_REJECT_DUPLICATES, &error);
+
+	if (!json_is_object(root)) {
+		json_decref(root);
+		return complain("the reading process", "its answer makes no sense", CLI_REFUSED);
+	}
+	if (o->json)
+		cli_put_json(stdout, s->text, s->len);
+	else
+		show(root);
+	json_decref(root);
+	if (fflush(stdout) || ferror(stdout))
+		return complain("standard output", strerror(errno), CLI_REFUSED);
+	return CLI_OK;
+}
+
+static int scan(const struct cli_options *o, struct scan *s)
+{
+	pid_t pid = child_start(o, &s->files, &s->out);
+	int r, rc;
+
+	if (pid < 0)
+		return complain("pierglass-inspect", strerror(errno), CLI_REFUSED);
+	r = serve(s);
+	if (r < 0) {
+		kill(pid, SIGKILL);
+		(void)cli_inspector_wait("scan", pid);
+		return complain("the reading process was stopped", strerror(-r), CLI_REFUSED);
+	}
+	rc = cli_inspector_wait("scan", pid);
+	return rc ? rc : finish(o, s);
+}
+
+int cmd_scan(const struct cli_options *o)
+{
+	static struct scan s = { .files = -1, .out = -1 };
+	int rc;
+
+	if (!o->argument)
+		return complain("which directory?", "see \"pierglass help\"", CLI_USAGE);
+	for (unsigned i = 0; i < o->env_count; i++)
+		if (!strchr(o->env[i], '=') || o->env[i][0] == '=')
+			return complain(o->env[i], "--env takes NAME=VALUE", CLI_USAGE);
+	s.root = root_open(o->argument);
+	if (s.root < 0)
+		return complain(o->argument, strerror(-s.root), CLI_USAGE);
+	rc = scan(o, &s);
+	close_fd(&s.root);
+	close_fd(&s.files);
+	close_fd(&s.out);
+	free(s.text);
+	return rc;
+}
