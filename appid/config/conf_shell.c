@@ -30,9 +30,9 @@ void shell_set(struct shell *s, const char *name, const char *value, bool export
 		v->name = conf_strdup(s->c, name);
 		v->next = s->vars;
 		s->vars = v;
-	} else if (s->maybe && strcmp(v->value ? v->value : "", value) != 0) {
-		value = "\1";
 	}
+	if (s->maybe && (!v->value || strcmp(v->value, value) != 0))
+		value = "\1"; /* it may be this, or what it was */
 	v->value = conf_strdup(s->c, value);
 	v->exported |= exported;
 }
