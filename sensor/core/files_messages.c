@@ -60,6 +60,9 @@ static void take_event(struct core *c, const struct ipc_hdr *h, const void *body
 	v.container = w ? ident_by_id(c->ident, w->of.engine, w->of.cid) : NULL;
 	if (!v.container)
 		return;
+	/* Before anything else: an exec that is told on the way asks anew. */
+	for (struct file_exe *e = w->exes; e && (m.flags & FILES_EVENT_EXECUTABLE); e = e->hh.next)
+		e->dirty = e->dirty || e->key.ino == m.ino;
 	w->state.events++;
 	w->state.closes += m.count;
 	v.mono_ns = m.mono_ns;
@@ -76,9 +79,6 @@ static void take_event(struct core *c, const struct ipc_hdr *h, const void *body
 	v.size = m.size;
 	v.pid = m.pid;
 	v.window_ns = m.window_ns;
-	if (v.executable)
-		for (struct file_exe *e = w->exes; e; e = e->hh.next)
-			e->dirty = e->dirty || e->key.ino == m.ino;
 	log_debug("file: %s: %s %s, %llu times, by %u %s", v.container->name, v.text, v.detail, (unsigned long long)v.count, v.pid,
 		  v.p ? v.p->exe : "?");
 	core_publish_event(c, &v);
@@ -174,6 +174,14 @@ static void exe_set(struct core *c, struct file_exe *e, const struct msg_files_d
 	x->at_mono_ns = clock_mono_ns();
 }
 
+/* One that was run before and has another content now: whoever runs it from now on runs that. */
+static void exe_rewritten(struct core *c, struct file_watch *w, const struct msg_files_digest *m, const char *path, const char *hex)
+{
+	for (struct file_exe *e = w->exes; e; e = e->hh.next)
+		if (e->key.ino == m->ino && !strcmp(e->exe.path, path) && m->state == FILES_HASHED && !same_exe(&e->exe, m, hex))
+			exe_set(c, e, m, path, hex);
+}
+
 static void take_digest(struct core *c, const struct ipc_hdr *h, const void *body)
 {
 	char path[4 * FILES_PATH_MAX + 1], hex[DIGEST_SHA256_TEXT] = "";
@@ -193,6 +201,7 @@ static void take_digest(struct core *c, const struct ipc_hdr *h, const void *bod
 	clean(text, len, path, sizeof(path));
 	if (!h->seq) {
 		publish_exe(c, w, &m, path, hex, true);
+		exe_rewritten(c, w, &m, path, hex);
 		return;
 	}
 	e = exe_asked(w, h->seq);

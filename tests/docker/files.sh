@@ -105,6 +105,20 @@ flood() {
 ok "3000 files by one process in one directory: joined, none missing" until_true 12 flood
 ok "no file event was lost" eval '[ "$(sensor s status --json | jq ".loss | .file_queue + .file_throttled + .file_hash")" = 0 ]'
 
+# -- more than anybody could look at: that container alone is left alone for a while
+in_c -d one timeout 8 python3 -c '
+while True:
+    for i in range(100):
+        open("/tmp/g%d" % i, "w").close()' >/dev/null
+throttled() { jq -es --arg s "$1" 'any(.[]; .event == "throttle" and .container == "one" and .state == $s)' "$LAB_DIR/events" >/dev/null; }
+ok "a container that writes without end is throttled" until_true 10 throttled start
+in_c before sh -c 'echo x >/etc/meanwhile'
+meanwhile() { jq -es 'any(.[]; .event == "file" and .container == "before" and .path == "/etc/meanwhile")' "$LAB_DIR/events" >/dev/null; }
+ok "another's writes are told meanwhile" until_true 3 meanwhile
+ok "and it is watched again" until_true 20 throttled stop
+in_c one sh -c 'echo x >/etc/afterwards'
+ok "with what it writes then" until_true 5 seen /etc/afterwards upper /usr/bin/dash
+
 # -- configuration files, and opening: the programs themselves, as core would ask them
 engine_pid=$(sensor s status --json | jq '.engines[0].pid')
 pid=$(lab_docker a inspect -f '{{.State.Pid}}' one)
@@ -112,7 +126,7 @@ cid=$(lab_docker a inspect -f '{{.Id}}' one)
 in_c one sh -c 'mkdir -p /etc/app; echo 1 >/etc/app/app.conf; ln -s app/app.conf /etc/link.conf; mkfifo /etc/app/fifo; ln -s /proc/1/root/etc/passwd /etc/app/magic
 	ln -s ../../../../../../../../etc/hostname /etc/app/up; ln -s "$1" /etc/app/abs' sh "$host/single.conf"
 mkfifo "$LAB_DIR/probe.in"
-"$LAB_BUILD/tests/helpers/files_probe" "$pid" "$cid" "$engine_pid" <"$LAB_DIR/probe.in" >"$LAB_DIR/probe" 2>&1 &
+"$LAB_BUILD/tests/helpers/files_probe" "$pid" "$cid" "$engine_pid" <"$LAB_DIR/probe.in" >>"$LAB_DIR/probe" 2>&1 &
 probe=$!
 exec 7>"$LAB_DIR/probe.in"
 said() { grep -qE "$1" "$LAB_DIR/probe" || { tail -n 5 "$LAB_DIR/probe"; return 1; }; }
@@ -133,8 +147,8 @@ ok "open: no device" tell "open /dev/zero" '^open Invalid argument'
 ok "open: no more than asked for" tell "open /bin/bash 1000" '^open File too large'
 
 echo "drift /etc/app/app.conf /etc/link.conf /hostdir/app.conf /etc/single.conf /etc/later/x.conf" >&7
-armed() { tell marks '^marks [1-9][0-9]* wds [5-9]'; }
-ok "their directories are watched" until_true 5 armed
+marks_are() { : >"$LAB_DIR/probe"; echo marks >&7; sleep 0.2; said "$1"; }
+ok "their directories are watched" until_true 5 marks_are '^marks [1-9][0-9]* wds [5-9]'
 change() { # TITLE REGEX COMMAND...: what is said of it
 	local title=$1 regex=$2
 	shift 2
@@ -156,11 +170,12 @@ in_c one mkdir -p /etc/later
 late() { in_c one sh -c 'echo 1 >/etc/later/x.conf'; said '^changed (created|written) pid [0-9]+ /etc/later/x.conf$'; }
 ok "drift: a directory that was not there is found later" until_true 12 late
 ok "exe: by its process" tell "exe $pid" "^digest state 0 image lower 2 copied_up 0 $(sum /usr/bin/sleep) /usr/bin/sleep\$"
-ok "unwatched: no watch is left" eval 'echo unwatch >&7; until_true 5 tell marks "^marks [0-9]+ wds 0"'
+echo unwatch >&7
+ok "unwatched: no watch is left" until_true 5 marks_are "^marks [0-9]+ wds 0"
 
 # -- the end of the container
 lab_docker a rm -f one >/dev/null
-ok "its marks end with it" until_true 5 tell marks '^marks 0 wds 0'
+ok "its marks end with it" until_true 5 marks_are '^marks 0 wds 0'
 echo quit >&7
 exec 7>&-
 wait "$probe"

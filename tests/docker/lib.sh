@@ -76,7 +76,7 @@ sensor() {
 sensor_is_ready() {
 	# (slurped: jq 1.6 calls no input at all a success)
 	sensor "$1" status --json 2>/dev/null | jq -es '.[0] | (.engines | length > 0) and (.engines | all(.up))
-		and ([.programs[] | select(.running) | .name] | contains(["core", "broker", "verdict", "inspect-packets", "inspect-documents"]))' >/dev/null 2>&1
+		and ([.programs[] | select(.running) | .name] | contains(["core", "broker", "verdict", "inspect-packets", "inspect-documents", "files", "opener"]))' >/dev/null 2>&1
 }
 
 # All containers that the engines run are known with their names. $1 sensor, then engines.

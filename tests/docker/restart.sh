@@ -72,7 +72,7 @@ fds_before=$(fds)
 edge_before=$(edge 7000)
 
 kills=0
-programs="core broker inspect-packets inspect-documents verdict"
+programs="core broker inspect-packets inspect-documents verdict files opener"
 start_keeper() {
 	local dir=$LAB_DIR/sensor-s
 	# shellcheck disable=SC2016 # for the inner shell
@@ -90,7 +90,7 @@ kill_round() {
 	local pids
 	# all at once: the list comes from core, which is one of them
 	mapfile -t pids < <(sensor s status --json | jq -r --arg names "$programs" '.programs[] | select(.running and (.name | IN($names | split(" ")[]))) | .pid')
-	[ "${#pids[@]}" = 5 ] || { echo "${#pids[@]} programs were running:"; sensor s status --json | jq -c ".programs[]"; tail -n 5 "$LAB_DIR/sensor-s/log"; return 1; }
+	[ "${#pids[@]}" = 7 ] || { echo "${#pids[@]} programs were running:"; sensor s status --json | jq -c ".programs[]"; tail -n 5 "$LAB_DIR/sensor-s/log"; return 1; }
 	kill -KILL "${pids[@]}"
 	until_true 10 running_again "[$(IFS=,; echo "${pids[*]}")]" || { echo "not all are back 10 s after their end"; return 1; }
 	ids prog >>"$LAB_DIR/progs"
