@@ -147,6 +147,8 @@ deps: ## install the Debian packages that building and testing need
 	$(Q)tools/deps.sh
 lint: skeletons ## include boundaries, cppcheck, clang-tidy, shellcheck
 	$(Q)tools/lint.sh
+coverage: skeletons ## line coverage of the parsers in appid/, by file (unit tests, fuzz seeds, captures)
+	$(Q)tools/coverage.sh
 test: ## install what is missing, build, run every test (needs root)
 	$(Q)tests/run.sh
 scenarios: all helpers ## attacks that must be found and life that must stay silent, on real containers; FULL=1 for the long form
@@ -165,6 +167,6 @@ help: ## this list
 	@printf 'make TARGET [V=1] [SAN=address,undefined] [QUICK=1] [DESTDIR=...] [PREFIX=/usr]\n\n'
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
 
-.PHONY: all deps lint test scenarios run demo bench install clean help unit helpers fuzzers skeletons
+.PHONY: all deps lint coverage test scenarios run demo bench install clean help unit helpers fuzzers skeletons
 .DELETE_ON_ERROR:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

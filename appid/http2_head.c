@@ -93,18 +93,19 @@ int http2_server_probe(struct bytes b)
 	if ((left > 0 && b.p[0]) || (left > 1 && b.p[1]) || (left > 2 && (b.p[2] % 6 || b.p[2] > 120)) || (left > 3 && b.p[3] != FRAME_SETTINGS) ||
 	    (left > 4 && b.p[4]) || (left > 5 && memcmp(b.p + 5, zero, left - 5 < 4 ? left - 5 : 4)))
 		return -1;
-	while (n < FRAMES_MAX && bytes_left(&b) && (r = frame_read(&b, &f)) > 0) {
+	/* Two frames decide, so that what comes after them changes nothing. */
+	while (n < 2 && bytes_left(&b) && (r = frame_read(&b, &f)) > 0) {
 		struct bytes s = f.body;
 		uint16_t id;
 
-		while (f.type == FRAME_SETTINGS && bytes_be16(&s, &id) && bytes_skip(&s, 4))
+		while (!n && bytes_be16(&s, &id) && bytes_skip(&s, 4))
 			if (!id || (id > 9 && id < 0x1000 && (id & 0x0f0f) != 0x0a0a && id != 16))
 				return -1;
 		if (f.type > FRAME_CONTINUATION + 3)
-			return n > 1 ? n : -1;
+			return -1;
 		n++;
 	}
-	return r < 0 ? -1 : n;
+	return r < 0 && n < 2 ? -1 : n;
 }
 
 static void keep(char *out, size_t size, const struct hpack_field *f)

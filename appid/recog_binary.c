@@ -157,6 +157,34 @@ static enum recog mysql_client(const struct recog_in *in, enum app_id *ret_app, 
 }
 
 /* ---- memcached, binary protocol ------------------------------------------------------------------ */
+/* What follows the header must be readable where it is text. */
+static bool readable_from(struct bytes b, size_t skip, size_t len)
+{
+	if (!bytes_skip(&b, skip))
+		return true;
+	if (bytes_left(&b) > len)
+		b.end = b.p + len;
+	return text_is_printable(b);
+}
+
+/* An answer: by opcode, or the text of an error. */
+static bool memcached_response(struct bytes b, uint32_t key, uint32_t extras, uint32_t body)
+{
+	if (be16_at(b.p + 6)) /* status */
+		return be16_at(b.p + 6) <= 0x86 && !key && !extras && body && body < 200 && readable_from(b, 24, body);
+	switch (b.p[1]) {
+	case 0x00: case 0x09: case 0x0c: case 0x0d: /* get and its kin: flags, and the key if it was asked for */
+		return extras == 4 && (!key || b.p[1] >= 0x0c) && readable_from(b, 28, key);
+	case 0x05: case 0x06: /* counters */
+		return !extras && !key && body == 8;
+	case 0x0b: /* version */
+		return !extras && !key && body > 3 && body < 64 && readable_from(b, 24, body);
+	case 0x10: /* statistics: name and value */
+		return !extras && (!body || (key && body > key)) && readable_from(b, 24, body);
+	}
+	return !extras && !key && !body && b.p[1] <= 0x20 && be32_at(b.p + 16) + be32_at(b.p + 20) != 0; /* stored: it has a CAS */
+}
+
 static enum recog memcached_binary(const struct recog_in *in, enum app_id *ret_app, int *ret_server)
 {
 	struct bytes b = in->head[0];
@@ -175,7 +203,9 @@ static enum recog memcached_binary(const struct recog_in *in, enum app_id *ret_a
 	if (key > 250 || body < key + extras || body > 64u << 20)
 		return RECOG_NO;
 	if (!request)
-		return be16_at(b.p + 6) <= 0x86 ? RECOG_YES : RECOG_NO;
+		return memcached_response(b, key, extras, body) ? RECOG_YES : RECOG_NO;
+	if (!readable_from(b, 24 + extras, key))
+		return RECOG_NO;
 	switch (b.p[1]) {
 	case 0x00: case 0x09: case 0x0c: case 0x0d: case 0x04: /* get, getq, getk, getkq, delete: a key and nothing else */
 		return key && !extras && body == key ? RECOG_YES : RECOG_NO;

@@ -29,12 +29,18 @@ enum tls_kind tls_hello_probe(struct bytes b)
 		return TLS_NOT;
 	if (left < 11 && be16_at(b.p + 3) >= 6)
 		return TLS_MORE;
+	if (be16_at(b.p + 3) >= 6) { /* the shortest hello has 38 bytes, and a client's record holds nothing else */
+		uint32_t len = be24_at(b.p + 6);
+
+		if (len < 38 || (b.p[5] == HS_CLIENT_HELLO && be16_at(b.p + 3) > len + 4))
+			return TLS_NOT;
+	}
 	return b.p[5] == HS_CLIENT_HELLO ? TLS_CLIENT_HELLO : TLS_SERVER_HELLO;
 }
 
 struct bytes tls_after_warnings(struct bytes b)
 {
-	for (unsigned i = 0; i < 4 && bytes_left(&b) >= 7 && b.p[0] == REC_ALERT && be16_at(b.p + 3) == 2 && b.p[5] == 1; i++)
+	for (unsigned i = 0; i < 4 && bytes_left(&b) >= 7 && b.p[0] == REC_ALERT && b.p[1] == 3 && be16_at(b.p + 3) == 2 && b.p[5] == 1; i++)
 		b.p += 7;
 	return b;
 }

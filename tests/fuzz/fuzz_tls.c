@@ -12,8 +12,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	tls_hello_parse(bytes_of(data, size), &h);
 	if (h.sni_len >= sizeof(h.sni) || h.alpn_len >= sizeof(h.alpn) || h.sni[h.sni_len] || h.alpn[h.alpn_len])
 		abort();
-	if (h.kind != tls_hello_probe(bytes_of(data, size)))
+	if (h.kind != tls_hello_probe(tls_after_warnings(bytes_of(data, size))))
 		abort();
+	if (size && data[0] == 21) /* half of several alerts is something else */
+		return 0;
 	/* a shorter piece may say less, never something else */
 	tls_hello_parse(bytes_of(data, size / 2), &half);
 	if (half.kind != TLS_MORE && half.kind != h.kind)

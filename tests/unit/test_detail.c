@@ -9,17 +9,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <cmocka.h>
 
 #include "appid/change.h"
 #include "appid/der_name.h"
 #include "appid/digest_text.h"
 #include "appid/entropy.h"
+#include "appid/facts_out.h"
 #include "appid/hpack.h"
 #include "appid/http2_head.h"
 #include "appid/tls_print.h"
+#include "base/ipc.h"
 #include "base/jsonl.h"
 #include "sensor/facts.h"
+#include "sensor/msg.h"
 
 /* A copy of exactly that size: ASan sees a read beyond it. */
 static struct bytes copy_of(const void *p, size_t len, void **ret_free)
@@ -405,9 +412,57 @@ static void test_facts_bounds(void **state)
 	assert_false(facts_valid(big, sizeof(big)));
 }
 
+/* ---- on the way to core ------------------------------------------------------------------------------ */
+static void test_facts_go_out_whole(void **state)
+{
+	static uint8_t body[IPC_BODY_MAX];
+	struct flow_key key = { .ns = 1, .proto = 6 };
+	struct facts_out o;
+	struct ipc_hdr h;
+	unsigned sent = 0, got = 0;
+	int s[2], fd = -1, r;
+	char text[600];
+
+	memset(text, 'x', sizeof(text));
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, s), 0);
+	facts_out_init(&o, 1 << 20);
+	for (; sent < 2000; sent++) { /* more than the socket takes at once, less than the bound */
+		key.port[0] = (uint16_t)sent;
+		facts_out_put(&o, &key, text, sent % 500);
+	}
+	assert_int_equal(o.dropped, 0);
+	for (int i = 0; i < 100 && got < sent; i++) {
+		r = facts_out_send(&o, s[0]);
+		assert_true(r == 0 || r == -EAGAIN);
+		while (ipc_recv(s[1], &h, body, &fd) > 0) {
+			struct bytes b = bytes_of(body, h.len);
+			struct msg_facts m;
+
+			assert_int_equal(h.type, MSG_FACTS);
+			while (bytes_left(&b)) {
+				assert_true(bytes_copy(&b, &m, sizeof(m)) && bytes_skip(&b, m.len));
+				assert_int_equal(m.key.port[0], got);
+				assert_int_equal(m.len, got++ % 500);
+			}
+		}
+	}
+	assert_int_equal(got, sent);
+	assert_int_equal(o.len, 0);
+	close(s[1]);
+	facts_out_put(&o, &key, text, 10);
+	assert_true(facts_out_send(&o, s[0]) < 0);
+	facts_out_put(&o, &key, text, FACTS_MAX); /* no such text */
+	for (unsigned i = 0; i < 3000; i++)
+		facts_out_put(&o, &key, text, 500);
+	assert_true(o.dropped > 0 && o.len <= 1 << 20);
+	facts_out_done(&o);
+	close(s[0]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_facts_go_out_whole),
 		cmocka_unit_test(test_hpack_huffman_of_the_rfc),
 		cmocka_unit_test(test_hpack_fields_of_the_rfc),
 		cmocka_unit_test(test_hpack_bounds),

@@ -128,6 +128,47 @@ static const struct talk talks[] = {
 	{ "cassandra", "Cassandra", 6, 9042, ALONE_CLIENT, "", NULL,
 	  { C_("\4\0\0\0\1\0\0\0\x16\0\1\0\x0b" "CQL_VERSION\0\5" "3.0.0"), S_("\x84\0\0\0\2\0\0\0\0") } },
 	{ "cassandra options", "Cassandra", 6, 9042, ALONE_NO, "", NULL, { C_("\4\0\0\x07\5\0\0\0\0"), S_("\x84\0\0\x07\6\0\0\0\2\0\0") } },
+	{ "http2 server", "HTTP2", 6, 8080, ALONE_SERVER, "", NULL,
+	  { S_("\0\0\6\4\0\0\0\0\0\0\3\0\0\0\x64\0\0\4\x08\0\0\0\0\0\0\1\0\0") } },
+	{ "grpc", "gRPC", 6, 50051, ALONE_CLIENT, "cart", "POST /shop.Cart/Add",
+	  { C_("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0\0\0\x3a\1\4\0\0\0\1\x83\x86\x44\x0e/shop.Cart/Add\x41\4" "cart"
+	       "\x40\x0c" "content-type\x10" "application/grpc"),
+	    S_("\0\0\0\4\0\0\0\0\0\0\0\0\4\1\0\0\0\0\0\0\1\1\4\0\0\0\1\x88") } },
+	{ "etcd grpc", "gRPC.etcd", 6, 2379, ALONE_NO, "etcd", NULL,
+	  { C_("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0\0\0\x42\1\4\0\0\0\1\x83\x86\x44\x16/etcdserverpb.KV/Range\x41\4" "etcd"
+	       "\x40\x0c" "content-type\x10" "application/grpc") } },
+	{ "etcd http", "HTTP.etcd", 6, 2379, ALONE_SERVER, "e", "server 3.4.23",
+	  { C_("GET /version HTTP/1.1\r\nHost: e\r\n\r\n"),
+	    S_("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 23\r\n\r\n{\"etcdserver\":\"3.4.23\"}") } },
+	{ "elasticsearch http", "HTTP.Elasticsearch", 6, 9200, ALONE_SERVER, "e", "server 8.11.1",
+	  { C_("GET / HTTP/1.1\r\nHost: e:9200\r\n\r\n"),
+	    S_("HTTP/1.1 200 OK\r\nX-elastic-product: Elasticsearch\r\ncontent-type: application/json\r\ncontent-length: 59\r\n\r\n"
+	       "{\"version\":{\"number\":\"8.11.1\",\"lucene_version\":\"9.8.0\"}} ") } },
+	{ "not elasticsearch", "HTTP", 6, 9200, ALONE_BOTH, "e", NULL,
+	  { C_("GET /a/_search HTTP/1.1\r\nHost: e\r\n\r\n"),
+	    S_("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 12\r\n\r\n{\"rows\":[1]}") } },
+	{ "elasticsearch nodes", "Elasticsearch", 6, 9300, ALONE_BOTH, "", NULL,
+	  { C_("ES\0\0\0\x13\0\0\0\0\0\0\0\1\x08\0\x6c\x56\x4b\0\0\0\0"), S_("ES\0\0\0\x13\0\0\0\0\0\0\0\1\x09\0\x6c\x56\x4b\0\0\0\0") } },
+	{ "stratum", "Mining", 6, 3333, ALONE_BOTH, "", NULL,
+	  { C_("{\"id\": 1, \"method\": \"mining.subscribe\", \"params\": []}\n"),
+	    S_("{\"id\":1,\"result\":[[[\"mining.notify\",\"ae\"]],\"08\",4],\"error\":null}\n") } },
+	{ "stratum of monero", "Mining", 6, 443, ALONE_BOTH, "", NULL,
+	  { C_("{\"id\":1,\"jsonrpc\":\"2.0\",\"method\":\"login\",\"params\":{\"login\":\"4A\",\"pass\":\"x\",\"agent\":\"XMRig\"}}\n"),
+	    S_("{\"id\":1,\"result\":{\"job\":{\"blob\":\"07\",\"job_id\":\"a\",\"target\":\"b8\"},\"status\":\"OK\"}}\n") } },
+	{ "fastcgi answer", "FastCGI", 6, 9000, ALONE_BOTH, "", NULL,
+	  { C_("\1\1\0\1\0\x08\0\0\0\1\0\0\0\0\0\0"), S_("\1\6\0\1\0\x13\5\0Status: 404 gone\r\n\r\n") } },
+	{ "socks4", "SOCKS", 6, 1080, ALONE_NO, "10.0.0.9", NULL, { C_("\4\1\0\x50\x0a\0\0\x09user\0"), S_("\0\x5a\0\0\0\0\0\0") } },
+	{ "ldap starttls", "LDAP", 6, 389, ALONE_CLIENT, "", NULL,
+	  { C_("\x30\x1d\2\1\1\x77\x18\x80\x16" "1.3.6.1.4.1.1466.20037"), S_("\x30\x0c\2\1\1\x78\7\x0a\1\0\4\0\4\0") } },
+	{ "xmpp", "Jabber", 6, 5222, ALONE_BOTH, "chat.example", NULL,
+	  { C_("<?xml version='1.0'?><stream:stream to='chat.example' xmlns:stream='http://etherx.jabber.org/streams' version='1.0'>"),
+	    S_("<?xml version='1.0'?><stream:stream id='1' xmlns:stream='http://etherx.jabber.org/streams' version='1.0'>") } },
+	{ "smtp starttls", "SMTP", 6, 25, ALONE_NO, NULL, "then TLS",
+	  { S_("220 mail.example ESMTP\r\n"), C_("STARTTLS\r\n"), S_("220 go\r\n"), C_(TLS_CLIENT) } },
+	{ "postgresql in tls", "PostgreSQL", 6, 5432, ALONE_NO, "shop.example", "then TLS",
+	  { C_("\0\0\0\x08\x04\xd2\x16\x2f"), S_("S"), C_(TLS_CLIENT), S_(TLS_SERVER) } },
+	{ "ssh in connect", "HTTP_Connect", 6, 3128, ALONE_NO, "a", "then SSH",
+	  { C_("CONNECT a:22 HTTP/1.1\r\n\r\n"), S_("HTTP/1.1 200 OK\r\n\r\n"), C_("SSH-2.0-x_1\r\n"), S_("SSH-2.0-y_1\r\n") } },
 	/* for nDPI */
 	{ "rsync", "RSYNC", 6, 8873, ALONE_BOTH, "", NULL, { S_("@RSYNCD: 31.0 sha512 md5\n"), C_("@RSYNCD: 31.0 md5\nfiles\n") } },
 	{ "git", "Git", 6, 9419, ALONE_CLIENT, "", NULL,
@@ -309,6 +350,67 @@ static void test_names_agree_with_ndpi(void **state)
 	}
 }
 
+static uint32_t next_random(uint32_t *x)
+{
+	*x = *x * 1664525u + 1013904223u;
+	return *x >> 16;
+}
+
+/* Bytes of no protocol get no name of ours: even ones, and such as are mostly small numbers, as binary formats have them. */
+static void test_random_bytes_are_nothing(void **state)
+{
+	const bool whole[2] = { true, true };
+	uint32_t x = 20260101;
+	unsigned wrong = 0;
+
+	for (unsigned round = 0; round < 256 * 1500; round++) {
+		const uint16_t ports[2] = { 40000, (uint16_t)next_random(&x) };
+		struct recog_state race = { 0 };
+		struct recog_found found;
+		struct bytes heads[2];
+		uint8_t data[2][64];
+
+		for (unsigned d = 0; d < 2; d++) {
+			for (unsigned i = 0; i < sizeof(data[d]); i++) {
+				uint32_t v = next_random(&x);
+
+				data[d][i] = (uint8_t)(round & 1 && v & 0x800 ? v & 3 : v);
+			}
+			heads[d] = bytes_of(data[d], sizeof(data[d]));
+		}
+		data[0][0] = (uint8_t)round;
+		if (recognise_stream(&race, heads, whole, ports, &found) == RECOG_YES) {
+			print_message("# round %u is taken for %s\n", round, app_name(found.app));
+			wrong++;
+		}
+	}
+	assert_int_equal(wrong, 0);
+}
+
+/* What one side of one protocol says, with what the other side of another answers: never a third one's name. */
+static void test_mixed_conversations(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(talks); i++)
+		for (size_t k = 0; k < ARRAY_SIZE(talks); k++) {
+			const struct talk *a = &talks[i], *b = &talks[k];
+			const bool whole[2] = { true, true };
+			const uint16_t ports[2] = { 40000, 31999 };
+			struct bytes heads[2] = { bytes_of(a->said[0].data, a->said[0].len), bytes_of(b->said[0].data, b->said[0].len) };
+			struct recog_state race = { 0 };
+			struct recog_found found;
+			const char *name;
+
+			if (a->proto != 6 || b->proto != 6 || recognise_stream(&race, heads, whole, ports, &found) != RECOG_YES)
+				continue;
+			name = app_name(found.app);
+			if (strncmp(name, a->app, strlen(name)) && strncmp(name, b->app, strlen(name)) && found.app != APP_HTTP2 &&
+			    found.app != APP_HTTP && found.app != APP_REDIS /* "set …" and "+OK" is just that, inline */) {
+				print_message("# %s and %s: %s\n", a->name, b->name, name);
+				fail();
+			}
+		}
+}
+
 static void test_tables_fit_the_mask(void **state)
 {
 	assert_true(recog_text_count + recog_binary_count <= 64);
@@ -338,6 +440,8 @@ int main(void)
 		cmocka_unit_test(test_unusual_port),
 		cmocka_unit_test(test_server_end),
 		cmocka_unit_test(test_names_agree_with_ndpi),
+		cmocka_unit_test(test_random_bytes_are_nothing),
+		cmocka_unit_test(test_mixed_conversations),
 		cmocka_unit_test(test_tables_fit_the_mask),
 	};
 
