@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "sensor/core/core_priv.h"
+#include "sensor/facts.h"
 #include "sensor/core/store.h"
 
 #define NODE_NS 1
@@ -497,6 +498,37 @@ static void test_label_before_scan(void **state)
 	assert_int_equal(edges().flows, 1);
 }
 
+static void test_facts_are_kept(void **state)
+{
+	static const struct flow_key nobody = { .ns = 1, .proto = 6 };
+	struct flow_key k = key_ab(40000);
+	struct pg_flow v = flow_ab(1);
+	struct ipc_hdr h = { .type = MSG_FACTS };
+	uint8_t body[1024];
+	struct facts f;
+
+	ROOT_ONLY();
+	known_world();
+	kernel_put(&k, &v);
+	facts_init(&f);
+	facts_add_str(&f, FACT_SERVER_VERSION, "8.0.36");
+	for (unsigned i = 0; i < 3; i++) { /* for nobody, damaged, for the flow */
+		struct msg_facts m = { .key = i ? k : nobody, .len = (uint16_t)f.len };
+
+		memcpy(body + h.len, &m, sizeof(m));
+		memcpy(body + h.len + sizeof(m), f.text, f.len);
+		if (i == 1)
+			body[h.len + sizeof(m)] = 1;
+		h.len += (uint32_t)(sizeof(m) + f.len);
+	}
+	labels_message(&h, body, -1, &core);
+	assert_non_null(flow_table_find(core.flows, &k));
+	assert_string_equal(flow_table_find(core.flows, &k)->detail->facts, f.text);
+	h.len = sizeof(struct msg_facts) + 3; /* a text that is cut */
+	labels_message(&h, body, -1, &core);
+	assert_string_equal(flow_table_find(core.flows, &k)->detail->facts, f.text);
+}
+
 static void test_news_are_enough(void **state)
 {
 	struct flow_key told = key_ab(40010), untold = key_ab(40011);
@@ -710,6 +742,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_half_open_is_given_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_one_way_flood_makes_room, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_label_before_scan, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_facts_are_kept, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_news_are_enough, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_news_overrun, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_many_flows_few_rows, setup, teardown),

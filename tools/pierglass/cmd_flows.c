@@ -34,11 +34,15 @@ static void app_text(const json_t *f, char *buf, size_t len)
 {
 	const char *app = str_of(f, "app"), *confidence = str_of(f, "app_confidence");
 	bool guess = !strcmp(confidence, "port-guess") || !strcmp(confidence, "unknown");
+	const json_t *changed = json_object_get(f, "changed");
 
 	if (!app[0] || !strcmp(app, "Unknown"))
 		snprintf(buf, len, "-");
 	else
 		snprintf(buf, len, "%s%s", app, guess ? "?" : "");
+	/* what it went on as: "SMTP>TLS" */
+	if (changed && strcmp(str_of(changed, "to"), app) && strlen(buf) + strlen(str_of(changed, "to")) + 2 <= len)
+		snprintf(buf + strlen(buf), len - strlen(buf), ">%s", str_of(changed, "to"));
 }
 
 static bool path_of(const struct cli_options *o, char *path, size_t len)
