@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/fanotify.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
@@ -27,6 +28,7 @@
 #include "sensor/msg_files.h"
 #include "base/ipc.h"
 #include "sensor/watch/files_flood.h"
+#include "sensor/watch/files_priv.h"
 #include "sensor/watch/files_hash.h"
 #include "sensor/watch/files_mounts.h"
 #include "sensor/watch/files_records.h"
@@ -363,6 +365,73 @@ static void test_hash_queue(void **state)
 	files_hash_free(h, drop);
 }
 
+/* ---- budget -------------------------------------------------------------------------------------------------------------- */
+/* The questions to the opener since the last look: how many marks were to be set, how many taken away. */
+static void asked(int sock, unsigned *ret_on, unsigned *ret_off)
+{
+	static unsigned char body[IPC_BODY_MAX];
+	struct msg_place_mark m;
+	struct ipc_hdr h;
+	int fd;
+
+	*ret_on = *ret_off = 0;
+	while (ipc_recv(sock, &h, body, &fd) == 1) {
+		assert_int_equal(h.type, MSG_PLACE_MARK);
+		memcpy(&m, body, sizeof(m));
+		*(m.on ? ret_on : ret_off) += 1;
+	}
+}
+
+static void test_budget(void **state)
+{
+	struct files *f = calloc(1, sizeof(*f));
+	struct files_container *c = calloc(1, sizeof(*c));
+	struct files_mount mounts[2] = { { .id = 1, .point = (char *)"/", .marked = true }, { .id = 2, .point = (char *)"/data", .marked = true } };
+	uint64_t t = 100 * NSEC_PER_SEC;
+	unsigned on, off, refused = 0;
+	int pair[2];
+
+	assert_int_equal(ipc_pair(pair), 0);
+	f->epoll = epoll_create1(EPOLL_CLOEXEC);
+	files_link_init(&f->opener, f->epoll, TAG_OPENER);
+	files_link_init(&f->core, f->epoll, TAG_CORE);
+	files_link_open(&f->opener, pair[0]);
+	c->watch = 1;
+	c->mounts = (struct files_mounts){ .count = 2, .mounts = mounts };
+	HASH_ADD(hh, f->containers, watch, sizeof(c->watch), c);
+	for (int s = 0; s < 10; s++, t += NSEC_PER_SEC) /* a burst every other second is fine */
+		for (int i = 0; i < (s % 2 ? 10 : 20000); i++)
+			assert_true(watch_budget(f, c, t));
+	asked(pair[1], &on, &off);
+	assert_true(on == 0 && off == 0);
+	for (int s = 0; s < 5; s++, t += NSEC_PER_SEC)
+		for (int i = 0; i < 5000; i++)
+			refused += !watch_budget(f, c, t);
+	assert_true(refused > 5000 && refused < 15000);
+	assert_int_equal(f->stats.throttles, 1);
+	asked(pair[1], &on, &off);
+	assert_true(on == 0 && off == 2);
+	mounts[0].marked = mounts[1].marked = false;
+	c->pending = 0; /* answered */
+	watch_tick(f, t);
+	asked(pair[1], &on, &off);
+	assert_true(on == 0 && off == 0); /* not yet */
+	watch_tick(f, t + 10 * NSEC_PER_SEC);
+	asked(pair[1], &on, &off);
+	assert_true(on == 2 && off == 0);
+	assert_true(watch_budget(f, c, t + 10 * NSEC_PER_SEC));
+	HASH_DEL(f->containers, c);
+	files_link_close(&f->opener);
+	for (struct files_ask *q = f->asks, *next; q; q = next) {
+		next = q->next;
+		free(q);
+	}
+	close(pair[1]);
+	close(f->epoll);
+	free(c);
+	free(f);
+}
+
 /* ---- the opener --------------------------------------------------------------------------------------------------------------- */
 static char top[64];
 
@@ -553,6 +622,7 @@ int main(void)
 		cmocka_unit_test(test_mounts_bounded),
 		cmocka_unit_test(test_flood),
 		cmocka_unit_test(test_flood_bounded),
+		cmocka_unit_test(test_budget),
 		cmocka_unit_test(test_hash_run),
 		cmocka_unit_test(test_hash_queue),
 		cmocka_unit_test_setup_teardown(test_opener_beneath, setup_top, remove_top),
