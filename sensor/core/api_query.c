@@ -80,7 +80,7 @@ static int add_kinds(struct api_query *q, const char *value, char *err, size_t e
 		}
 		if (k < 0)
 			return bad(err, err_len, "kind",
-				   "exec, fork, exit, listen, bind, close, connect, syscall, raw-socket, file or throttle, with commas between");
+				   "kinds of events as in \"pierglass help\", with commas between");
 		kinds |= 1U << k;
 		value += n + (value[n] == ',');
 	}

@@ -49,7 +49,7 @@ sleep 1
 declare -A WORKLOAD
 workload() { sensor s containers --json | jq -r --arg n "$1" '.[] | select(.name == $n) | .workload'; }
 profile() { # NAME
-	sensor s seccomp "${WORKLOAD[$1]}" >"$LAB_DIR/$1.json" 2>"$LAB_DIR/$1.err" && jq -e '.defaultAction == "SCMP_ACT_ERRNO" and (.syscalls[0].names | length) > 60 and (.syscalls[0].names | length) < 250' "$LAB_DIR/$1.json" >/dev/null ||
+	sensor s model show "${WORKLOAD[$1]}" --seccomp >"$LAB_DIR/$1.json" 2>"$LAB_DIR/$1.err" && jq -e '.defaultAction == "SCMP_ACT_ERRNO" and (.syscalls[0].names | length) > 60 and (.syscalls[0].names | length) < 250' "$LAB_DIR/$1.json" >/dev/null ||
 		{ cat "$LAB_DIR/$1.err"; head -c 300 "$LAB_DIR/$1.json"; return 1; }
 }
 

@@ -53,6 +53,7 @@ follows() { # a line within a second: nothing is held back in a buffer
 	wait "$p" 2>/dev/null
 	[ "$lines" -ge 3 ]
 }
+events_fit() { follows events --json && head -n 12 "$dir/follow" | python3 tests/golden/schema.py lines:event; }
 follow_fits() { follows flows -f --json && head -n 3 "$dir/follow" | python3 tests/golden/schema.py lines:flow; }
 exits() { # CODE PATTERN ARGUMENTS...: one line on standard error that matches
 	local want=$1 pattern=$2 code
@@ -94,6 +95,11 @@ for run in plain hostile; do
 	done
 	ok "$run: flows -f --json fits, line by line" follow_fits
 	ok "$run: flows -f is prompt" follows flows -f
+	ok "$run: events fit, line by line" events_fit
+	ok "$run: events are prompt" follows events --kind exec,syscall
+	ok "$run: tree fits" fits tree tree --json
+	ok "$run: tree is text" is_text tree
+	ok "$run: top without a terminal is a table" is_text top
 	ok "$run: flows --history --json fits" fits flows flows --history --json
 	ok "$run: map --format node-graph fits" fits node-graph map --format node-graph
 	ok "$run: Graphviz draws the map" graphviz
@@ -116,6 +122,7 @@ ok "unknown option" exits 2 'unknown option "--frob"' status --frob
 ok "option of another command" exits 2 'takes no --follow' status -f
 ok "missing value" exits 2 'value is missing after "--run"' status --run
 ok "bad number" exits 2 'limit.*number from 1' --run "$dir/plain" flows --limit 0
+ok "bad kind" exits 2 'kind.*with commas' --run "$dir/plain" events --kind frob
 ok "unknown format" exits 2 'unknown format "exe"' --run "$dir/plain" map --format exe
 ok "two formats" exits 2 'two different' --run "$dir/plain" map --json --format dot
 ok "path too long" exits 2 'too long' --run "/$(printf 'x%.0s' $(seq 200))" status

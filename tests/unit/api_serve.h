@@ -15,11 +15,27 @@ static void serve_end(uv_timer_t *h)
 	uv_stop(h->loop);
 }
 
+static void fake_first_container(const struct ident_container *k, void *arg)
+{
+	*(const struct ident_container **)arg = k;
+}
+
 static void serve_emit(uv_timer_t *h)
 {
 	static const char *const what[] = { "new", "labelled", "closed" };
 	static unsigned i;
 
+	static struct process p = { .tgid = 4243, .exe = "/bin/" FAKE_HOSTILE, .script = FAKE_HOSTILE, .args = "a\x1f" FAKE_HOSTILE "\x1f", .comm = "e\"v<" };
+	struct core_event_view v = { .kind = (enum core_event_kind)(i % CORE_EVENT_MAX), .time_ns = 1790000000000000000ULL, .p = i % 3 ? &p : NULL,
+				     .text = i % CORE_EVENT_MAX == CORE_EVENT_THROTTLE ? "start" : FAKE_HOSTILE, .name = i % CORE_EVENT_MAX == CORE_EVENT_SYSCALL ? FAKE_HOSTILE : NULL, .detail = i % CORE_EVENT_MAX == CORE_EVENT_FILE ? "tmpfs" : "written" };
+
+	if (!fake.process.exe)
+		fake.process = p;
+	v.container = fake_find((struct core *)h->data, "shop_web_1");
+	if (!v.container)
+		ident_each_container(((struct core *)h->data)->ident, fake_first_container, &v.container);
+	if (v.container)
+		fake_emit_event(&v);
 	if (fake.flow_count)
 		fake_emit(&fake.flows[i % fake.flow_count], what[i / 3 % 3]);
 	i++;
@@ -75,6 +91,7 @@ static int api_serve(const char *dir, const char *mode)
 	if (api_open(c, &loop, listen_at(sock), &c->api))
 		return 1;
 	uv_timer_init(&loop, &emit);
+	emit.data = c;
 	uv_timer_start(&emit, serve_emit, 50, 50);
 	uv_timer_init(&loop, &end);
 	uv_timer_start(&end, serve_end, 300000, 0);

@@ -23,7 +23,8 @@ struct cli_options {
 	const char *workload;  /* flows, map; NULL: all */
 	const char *format;    /* map; NULL: default */
 	const char *kind;      /* events; NULL: all */
-	const char *argument;  /* completion: the shell; tree: the container; seccomp: the workload; replay: the first file */
+	bool seccomp;          /* model show: as a seccomp profile */
+	const char *argument;  /* completion: the shell; tree: the container; replay: the first file */
 	const char *containers; /* replay --containers; NULL: none */
 	const char *vxlan_port; /* replay --vxlan-port; NULL: none */
 	const char *dimension; /* model lock, reopen; NULL: all */
@@ -59,7 +60,9 @@ int cmd_networks(const struct cli_options *o);
 int cmd_flows(const struct cli_options *o);
 int cmd_events(const struct cli_options *o);
 int cmd_tree(const struct cli_options *o);
-int cmd_seccomp(const struct cli_options *o);
+int cmd_top(const struct cli_options *o);
+/* model show W --seccomp */
+int cli_seccomp(const struct cli_options *o, const char *workload);
 int cmd_map(const struct cli_options *o);
 int cmd_replay(const struct cli_options *o);
 int cmd_feed(const struct cli_options *o);

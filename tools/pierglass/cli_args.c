@@ -14,14 +14,14 @@ static const struct cli_command commands[] = {
 	{ "flows", "flwh", "who talks to whom now; -f: each flow as it appears", cmd_flows },
 	{ "events", "fwk", "what containers' processes do: exec, listen, connect, syscall, file, ...; each as it happens", cmd_events },
 	{ "tree", "a", "a container's processes and their sockets: pierglass tree [CONTAINER]", cmd_tree },
-	{ "seccomp", "a", "a Docker seccomp profile of the system calls that a workload uses: pierglass seccomp W", cmd_seccomp },
+	{ "top", "", "workloads by traffic, connections, events and losses, again and again", cmd_top },
 	{ "map", "mw", "the map: which workload talks to which, over what", cmd_map },
 	{ "networks", "", "networks of the engines", cmd_networks },
 	{ "replay", "mAcv", "flows and protocols of capture files; no sensor is needed, no root", cmd_replay },
 	{ "feed", "mAF", "reputation feeds: feed check THING… --feed FILE…, feed test FILE…; no sensor is needed", cmd_feed },
 	{ "alerts", "flwe", "what is neither declared nor learned; -f: as it happens", cmd_alerts },
 	{ "why", "a", "everything about an alert: what was expected, by whose word, what else happened", cmd_why },
-	{ "model", "Ad", "list | show W | lock W | reopen W | accept ALERT | export W | import FILE", cmd_model },
+	{ "model", "AdS", "list | show W [--seccomp] | lock W | reopen W | accept ALERT | export W | import FILE", cmd_model },
 	{ "scan", "as", "what a root directory's application would listen on, and why; no sensor is needed, no root", cmd_scan },
 	{ "version", "", "version of this program", cmd_version },
 	{ "help", "", "this text", cmd_help },
@@ -47,6 +47,7 @@ static const struct {
 	{ "--all", NULL, 'e', false },	    { "--dimension", "-d", 'd', true },
 	{ "--cmd", NULL, 's', true },
 	{ "--env", NULL, 's', true },
+	{ "--seccomp", NULL, 'S', false },
 };
 
 static void set(struct cli_options *o, size_t i, const char *value)
@@ -100,6 +101,9 @@ static void set(struct cli_options *o, size_t i, const char *value)
 		if (o->env_count < CLI_ENV_MAX)
 			o->env[o->env_count] = value;
 		o->env_count++;
+		break;
+	case 15:
+		o->seccomp = true;
 		break;
 	}
 }

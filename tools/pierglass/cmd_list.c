@@ -94,6 +94,10 @@ static void container_row(struct cli_table *t, const json_t *v)
 	}
 	cli_table_add(t, len ? buf : str_of(v, "network_mode"));
 	add_ports(t, json_object_get(v, "ports"));
+	cli_table_addf(t, "%u", (unsigned)u64_of(v, "processes"));
+	cli_table_addf(t, "%u", (unsigned)u64_of(v, "connections"));
+	cli_table_addf(t, "%llu", (unsigned long long)(u64_of(json_object_get(v, "events"), "ring_lost") +
+						       u64_of(json_object_get(v, "events"), "throttled")));
 	cli_table_add(t, str_of(v, "engine"));
 }
 
@@ -101,6 +105,7 @@ int cmd_containers(const struct cli_options *o)
 {
 	static const struct cli_column columns[] = { { "WORKLOAD", false, 12 }, { "CONTAINER", false, 12 }, { "IMAGE", false, 10 },
 						     { "STATE", false, 0 },    { "NETWORKS", false, 16 },  { "PORTS", false, 8 },
+						     { "PROCS", true, 0 },     { "CONNS", true, 0 },	   { "LOST", true, 0 },
 						     { "ENGINE", false, 6 } };
 
 	return list(o, "/v1/containers", columns, ARRAY_SIZE(columns), container_row, "No containers.");

@@ -197,7 +197,7 @@ static int import(const struct cli_options *o, const char *file)
 
 static int usage(void)
 {
-	fputs("pierglass: model: list | show WORKLOAD | lock WORKLOAD [-d DIMENSION] | reopen WORKLOAD [-d DIMENSION] | accept ALERT | "
+	fputs("pierglass: model: list | show WORKLOAD [--seccomp] | lock WORKLOAD [-d DIMENSION] | reopen WORKLOAD [-d DIMENSION] | accept ALERT | "
 	      "export WORKLOAD | import FILE\n",
 	      stderr);
 	return CLI_USAGE;
@@ -225,6 +225,8 @@ int cmd_model(const struct cli_options *o)
 		return usage();
 	if (!strcmp(what, "import"))
 		return import(o, which);
+	if (!strcmp(what, "show") && o->seccomp)
+		return cli_seccomp(o, which);
 	for (size_t i = 0; i < ARRAY_SIZE(actions); i++) {
 		if (strcmp(what, actions[i].name))
 			continue;

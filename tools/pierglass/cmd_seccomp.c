@@ -28,7 +28,7 @@ static void names_take(json_t *names, const json_t *from)
 		const char *s = json_string_value(v);
 
 		if (s && s[0] == '#')
-			fprintf(stderr, "pierglass: seccomp: system call %s has no name here, it is not in the profile\n", s + 1);
+			fprintf(stderr, "pierglass: model: system call %s has no name here, it is not in the profile\n", s + 1);
 		else if (s)
 			json_object_set_new(names, s, json_true()); /* a set */
 	}
@@ -79,27 +79,23 @@ static json_t *profile_of(const json_t *calls)
 	return json_pack("{s:s, s:o, s:o}", "defaultAction", "SCMP_ACT_ERRNO", "architectures", archs, "syscalls", rules);
 }
 
-int cmd_seccomp(const struct cli_options *o)
+int cli_seccomp(const struct cli_options *o, const char *workload)
 {
 	char path[1024] = "/v1/syscalls";
 	_cleanup_free_ char *text = NULL;
 	json_t *j, *profile;
 	int code;
 
-	if (!o->argument) {
-		fputs("pierglass: seccomp: which workload? See \"pierglass containers\"\n", stderr);
-		return CLI_USAGE;
-	}
-	if (!cli_query(path, sizeof(path), "workload", o->argument)) {
-		fputs("pierglass: seccomp: the name is too long\n", stderr);
+	if (!cli_query(path, sizeof(path), "workload", workload)) {
+		fputs("pierglass: model: the name is too long\n", stderr);
 		return CLI_USAGE;
 	}
 	code = cli_get_json(o, path, &j, NULL);
 	if (code)
 		return code;
 	if (!json_array_size(json_object_get(json_array_get(j, 0), "native"))) {
-		fputs("pierglass: seccomp: no system calls of workload \"", stderr);
-		cli_put(stderr, o->argument);
+		fputs("pierglass: model: no system calls of workload \"", stderr);
+		cli_put(stderr, workload);
 		fputs("\" are known\n", stderr);
 		json_decref(j);
 		return CLI_REFUSED;
