@@ -90,6 +90,25 @@ static void changed(struct inspect_flow *f, const struct change *c, const struct
 	t->complete = inner.complete || (in.whole[0] && in.whole[1]);
 }
 
+/* What was sent twice and differs: both readings of its first place. */
+static void facts_overlap(const struct inspect_flow *f, struct facts *facts)
+{
+	for (unsigned d = 0; f->overlap && d < 2; d++) {
+		const struct stream_head *h = &f->work->talk.head[d];
+		char text[96], first[3 * sizeof(h->other.first) + 1], later[sizeof(first)];
+
+		if (!h->conflict)
+			continue;
+		text_hex(first, sizeof(first), h->other.first, h->other.len, sizeof(h->other.first));
+		text_hex(later, sizeof(later), h->other.later, h->other.len, sizeof(h->other.later));
+		snprintf(text, sizeof(text), "%s, byte %u: %s, then %s", d == server_of(f) ? "server" : "client", h->other.at, first, later);
+		facts_add_str(facts, FACT_OVERLAP, text);
+		return;
+	}
+	if (f->overlap)
+		facts_add_str(facts, FACT_OVERLAP, "fragments of a datagram");
+}
+
 void inspect_detail_read(struct inspect_flow *f, struct detail *ret)
 {
 	struct detail_in in;
@@ -107,6 +126,16 @@ void inspect_detail_read(struct inspect_flow *f, struct detail *ret)
 	case CHANGE_NONE:
 		break;
 	}
+	facts_overlap(f, &ret->facts);
+}
+
+void inspect_facts_overlap(struct inspector *i, struct inspect_flow *f)
+{
+	struct facts facts;
+
+	facts_init(&facts);
+	facts_overlap(f, &facts);
+	inspect_facts_send(i, f, &facts);
 }
 
 void inspect_facts_send(struct inspector *i, struct inspect_flow *f, const struct facts *facts)
@@ -141,5 +170,6 @@ void inspect_facts_unknown(struct inspector *i, struct inspect_flow *f)
 		facts_add_str(&facts, is_server ? FACT_FIRST_BYTES_SERVER : FACT_FIRST_BYTES_CLIENT, hex);
 		facts_add_str(&facts, is_server ? FACT_ENTROPY_SERVER : FACT_ENTROPY_CLIENT, entropy_class(b));
 	}
+	facts_overlap(f, &facts);
 	inspect_facts_send(i, f, &facts);
 }

@@ -154,6 +154,7 @@ bool inspect_ask_ndpi(struct inspector *i, struct inspect_flow *f, bool last)
 	memcpy(w->label.app, a.app, sizeof(w->label.app));
 	memcpy(w->label.host, a.host, sizeof(w->label.host));
 	info_overlap(f, w->label.info, sizeof(w->label.info));
+	inspect_facts_overlap(i, f);
 	if (a.server_end < 2)
 		f->server_dir = (uint8_t)a.server_end;
 	if (a.settled || last || w->asks >= INSPECT_ASKS_MAX)

@@ -121,6 +121,8 @@ void inspect_detail_read(struct inspect_flow *f, struct detail *ret);
 void inspect_facts_send(struct inspector *i, struct inspect_flow *f, const struct facts *facts);
 /* Says what was seen of a flow that nobody knows. */
 void inspect_facts_unknown(struct inspector *i, struct inspect_flow *f);
+/* Of a flow that nDPI named: what was sent twice and differs, if anything. */
+void inspect_facts_overlap(struct inspector *i, struct inspect_flow *f);
 
 /* ---- inspect_dns.c ------------------------------------------------------------------------------- */
 /* Reports the addresses that one DNS message over UDP answers with. */

@@ -104,6 +104,23 @@ static int rebase(struct stream_head *h, unsigned n)
 	return 0;
 }
 
+/* Holds n bytes that came again against those that are there. */
+static void compare(struct stream_head *h, unsigned at, const uint8_t *data, unsigned n)
+{
+	unsigned same = 0;
+
+	if (h->conflict || !memcmp(h->buf + at, data, n))
+		return;
+	while (h->buf[at + same] == data[same])
+		same++;
+	h->conflict = true;
+	n -= same;
+	h->other.at = (uint16_t)(at + same);
+	h->other.len = (uint8_t)(n < sizeof(h->other.first) ? n : sizeof(h->other.first));
+	memcpy(h->other.first, h->buf + at + same, h->other.len);
+	memcpy(h->other.later, data + same, h->other.len);
+}
+
 /* Copies the bytes of [from, to) that are in no range yet, compares the others. Returns how many were fresh. */
 static unsigned fill(struct stream_head *h, unsigned from, unsigned to, const uint8_t *data)
 {
@@ -122,7 +139,7 @@ static unsigned fill(struct stream_head *h, unsigned from, unsigned to, const ui
 		}
 		stop = rt < to ? rt : to;
 		if (at < stop) {
-			h->conflict |= memcmp(h->buf + at, data + (at - from), stop - at) != 0;
+			compare(h, at, data + (at - from), stop - at);
 			at = stop;
 		}
 	}

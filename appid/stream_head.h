@@ -22,13 +22,21 @@ struct stream_range {
 	uint16_t from, to; /* offsets from the base, to is one past */
 };
 
+/* The first place where a later segment said something else. */
+struct stream_conflict {
+	uint16_t at; /* offset from the base then */
+	uint8_t len; /* bytes of both readings, the first of them differing somewhere */
+	uint8_t first[8], later[8];
+};
+
 struct stream_head {
 	uint8_t *buf; /* cap bytes; those outside the ranges are undefined */
 	uint16_t cap;
 	uint16_t range_count, range_cap;
 	bool known;    /* base_seq is set */
 	bool pinned;   /* base_seq is the stream's first byte */
-	bool conflict; /* a retransmission said something else */
+	bool conflict; /* a retransmission said something else: */
+	struct stream_conflict other;
 	uint32_t base_seq;
 	struct stream_range *ranges; /* ascending, neither touching nor overlapping; few at first, else an allocation */
 	struct stream_range few[4];

@@ -85,6 +85,8 @@ const char *fact_name(enum fact f)
 		return "entropy_client";
 	case FACT_ENTROPY_SERVER:
 		return "entropy_server";
+	case FACT_OVERLAP:
+		return "overlap";
 	case FACT_MAX:
 		break;
 	}

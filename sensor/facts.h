@@ -58,6 +58,8 @@ enum fact {
 	FACT_FIRST_BYTES_SERVER,
 	FACT_ENTROPY_CLIENT,     /* "text", "binary", "compressed-or-encrypted" */
 	FACT_ENTROPY_SERVER,
+	/* bytes that were sent twice and differ: where, both readings in hex; the label is the first one's */
+	FACT_OVERLAP,
 	FACT_MAX
 };
 

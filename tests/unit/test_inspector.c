@@ -230,6 +230,7 @@ static void test_overlap_is_said(void **state)
 	assert_string_equal(r.last.app, "HTTP");
 	assert_non_null(strstr(r.last.info, "overlap"));
 	assert_non_null(strstr(r.last.info, "GET /a"));
+	assert_non_null(strstr(r.facts, "client, byte 5: 61 20 48 54 54 50 2f 31, then 62 20 48 54 54 50 2f 31\n"));
 }
 
 static void test_overlap_is_counted(void **state)
