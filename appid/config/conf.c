@@ -48,6 +48,7 @@ void conf_free(struct conf *c)
 		c->blocks = b->next;
 		free(b);
 	}
+	free(c->scratch);
 	free(c);
 }
 

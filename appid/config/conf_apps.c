@@ -5,7 +5,8 @@
 #include <string.h>
 
 static const struct conf_known known[] = {
-	{ "httpd", "apache2 apache2ctl apachectl apache2-foreground httpd-foreground httpd", "/etc/apache2/apache2.conf /usr/local/apache2/conf/httpd.conf /etc/httpd/conf/httpd.conf /etc/apache2/httpd.conf",
+	{ "httpd", "apache2 apache2ctl apachectl apache2-foreground httpd-foreground httpd",
+			"/etc/apache2/apache2.conf /usr/local/apache2/conf/httpd.conf /etc/httpd/conf/httpd.conf /etc/apache2/httpd.conf",
 	  "apache2 apache2-bin httpd", conf_httpd },
 	{ "nginx", "nginx nginx-debug openresty", "/etc/nginx/nginx.conf /usr/local/openresty/nginx/conf/nginx.conf /usr/local/nginx/conf/nginx.conf",
 	  "nginx nginx-core nginx-light nginx-full nginx-extras", conf_nginx },
@@ -17,7 +18,9 @@ static const struct conf_known known[] = {
 	  "haproxy", conf_haproxy },
 	{ "mysql", "mariadbd mysqld mysqld_safe mariadbd-safe", "/etc/mysql/my.cnf /etc/my.cnf /etc/mysql/mariadb.cnf",
 	  "mariadb-server mariadb-server-* mysql-server-* mysql-community-server mariadb", conf_mysql },
-	{ "postgresql", "postgres postmaster pg_ctl pg_ctlcluster", "/etc/postgresql/*/*/postgresql.conf /var/lib/postgresql/data/postgresql.conf /var/lib/pgsql/data/postgresql.conf /var/lib/postgresql/*/main/postgresql.conf",
+	{ "postgresql", "postgres postmaster pg_ctl pg_ctlcluster",
+			"/etc/postgresql/*/*/postgresql.conf /var/lib/postgresql/data/postgresql.conf "
+	  "/var/lib/pgsql/data/postgresql.conf /var/lib/postgresql/*/main/postgresql.conf",
 	  "postgresql-[0-9][0-9] postgresql[0-9][0-9]", conf_postgresql },
 	{ "mongodb", "mongod mongos", "/etc/mongod.conf /etc/mongodb.conf",
 	  "mongodb-org-server mongodb-server mongodb", conf_mongodb },
@@ -25,9 +28,13 @@ static const struct conf_known known[] = {
 	  "memcached", conf_memcached },
 	{ "rabbitmq", "rabbitmq-server", "/etc/rabbitmq/rabbitmq.conf /etc/rabbitmq/rabbitmq.config",
 	  "rabbitmq-server", conf_rabbitmq },
-	{ "tomcat", "catalina.sh tomcat tomcat-start.sh", "/usr/local/tomcat/conf/server.xml /etc/tomcat*/server.xml /usr/share/tomcat*/etc/server.xml /opt/tomcat/conf/server.xml /var/lib/tomcat*/conf/server.xml",
+	{ "tomcat", "catalina.sh tomcat tomcat-start.sh",
+			"/usr/local/tomcat/conf/server.xml /etc/tomcat*/server.xml /usr/share/tomcat*/etc/server.xml "
+	  "/opt/tomcat/conf/server.xml /var/lib/tomcat*/conf/server.xml",
 	  "tomcat10 tomcat9", conf_tomcat },
-	{ "elasticsearch", "elasticsearch opensearch", "/usr/share/elasticsearch/config/elasticsearch.yml /etc/elasticsearch/elasticsearch.yml /usr/share/opensearch/config/opensearch.yml",
+	{ "elasticsearch", "elasticsearch opensearch",
+			"/usr/share/elasticsearch/config/elasticsearch.yml /etc/elasticsearch/elasticsearch.yml "
+	  "/usr/share/opensearch/config/opensearch.yml",
 	  "elasticsearch opensearch", conf_elasticsearch },
 	{ "kibana", "kibana kibana-docker", "/usr/share/kibana/config/kibana.yml /etc/kibana/kibana.yml",
 	  "kibana", conf_kibana },
@@ -105,9 +112,12 @@ static const struct conf_known known[] = {
 	  "gearman-job-server", conf_gearmand },
 	{ "icecast", "icecast2 icecast", "/etc/icecast2/icecast.xml",
 	  "icecast2 icecast", conf_icecast },
-	{ "kafka", "kafka-server-start.sh kafka-server-start", "/opt/kafka/config/kraft/server.properties /opt/kafka/config/server.properties /etc/kafka/server.properties",
+	{ "kafka", "kafka-server-start.sh kafka-server-start",
+			"/opt/kafka/config/kraft/server.properties /opt/kafka/config/server.properties /etc/kafka/server.properties",
 	  "kafka", conf_kafka },
-	{ "zookeeper", "zkServer.sh zookeeper-server-start.sh", "/conf/zoo.cfg /etc/zookeeper/conf/zoo.cfg /etc/zookeeper/conf_example/zoo.cfg /etc/zookeeper/zoo.cfg /opt/zookeeper/conf/zoo.cfg",
+	{ "zookeeper", "zkServer.sh zookeeper-server-start.sh",
+			"/conf/zoo.cfg /etc/zookeeper/conf/zoo.cfg /etc/zookeeper/conf_example/zoo.cfg /etc/zookeeper/zoo.cfg "
+	  "/opt/zookeeper/conf/zoo.cfg",
 	  "zookeeper", conf_zookeeper },
 	{ "caddy", "caddy", "/etc/caddy/Caddyfile",
 	  "caddy", conf_caddy },

@@ -187,7 +187,7 @@ static void run_text(struct scan *x, struct shell *outer, const char *text, cons
 	s.cwd = outer->cwd;
 	s.depth = outer->depth;
 	s.maybe = outer->maybe;
-	shell_args(&s, count ? args[0] : "sh", args + (count ? 1 : 0), count ? count - 1 : 0);
+	shell_args(&s, count ? args[0] : "sh", count ? args + 1 : NULL, count ? count - 1 : 0);
 	shell_run(&s, text);
 }
 

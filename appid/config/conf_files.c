@@ -83,21 +83,22 @@ const char *conf_at(struct conf *c, const struct conf_file *f, unsigned line)
 	return conf_printf(c, "%s:%u", f->path, line);
 }
 
-/* Reads into the arena: first a small buffer, since most files are. */
+/* Reads through one buffer for all into the arena. */
 static int read_text(struct conf *c, const char *path, struct conf_file *f)
 {
-	_cleanup_free_ char *buf = malloc(CONF_FILE_BYTES + 1);
 	size_t len = 0;
 	int r;
 
-	if (!buf)
+	if (!c->scratch)
+		c->scratch = malloc(CONF_FILE_BYTES);
+	if (!c->scratch)
 		return -ENOMEM;
-	r = c->fs.read(c->fs.ctx, path, buf, CONF_FILE_BYTES, &len);
+	r = c->fs.read(c->fs.ctx, path, c->scratch, CONF_FILE_BYTES, &len);
 	if (r < 0)
 		return r;
 	if (c->memory + len + 1 >= CONF_MEMORY)
 		return -ENOMEM;
-	f->text = conf_strndup(c, buf, len); /* within the memory limit: does not leave */
+	f->text = conf_strndup(c, c->scratch, len); /* within the memory limit: does not leave */
 	f->len = len;
 	return 0;
 }

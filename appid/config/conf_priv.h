@@ -38,6 +38,7 @@ struct conf {
 	uint64_t deadline_ns;
 	struct conf_block *blocks;
 	size_t memory;
+	char *scratch; /* CONF_FILE_BYTES, once a file was read */
 	unsigned ticks;
 	jmp_buf *leave;
 	const char *left_because;

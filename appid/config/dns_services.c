@@ -64,7 +64,8 @@ static void named_inet(struct named *d, const struct conf_node *n, unsigned fall
 
 		if (strcmp(n->name, "inet") != 0 || n->count < 2)
 			continue;
-		conf_listen_text(d->c, "tcp", n->words[1], port && strcmp(port, "*") != 0 ? port : conf_printf(d->c, "%u", fallback), CONF_ANY_V4, at);
+		conf_listen_text(d->c, "tcp", n->words[1], port && strcmp(port, "*") != 0 ? port : conf_printf(d->c, "%u",
+				fallback), CONF_ANY_V4, at);
 	}
 }
 
@@ -299,7 +300,8 @@ void conf_knot(struct conf *c, const struct conf_run *r)
 				if (list[i][0] == '/')
 					conf_listen_unix(c, list[i], conf_node_at(c, n));
 				else
-					both(c, at ? conf_strndup(c, list[i], (size_t)(at - list[i])) : list[i], at ? at + 1 : "53", CONF_ANY_V4, conf_node_at(c, n));
+					both(c, at ? conf_strndup(c, list[i], (size_t)(at - list[i])) : list[i], at ? at + 1 : "53",
+							CONF_ANY_V4, conf_node_at(c, n));
 			}
 		}
 }

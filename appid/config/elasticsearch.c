@@ -95,7 +95,8 @@ static void place(const struct settings *s, const char *name, const char *role)
 
 void conf_elasticsearch(struct conf *c, const struct conf_run *r)
 {
-	static const char *const http_port[] = { "http.port", NULL }, *const http_host[] = { "http.bind_host", "http.host", "network.bind_host", "network.host", NULL },
+	static const char *const http_port[] = { "http.port", NULL }, *const http_host[] = { "http.bind_host", "http.host",
+			"network.bind_host", "network.host", NULL },
 				*const port[] = { "transport.port", "transport.tcp.port", NULL },
 				*const host[] = { "transport.bind_host", "transport.host", "network.bind_host", "network.host", NULL };
 	static const char *const places[] = { "/usr/share/elasticsearch/config/elasticsearch.yml", "/etc/elasticsearch/elasticsearch.yml",
@@ -140,7 +141,8 @@ static const char *kibana_value(const struct settings *s, const char *name, cons
 void conf_kibana(struct conf *c, const struct conf_run *r)
 {
 	static const char *const places[] = { "/usr/share/kibana/config/kibana.yml", "/etc/kibana/kibana.yml" };
-	const char *path = r->config ? r->config : conf_flag(c, r, "-c", "--config", NULL), *port, *host, *at = "default", *host_at = "default", *hosts[CONF_WORDS];
+	const char *path = r->config ? r->config : conf_flag(c, r, "-c", "--config", NULL), *port, *host, *at = "default",
+			*host_at = "default", *hosts[CONF_WORDS];
 	struct settings s = { .c = c, .r = r };
 	struct conf_file *f;
 	unsigned n;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Services written in Go: etcd, Prometheus and its exporters, Caddy, Traefik, Grafana, the registry, NATS, InfluxDB. Go's net.Listen() makes one socket for both
+/* Services written in Go: etcd, Prometheus and its exporters, Caddy, Traefik, Grafana, the registry, NATS, InfluxDB. Go's
+ * net.Listen() makes one socket for both
  * families of an unspecified address, also of "0.0.0.0", and takes the first address of a name (net: favoriteAddrFamily()). */
 #include <ctype.h>
 #include <stdlib.h>
@@ -117,7 +118,8 @@ void conf_exporter(struct conf *c, const struct conf_run *r)
 void conf_prometheus(struct conf *c, const struct conf_run *r)
 {
 	bool manager = strstr(r->argv[0], "alertmanager") || (r->config && strstr(r->config, "alertmanager"));
-	const char *at = "default", *v = go_flag(c, r, "web.listen-address", &at), *file = go_flag(c, r, "config.file", NULL), *cluster_at = "default", *cluster;
+	const char *at = "default", *v = go_flag(c, r, "web.listen-address", &at), *file = go_flag(c, r, "config.file", NULL),
+			*cluster_at = "default", *cluster;
 
 	conf_app(c, manager ? "alertmanager" : "prometheus");
 	go_listen(c, "tcp", v ? v : manager ? ":9093" : ":9090", 9090, at);
@@ -201,9 +203,11 @@ static void caddy_global(struct caddy *y, const struct conf_node *n, const char 
 
 void conf_caddy(struct conf *c, const struct conf_run *r)
 {
-	const char *path = r->config ? r->config : go_flag(c, r, "config", NULL), *admin = "localhost:2019", *admin_at = "default", *sites[CONF_WORDS];
+	const char *path = r->config ? r->config : go_flag(c, r, "config", NULL), *admin = "localhost:2019", *admin_at = "default",
+			*sites[CONF_WORDS];
 	struct caddy y = { .c = c, .http = "80", .https = "443" };
-	struct conf_file *f = conf_read(c, path ? conf_path(c, r->cwd, path) : conf_exists(c, "/etc/caddy/Caddyfile") ? "/etc/caddy/Caddyfile" : conf_path(c, r->cwd, "Caddyfile"), "config", false);
+	struct conf_file *f = conf_read(c, path ? conf_path(c, r->cwd, path) : conf_exists(c, "/etc/caddy/Caddyfile") ?
+			"/etc/caddy/Caddyfile" : conf_path(c, r->cwd, "Caddyfile"), "config", false);
 	struct conf_node *n = f ? conf_blocks(c, f, CONF_BLOCK_LINES) : NULL;
 
 	if (n && n->block && !n->count) {
@@ -296,7 +300,8 @@ void conf_nats(struct conf *c, const struct conf_run *r)
 		port = conf_port(c, v);
 	v = conf_flag(c, r, "-a", "--addr", NULL);
 	host = v ? v : host;
-	conf_listen(c, "tcp", host && strcmp(host, "0.0.0.0") != 0 ? strcmp(host, "localhost") != 0 ? host : "127.0.0.1" : NULL, port, CONF_ANY_DUAL, at);
+	conf_listen(c, "tcp", host && strcmp(host, "0.0.0.0") != 0 ? strcmp(host, "localhost") != 0 ? host : "127.0.0.1" : NULL,
+			port, CONF_ANY_DUAL, at);
 	for (const struct conf_node *n = root; n; n = n->next) {
 		static const struct {
 			const char *name;
@@ -304,7 +309,8 @@ void conf_nats(struct conf *c, const struct conf_run *r)
 		} blocks[] = { { "cluster", 6222 }, { "leafnodes", 7422 }, { "gateway", 7222 }, { "websocket", 0 }, { "mqtt", 1883 } };
 		const char *key = conf_strndup(c, n->name, strcspn(n->name, ":=")), *value = n->count > 1 ? n->words[n->count - 1] : "";
 
-		if (!n->block && (!strcasecmp(key, "http_port") || !strcasecmp(key, "monitor_port") || !strcasecmp(key, "http") || !strcasecmp(key, "https_port")))
+		if (!n->block && (!strcasecmp(key, "http_port") || !strcasecmp(key, "monitor_port") || !strcasecmp(key, "http") ||
+				!strcasecmp(key, "https_port")))
 			go_listen(c, "tcp", value, 8222, conf_node_at(c, n));
 		for (size_t i = 0; n->block && i < ARRAY_SIZE(blocks); i++)
 			if (!strcasecmp(key, blocks[i].name)) {
@@ -322,7 +328,8 @@ void conf_nats(struct conf *c, const struct conf_run *r)
 /* ---- Grafana, InfluxDB 1, Traefik ------------------------------------------------------------------------------------- */
 void conf_grafana(struct conf *c, const struct conf_run *r)
 {
-	const char *path = go_flag(c, r, "config", NULL), *port = "3000", *host = NULL, *at = "default", *files[2] = { "/usr/share/grafana/conf/defaults.ini", NULL };
+	const char *path = go_flag(c, r, "config", NULL), *port = "3000", *host = NULL, *at = "default",
+			*files[2] = { "/usr/share/grafana/conf/defaults.ini", NULL };
 
 	files[1] = path ? path : r->config ? r->config : "/etc/grafana/grafana.ini";
 	for (int i = 0; i < 2; i++) {
@@ -351,7 +358,8 @@ void conf_grafana(struct conf *c, const struct conf_run *r)
 
 void conf_influxdb(struct conf *c, const struct conf_run *r)
 {
-	const char *path = r->config ? r->config : go_flag(c, r, "config", NULL), *http = ":8086", *http_at = "default", *rpc = "127.0.0.1:8088", *rpc_at = "default";
+	const char *path = r->config ? r->config : go_flag(c, r, "config", NULL), *http = ":8086", *http_at = "default",
+			*rpc = "127.0.0.1:8088", *rpc_at = "default";
 	struct conf_file *f = conf_read(c, path ? conf_path(c, r->cwd, path) : "/etc/influxdb/influxdb.conf", "config", false);
 	struct conf_kv k = { .lines = { .c = c, .f = f }, .comments = "#", .trailing = "#", .seps = "=", .sections = true };
 	bool enabled = true;
@@ -412,7 +420,8 @@ void conf_traefik(struct conf *c, const struct conf_run *r)
 		const char *a = strcasestr(r->argv[i], ".address=");
 
 		if (a && !strncasecmp(r->argv[i], "--entrypoints.", 14) && ++n)
-			go_listen(c, strstr(a, "/udp") ? "udp" : "tcp", conf_strndup(c, a + 9, strcspn(a + 9, "/")), 80, conf_printf(c, "flag:%s", r->argv[i]));
+			go_listen(c, strstr(a, "/udp") ? "udp" : "tcp", conf_strndup(c, a + 9, strcspn(a + 9, "/")), 80,
+					conf_printf(c, "flag:%s", r->argv[i]));
 	}
 	if (!n)
 		conf_listen(c, "tcp", NULL, 80, CONF_ANY_DUAL, "default");

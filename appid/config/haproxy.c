@@ -142,7 +142,8 @@ static void upstream(struct haproxy *h, const char *address, const char *at)
 static bool is_section(const char *w)
 {
 	static const char *const names[] = { "global",	  "defaults", "frontend",    "listen", "backend", "peers",	"userlist", "resolvers",
-					     "mailers",	  "cache",    "http-errors", "ring",   "program", "log-forward", "fcgi-app", "crt-store", "traces" };
+					     "mailers",	  "cache",    "http-errors", "ring",   "program", "log-forward", "fcgi-app",
+							"crt-store", "traces" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (!strcmp(w, names[i]))
@@ -160,7 +161,8 @@ static void section_begin(struct haproxy *h, const char **w, unsigned n, const c
 
 static void keyword(struct haproxy *h, const char **w, unsigned n, const char *at)
 {
-	bool proxy = !strcmp(h->section, "frontend") || !strcmp(h->section, "listen") || !strcmp(h->section, "peers") || !strcmp(h->section, "log-forward");
+	bool proxy = !strcmp(h->section, "frontend") || !strcmp(h->section, "listen") || !strcmp(h->section, "peers") ||
+			!strcmp(h->section, "log-forward");
 
 	if (is_section(w[0])) {
 		section_begin(h, w, n, at);

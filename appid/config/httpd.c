@@ -39,7 +39,9 @@ static void define(struct httpd *h, const char *name, const char *value)
 {
 	struct conf_var *v = conf_alloc(h->c, sizeof(*v));
 
-	*v = (struct conf_var){ .name = conf_strdup(h->c, name), .value = value ? conf_strdup(h->c, value) : NULL, .next = (struct conf_var *)h->defines };
+	v->name = conf_strdup(h->c, name);
+	v->value = value ? conf_strdup(h->c, value) : NULL;
+	v->next = (struct conf_var *)h->defines;
 	h->defines = v;
 }
 

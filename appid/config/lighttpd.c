@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* lighttpd: https://redmine.lighttpd.net/projects/lighttpd/wiki/Docs_Configuration. server.port and server.bind are the main socket, each $SERVER["socket"] one more;
+/* lighttpd: https://redmine.lighttpd.net/projects/lighttpd/wiki/Docs_Configuration. server.port and server.bind are the main
+ * socket, each $SERVER["socket"] one more;
  * values are sums of strings, numbers, variables and env.X. */
 #include <ctype.h>
 #include <stdlib.h>

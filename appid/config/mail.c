@@ -129,7 +129,8 @@ static bool has_word(struct conf *c, const char *list, const char *word)
 
 void conf_dovecot(struct conf *c, const struct conf_run *r)
 {
-	static const char *const services[][2] = { { "imap", "imap-login" }, { "pop3", "pop3-login" }, { "submission", "submission-login" }, { "sieve", "managesieve-login" } };
+	static const char *const services[][2] = { { "imap", "imap-login" }, { "pop3", "pop3-login" }, { "submission",
+			"submission-login" }, { "sieve", "managesieve-login" } };
 	const char *path = r->config ? r->config : conf_flag(c, r, "-c", NULL, NULL), *hosts[CONF_WORDS];
 	struct dovecot d = { .c = c, .protocols = "imap pop3 lmtp", .listen = "*, ::", .ssl = "yes", .listen_at = "default" };
 
@@ -184,7 +185,8 @@ static const char *value_of(struct postfix *p, const char *name, const char *fal
 /* inet_interfaces: all, loopback-only, addresses and names. */
 static void postfix_listen(struct postfix *p, const char *port, const char *interfaces, const char *protocols, const char *at)
 {
-	bool four = has_word(p->c, protocols, "all") || has_word(p->c, protocols, "ipv4"), six = has_word(p->c, protocols, "all") || has_word(p->c, protocols, "ipv6");
+	bool four = has_word(p->c, protocols, "all") || has_word(p->c, protocols, "ipv4"), six = has_word(p->c, protocols, "all") ||
+			has_word(p->c, protocols, "ipv6");
 	const char *hosts[CONF_WORDS];
 	unsigned n = conf_split_list(p->c, interfaces, ",", hosts);
 
@@ -243,7 +245,8 @@ void conf_postfix(struct conf *c, const struct conf_run *r)
 static void exim_list(struct conf *c, const char *addresses, const char *ports, const char *at)
 {
 	const char *hosts[CONF_WORDS], *numbers[CONF_WORDS];
-	unsigned n = addresses ? conf_split_list(c, addresses, strchr(addresses, ';') ? ";" : ":<", hosts) : 0, m = conf_split_list(c, ports, ":", numbers);
+	unsigned n = addresses ? conf_split_list(c, addresses, strchr(addresses, ';') ? ";" : ":<", hosts) : 0,
+			m = conf_split_list(c, ports, ":", numbers);
 
 	for (unsigned k = 0; k < m; k++) {
 		for (unsigned i = 0; i < n; i++) {
@@ -267,7 +270,8 @@ static void exim_list(struct conf *c, const char *addresses, const char *ports, 
 void conf_exim(struct conf *c, const struct conf_run *r)
 {
 	const struct conf_var *debian = conf_shell_env(c, "/etc/exim4/update-exim4.conf.conf", NULL);
-	const char *local = conf_env_of(debian, "dc_local_interfaces"), *ports = conf_flag(c, r, NULL, "-oX", NULL), *at = "default", *addresses = local;
+	const char *local = conf_env_of(debian, "dc_local_interfaces"), *ports = conf_flag(c, r, NULL, "-oX", NULL),
+			*at = "default", *addresses = local;
 	const char *path = r->config ? r->config : conf_exists(c, "/etc/exim/exim.conf") ? "/etc/exim/exim.conf" : "/etc/exim4/exim4.conf";
 	struct conf_file *f = conf_read(c, path, "config", true);
 	struct conf_kv k = { .lines = { .c = c, .f = f, .join = true }, .comments = "#", .seps = "=" };

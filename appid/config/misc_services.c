@@ -71,8 +71,10 @@ static bool proftpd_if(struct proftpd *p, const char *kind, const char *arg)
 	arg += no;
 	if (!strcasecmp(kind, "IfModule")) {
 		/* Built in: what names itself so; others are known by their LoadModule. */
-		static const char *const built_in[] = { "mod_core.c", "mod_xfer.c", "mod_auth.c", "mod_ls.c", "mod_log.c", "mod_site.c", "mod_delay.c", "mod_facts.c",
-							"mod_ident.c", "mod_dso.c", "mod_auth_pam.c", "mod_auth_unix.c", "mod_auth_file.c", "mod_ctrls.c", "mod_cap.c",
+		static const char *const built_in[] = { "mod_core.c", "mod_xfer.c", "mod_auth.c", "mod_ls.c", "mod_log.c",
+				"mod_site.c", "mod_delay.c", "mod_facts.c",
+							"mod_ident.c", "mod_dso.c", "mod_auth_pam.c", "mod_auth_unix.c",
+									"mod_auth_file.c", "mod_ctrls.c", "mod_cap.c",
 							"mod_memcache.c", "mod_redis.c", "mod_lang.c", "mod_rlimit.c" };
 		bool has = conf_env_of(p->modules, arg) != NULL;
 
@@ -178,7 +180,8 @@ void conf_proftpd(struct conf *c, const struct conf_run *r)
 		conf_listen_text(c, "tcp", p->tight ? p->address : NULL, p->port, p->v4only ? CONF_ANY_V4 : CONF_ANY_DUAL, p->port_at);
 	for (unsigned i = 0; i < p->host_count; i++)
 		if (strcmp(p->hosts[i].port, "0") != 0)
-			conf_listen_text(c, "tcp", p->tight ? p->hosts[i].address : NULL, p->hosts[i].port, p->v4only ? CONF_ANY_V4 : CONF_ANY_DUAL, p->hosts[i].at);
+			conf_listen_text(c, "tcp", p->tight ? p->hosts[i].address : NULL, p->hosts[i].port, p->v4only ? CONF_ANY_V4 :
+					CONF_ANY_DUAL, p->hosts[i].at);
 }
 
 /* ---- chrony.conf(5): serves time only if someone is allowed; commands come over the loopback addresses --------------------------- */
@@ -226,7 +229,8 @@ static void chrony_read(struct chrony *y, const char *path, bool optional)
 				port = !strcasecmp(w[i], "port") ? conf_port(y->c, w[i + 1]) : port;
 			conf_upstream(y->c, "time", conf_strdup(y->c, w[1]), port, at);
 		} else if ((!strcasecmp(w[0], "include") || !strcasecmp(w[0], "confdir")) && y->includes++ < 64) {
-			files = w[0][0] == 'c' ? conf_dir(y->c, w[1], ".conf", &count) : conf_glob(y->c, conf_path(y->c, "/etc/chrony", w[1]), &count);
+			files = w[0][0] == 'c' ? conf_dir(y->c, w[1], ".conf", &count) : conf_glob(y->c, conf_path(y->c,
+					"/etc/chrony", w[1]), &count);
 			for (unsigned i = 0; i < count; i++)
 				chrony_read(y, files[i], true);
 		}
@@ -236,9 +240,11 @@ static void chrony_read(struct chrony *y, const char *path, bool optional)
 void conf_chrony(struct conf *c, const struct conf_run *r)
 {
 	const char *path = r->config ? r->config : conf_flag(c, r, "-f", NULL, NULL);
-	struct chrony y = { .c = c, .port = "123", .port_at = "default", .cmd = "323", .cmd_at = "default", .bind = { "0.0.0.0", "::" }, .cmd_bind = { "127.0.0.1", "::1" } };
+	struct chrony y = { .c = c, .port = "123", .port_at = "default", .cmd = "323", .cmd_at = "default", .bind = { "0.0.0.0",
+			"::" }, .cmd_bind = { "127.0.0.1", "::1" } };
 
-	chrony_read(&y, path ? conf_path(c, r->cwd, path) : conf_exists(c, "/etc/chrony.conf") ? "/etc/chrony.conf" : "/etc/chrony/chrony.conf", false);
+	chrony_read(&y, path ? conf_path(c, r->cwd, path) : conf_exists(c, "/etc/chrony.conf") ? "/etc/chrony.conf" :
+			"/etc/chrony/chrony.conf", false);
 	for (int six = 0; six < 2; six++) {
 		if (conf_switch(r, six ? '4' : '6', NULL))
 			continue;
@@ -254,8 +260,10 @@ static void snmp_address(struct conf *c, const char *spec, unsigned fallback, co
 	static const struct {
 		const char *prefix, *l4;
 		bool six;
-	} kinds[] = { { "udp:", "udp", false },	 { "tcp:", "tcp", false },   { "udp6:", "udp", true },	 { "udpv6:", "udp", true },  { "udpipv6:", "udp", true },
-		      { "tcp6:", "tcp", true }, { "tcpv6:", "tcp", true }, { "tcpipv6:", "tcp", true }, { "dtlsudp:", "udp", false }, { "tlstcp:", "tcp", false } };
+	} kinds[] = { { "udp:", "udp", false },	 { "tcp:", "tcp", false },   { "udp6:", "udp", true },	 { "udpv6:", "udp", true },
+			{ "udpipv6:", "udp", true },
+		      { "tcp6:", "tcp", true }, { "tcpv6:", "tcp", true }, { "tcpipv6:", "tcp", true }, { "dtlsudp:", "udp",
+				false }, { "tlstcp:", "tcp", false } };
 	const char *l4 = "udp", *host, *port;
 	bool six = spec[0] == '[';
 
@@ -299,7 +307,8 @@ static void snmp_read(struct snmp *s, const char *path, bool optional)
 			s->smux = k.value;
 			s->smux_at = k.at;
 		} else if (!strcasecmp(k.key, "agentXSocket")) {
-			snmp_address(s->c, !strncmp(k.value, "tcp", 3) || *k.value == '/' || !strncmp(k.value, "unix", 4) ? k.value : conf_printf(s->c, "tcp:%s", k.value), 705, k.at);
+			snmp_address(s->c, !strncmp(k.value, "tcp", 3) || *k.value == '/' || !strncmp(k.value, "unix", 4) ? k.value :
+					conf_printf(s->c, "tcp:%s", k.value), 705, k.at);
 		} else if (!strcasecmp(k.key, "includeDir") && s->includes++ < 16) {
 			files = conf_dir(s->c, k.value, ".conf", &n);
 			for (unsigned i = 0; i < n; i++)
@@ -376,7 +385,8 @@ void conf_rsync(struct conf *c, const struct conf_run *r)
 /* ---- ngircd.conf(5) ------------------------------------------------------------------------------------------------------- */
 void conf_ngircd(struct conf *c, const struct conf_run *r)
 {
-	const char *path = r->config ? r->config : conf_flag(c, r, "-f", "--config", NULL), *ports = NULL, *tls = NULL, *listen = "::,0.0.0.0", *at = "default", *tls_at = NULL;
+	const char *path = r->config ? r->config : conf_flag(c, r, "-f", "--config", NULL), *ports = NULL, *tls = NULL,
+			*listen = "::,0.0.0.0", *at = "default", *tls_at = NULL;
 	struct conf_file *f = conf_read(c, path ? conf_path(c, r->cwd, path) : "/etc/ngircd/ngircd.conf", "config", false);
 	struct conf_kv k = { .lines = { .c = c, .f = f }, .comments = "#;", .seps = "=", .sections = true };
 	const char *hosts[CONF_WORDS], *numbers[CONF_WORDS];
@@ -419,7 +429,8 @@ void conf_beanstalkd(struct conf *c, const struct conf_run *r)
 
 void conf_gearmand(struct conf *c, const struct conf_run *r)
 {
-	const char *at = "default", *host_at = "default", *host = conf_flag(c, r, "-L", "--listen", &host_at), *port = conf_flag(c, r, "-p", "--port", &at);
+	const char *at = "default", *host_at = "default", *host = conf_flag(c, r, "-L", "--listen", &host_at), *port = conf_flag(c,
+			r, "-p", "--port", &at);
 
 	conf_listen_text(c, "tcp", host, port ? port : "4730", CONF_ANY_BOTH, port ? at : host_at);
 }
@@ -498,7 +509,8 @@ void conf_kafka(struct conf *c, const struct conf_run *r)
 
 void conf_zookeeper(struct conf *c, const struct conf_run *r)
 {
-	const char *path = r->config, *port = NULL, *at = "default", *address = NULL, *admin = "8080", *admin_at = "default", *tls = NULL, *tls_at = NULL;
+	const char *path = r->config, *port = NULL, *at = "default", *address = NULL, *admin = "8080", *admin_at = "default",
+			*tls = NULL, *tls_at = NULL;
 	bool enabled = !r->detected; /* the default AdminServer is what a running one has; a file alone says nothing of it */
 	struct conf_file *f;
 

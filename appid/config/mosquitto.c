@@ -81,7 +81,8 @@ static void listens(struct mosquitto *m, const struct listener *l)
 void conf_mosquitto(struct conf *c, const struct conf_run *r)
 {
 	struct mosquitto *m = conf_alloc(c, sizeof(*m));
-	const char *path = r->config ? r->config : conf_flag(c, r, "-c", "--config-file", NULL), *at = "default", *port = conf_flag(c, r, "-p", "--port", &at);
+	const char *path = r->config ? r->config : conf_flag(c, r, "-c", "--config-file", NULL), *at = "default",
+			*port = conf_flag(c, r, "-p", "--port", &at);
 	bool old = r->version && strtoul(r->version, NULL, 10) == 1;
 
 	m->c = c;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* MariaDB and MySQL: option files (https://mariadb.com/kb/en/configuring-mariadb-with-option-files/, MySQL manual 4.2.2). The last setting wins, the command
+/* MariaDB and MySQL: option files (https://mariadb.com/kb/en/configuring-mariadb-with-option-files/, MySQL manual 4.2.2). The
+ * last setting wins, the command
  * line after all files. MariaDB opens a socket for each family, MySQL one for both. */
 #include <stdlib.h>
 #include <string.h>
@@ -66,7 +67,8 @@ static bool is_group(const struct mysql *m, const char *group)
 		if (!strcmp(bare, safe[i]))
 			return true;
 	/* "mysqld-10.11": of one version, which is rarely the other one. */
-	return (!strncmp(bare, "mysqld-", 7) || (m->maria && (!strncmp(bare, "mariadb-1", 9) || !strncmp(bare, "mariadbd-1", 10)))) && strpbrk(bare, "0123456789");
+	return (!strncmp(bare, "mysqld-", 7) || (m->maria && (!strncmp(bare, "mariadb-1", 9) || !strncmp(bare, "mariadbd-1", 10)))) &&
+			strpbrk(bare, "0123456789");
 }
 
 static void include(struct mysql *m, const char *base, const char *line)
@@ -98,7 +100,7 @@ static void read_file(struct mysql *m, const char *path, bool optional)
 	while (f && conf_kv_next(&k)) {
 		if (k.section_begins)
 			ours = is_group(m, k.section);
-		else if (*k.key == '!')
+		else if (!strncmp(k.key, "!include", 8))
 			include(m, path, k.key);
 		else if (ours)
 			set(m, k.key, *k.value ? conf_unquote(k.value) : NULL, k.at);

@@ -91,7 +91,8 @@ static bool has_option(const struct conf_node *n, const char *const *names)
 static void listen_ports(struct nginx *x, struct socket *k, const char *port)
 {
 	const char *dash = strchr(port, '-');
-	unsigned first = conf_port(x->c, dash ? conf_strndup(x->c, port, (size_t)(dash - port)) : port), last = dash ? conf_port(x->c, dash + 1) : first;
+	unsigned first = conf_port(x->c, dash ? conf_strndup(x->c, port, (size_t)(dash - port)) : port), last = dash ?
+			conf_port(x->c, dash + 1) : first;
 
 	if (!first || last < first || last - first > 4096) {
 		conf_unread(x->c, k->at, "what port is \"%s\"?", port);

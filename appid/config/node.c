@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Node: package.json leads to the main file; there, ".listen(…)" with a number, a string, PORT of the environment with a fallback, or a name that was given
+/* Node: package.json leads to the main file; there, ".listen(…)" with a number, a string, PORT of the environment with a
+ * fallback, or a name that was given
  * one of these. What is computed otherwise is said to be unread: no program is run here. Also Python, gunicorn and the like, by their flags. */
 #include <ctype.h>
 #include <stdlib.h>
@@ -92,7 +93,8 @@ static const char *operand(struct script *s, const char *p, const char **ret_sou
 	p = skip(p);
 	for (size_t i = 0; i < ARRAY_SIZE(casts); i++)
 		if (!strncmp(p, casts[i], strlen(casts[i])))
-			return s->depth++ < 8 ? evaluate(s, conf_strndup(s->c, p + strlen(casts[i]), strcspn(p + strlen(casts[i]), i == 3 ? "\n" : ")")), ret_source) : NULL;
+			return s->depth++ < 8 ? evaluate(s, conf_strndup(s->c, p + strlen(casts[i]), strcspn(p + strlen(casts[i]),
+					i == 3 ? "\n" : ")")), ret_source) : NULL;
 	if (isdigit((unsigned char)*p))
 		return conf_strndup(s->c, p, strspn(p, "0123456789"));
 	if (*p == '\'' || *p == '"')
@@ -228,7 +230,8 @@ static void read_package(struct conf *c, const struct conf_run *r, const char *d
 	start = script ? conf_node_value(root, conf_printf(c, "scripts.%s", script)) : NULL;
 	if (!start) {
 		start = conf_node_value(root, "main");
-		read_script(c, r, conf_path(c, dir, start && *start ? start : conf_is_file(c, conf_path(c, dir, "server.js")) ? "server.js" : "index.js"));
+		read_script(c, r, conf_path(c, dir, start && *start ? start : conf_is_file(c, conf_path(c, dir, "server.js")) ?
+				"server.js" : "index.js"));
 		return;
 	}
 	n = conf_words(c, start, "", w);
@@ -292,7 +295,8 @@ void conf_python(struct conf *c, const struct conf_run *r)
 			for (unsigned k = i + 1; k < r->argc && !port; k++)
 				port = r->argv[k][0] != '-' ? r->argv[k] : NULL;
 			at = port ? conf_printf(c, "flag:runserver %s", port) : "default";
-			conf_listen_spec(c, "tcp", !port ? "127.0.0.1:8000" : strchr(port, ':') ? port : conf_printf(c, "127.0.0.1:%s", port), 8000, CONF_ANY_V4, at);
+			conf_listen_spec(c, "tcp", !port ? "127.0.0.1:8000" : strchr(port, ':') ? port : conf_printf(c,
+					"127.0.0.1:%s", port), 8000, CONF_ANY_V4, at);
 			return;
 		}
 	}

@@ -83,7 +83,8 @@ static void pool_listen(struct fpm *x, const struct pool *p)
 void conf_php_fpm(struct conf *c, const struct conf_run *r)
 {
 	struct fpm x = { .c = c, .r = r, .end = &x.pools };
-	const char *path = r->config ? r->config : conf_flag(c, r, "-y", "--fpm-config", NULL), *digits = strpbrk(conf_basename(r->argv[0]), "0123456789");
+	const char *path = r->config ? r->config : conf_flag(c, r, "-y", "--fpm-config", NULL),
+			*digits = strpbrk(conf_basename(r->argv[0]), "0123456789");
 	const char *prefix = conf_flag(c, r, "-p", "--prefix", NULL), **found;
 	unsigned count;
 
@@ -152,8 +153,10 @@ static void wp_config(struct conf *c, struct conf_file *f, const struct conf_run
 
 void conf_wordpress(struct conf *c, const struct conf_run *r)
 {
-	static const char *const places[] = { "/var/www/html/wp-config.php", "/usr/src/wordpress/wp-config-docker.php", "/usr/src/wordpress/wp-config.php",
-					      "/var/www/wordpress/wp-config.php", "/usr/share/wordpress/wp-config.php", "/etc/wordpress/config-default.php",
+	static const char *const places[] = { "/var/www/html/wp-config.php", "/usr/src/wordpress/wp-config-docker.php",
+			"/usr/src/wordpress/wp-config.php",
+					      "/var/www/wordpress/wp-config.php", "/usr/share/wordpress/wp-config.php",
+							"/etc/wordpress/config-default.php",
 					      "/var/www/wp-config.php" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* PostgreSQL: https://www.postgresql.org/docs/15/config-setting.html. Later settings win; then postgresql.auto.conf, then the command line. Where the data directory
+/* PostgreSQL: https://www.postgresql.org/docs/15/config-setting.html. Later settings win; then postgresql.auto.conf, then the
+ * command line. Where the data directory
  * is made at the first start (the official image), the sample that it is made from is read. */
 #include <string.h>
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* RabbitMQ 3.x: rabbitmq.conf (sysctl form), rabbitmq.config (Erlang terms: only its tcp_listeners), rabbitmq-env.conf, the plugins that are enabled; besides AMQP always
+/* RabbitMQ 3.x: rabbitmq.conf (sysctl form), rabbitmq.config (Erlang terms: only its tcp_listeners), rabbitmq-env.conf, the
+ * plugins that are enabled; besides AMQP always
  * the distribution port (AMQP's + 20000) and epmd. https://www.rabbitmq.com/docs/networking */
 #include <stdlib.h>
 #include <string.h>
@@ -139,7 +140,7 @@ static void files(struct rabbit *x)
 	const char *base = variable(x, "RABBITMQ_CONFIG_FILE"), **found;
 	unsigned count;
 
-	if (base && strstr(base, ".conf") == base + strlen(base) - 5 && strlen(base) > 5)
+	if (base && strlen(base) > 5 && !strcmp(base + strlen(base) - 5, ".conf"))
 		read_conf(x, base);
 	else if (base)
 		read_conf(x, conf_printf(x->c, "%s.conf", base));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Redis, Valkey and Sentinel: redis.conf(5) of 7.x; later lines and files win, flags of the command line come last. The image's own entry point starts
+/* Redis, Valkey and Sentinel: redis.conf(5) of 7.x; later lines and files win, flags of the command line come last. The
+ * image's own entry point starts
  * without a file: then protected mode still binds to all. */
 #include <stdlib.h>
 #include <string.h>

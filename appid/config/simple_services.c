@@ -19,19 +19,28 @@ struct simple {
 };
 
 static const struct simple table[] = {
-	{ "mumble", "-ini", NULL, "/etc/mumble-server.ini", "#;", "=", NULL, "port", "host", NULL, NULL, 64738, NULL, "tcp udp", CONF_ANY_DUAL, NULL },
-	{ "munin-node", NULL, "--config", "/etc/munin/munin-node.conf", "#", " ", NULL, "port", "host", NULL, NULL, 4949, NULL, "tcp", CONF_ANY_DUAL, NULL },
+	{ "mumble", "-ini", NULL, "/etc/mumble-server.ini", "#;", "=", NULL, "port", "host", NULL, NULL, 64738, NULL, "tcp udp",
+			CONF_ANY_DUAL, NULL },
+	{ "munin-node", NULL, "--config", "/etc/munin/munin-node.conf", "#", " ", NULL, "port", "host", NULL, NULL, 4949, NULL,
+			"tcp", CONF_ANY_DUAL, NULL },
 	{ "mpd", NULL, NULL, "/etc/mpd.conf", "#", " ", NULL, "port", "bind_to_address", NULL, NULL, 6600, NULL, "tcp", CONF_ANY_BOTH, "include" },
 	{ "mini-httpd", "-C", NULL, "/etc/mini-httpd.conf", "#", "=", NULL, "port", "host", "-p", NULL, 80, NULL, "tcp", CONF_ANY_BOTH, NULL },
 	{ "minidlna", "-f", NULL, "/etc/minidlna.conf", "#", "=", NULL, "port", NULL, "-p", NULL, 8200, NULL, "tcp", CONF_ANY_V4, NULL },
-	{ "pdns", NULL, NULL, "/etc/powerdns/pdns.conf", "#", "=", NULL, "local-port", "local-address", NULL, "--local-port", 53, NULL, "tcp udp", CONF_ANY_BOTH, "include-dir" },
-	{ "pdns-recursor", NULL, NULL, "/etc/powerdns/recursor.conf", "#", "=", NULL, "local-port", "local-address", NULL, "--local-port", 53, "127.0.0.1", "tcp udp", CONF_ANY_BOTH, "include-dir" },
-	{ "pgpool", "-f", "--config-file", "/etc/pgpool2/pgpool.conf", "#", "=", NULL, "port", "listen_addresses", NULL, NULL, 9999, "localhost", "tcp", CONF_ANY_BOTH, NULL },
-	{ "zabbix-agent", "-c", "--config", "/etc/zabbix/zabbix_agentd.conf", "#", "=", NULL, "ListenPort", "ListenIP", NULL, NULL, 10050, NULL, "tcp", CONF_ANY_BOTH, "Include" },
-	{ "zabbix-server", "-c", "--config", "/etc/zabbix/zabbix_server.conf", "#", "=", NULL, "ListenPort", "ListenIP", NULL, NULL, 10051, NULL, "tcp", CONF_ANY_BOTH, "Include" },
+	{ "pdns", NULL, NULL, "/etc/powerdns/pdns.conf", "#", "=", NULL, "local-port", "local-address", NULL, "--local-port", 53,
+			NULL, "tcp udp", CONF_ANY_BOTH, "include-dir" },
+	{ "pdns-recursor", NULL, NULL, "/etc/powerdns/recursor.conf", "#", "=", NULL, "local-port", "local-address", NULL,
+			"--local-port", 53, "127.0.0.1", "tcp udp", CONF_ANY_BOTH, "include-dir" },
+	{ "pgpool", "-f", "--config-file", "/etc/pgpool2/pgpool.conf", "#", "=", NULL, "port", "listen_addresses", NULL, NULL, 9999,
+			"localhost", "tcp", CONF_ANY_BOTH, NULL },
+	{ "zabbix-agent", "-c", "--config", "/etc/zabbix/zabbix_agentd.conf", "#", "=", NULL, "ListenPort", "ListenIP", NULL, NULL,
+			10050, NULL, "tcp", CONF_ANY_BOTH, "Include" },
+	{ "zabbix-server", "-c", "--config", "/etc/zabbix/zabbix_server.conf", "#", "=", NULL, "ListenPort", "ListenIP", NULL, NULL,
+			10051, NULL, "tcp", CONF_ANY_BOTH, "Include" },
 	{ "openvpn", NULL, "--config", NULL, "#;", " ", NULL, "port", "local", NULL, "--port", 1194, NULL, "udp", CONF_ANY_V4, NULL },
-	{ "jetty", NULL, NULL, "/etc/jetty9/start.ini", "#", "=", NULL, "jetty.http.port", "jetty.http.host", NULL, NULL, 8080, NULL, "tcp", CONF_ANY_DUAL, NULL },
-	{ "coturn", "-c", NULL, "/etc/turnserver.conf", "#", "=", NULL, "listening-port", "listening-ip", "-p", "--listening-port", 3478, NULL, "tcp udp", CONF_ANY_BOTH, NULL },
+	{ "jetty", NULL, NULL, "/etc/jetty9/start.ini", "#", "=", NULL, "jetty.http.port", "jetty.http.host", NULL, NULL, 8080,
+			NULL, "tcp", CONF_ANY_DUAL, NULL },
+	{ "coturn", "-c", NULL, "/etc/turnserver.conf", "#", "=", NULL, "listening-port", "listening-ip", "-p", "--listening-port",
+			3478, NULL, "tcp udp", CONF_ANY_BOTH, NULL },
 	{ "webfs", NULL, NULL, "/etc/webfsd.conf", "#", "=", NULL, "web_port", "web_ip", "-p", NULL, 8000, NULL, "tcp", CONF_ANY_DUAL, NULL },
 	{ "uwsgi", NULL, "--ini", NULL, "#;", "=", "uwsgi", "http-port", NULL, NULL, NULL, 0, NULL, "tcp", CONF_ANY_V4, NULL },
 };
@@ -169,7 +178,8 @@ void conf_openvpn(struct conf *c, const struct conf_run *r)
 /* uwsgi: sockets of its own names, each "host:port" or a path. */
 void conf_uwsgi(struct conf *c, const struct conf_run *r)
 {
-	static const char *const keys[] = { "http", "http-socket", "socket", "uwsgi-socket", "https", "http-socket-freebind", "fastcgi-socket", "scgi-socket", "stats" };
+	static const char *const keys[] = { "http", "http-socket", "socket", "uwsgi-socket", "https", "http-socket-freebind",
+			"fastcgi-socket", "scgi-socket", "stats" };
 	const char *path = r->config ? r->config : conf_flag(c, r, NULL, "--ini", NULL), *at, *v;
 	struct conf_file *f;
 
@@ -294,7 +304,8 @@ void conf_slapd(struct conf *c, const struct conf_run *r)
 		if (!strncmp(w[i], "ldapi", 5))
 			conf_listen_unix(c, p && p[3] ? p + 3 : "/run/slapd/ldapi", at);
 		else
-			conf_listen_spec(c, "tcp", *spec ? spec : !strncmp(w[i], "ldaps", 5) ? ":636" : ":389", !strncmp(w[i], "ldaps", 5) ? 636 : 389, CONF_ANY_BOTH, at);
+			conf_listen_spec(c, "tcp", *spec ? spec : !strncmp(w[i], "ldaps", 5) ? ":636" : ":389", !strncmp(w[i],
+					"ldaps", 5) ? 636 : 389, CONF_ANY_BOTH, at);
 	}
 }
 
@@ -358,7 +369,8 @@ static void radius_walk(struct conf *c, const struct conf_node *n, unsigned dept
 		if (!strcmp(port, "0"))
 			port = !strcmp(type, "acct") ? "1813" : "1812";
 		if (strstr("auth acct auth+acct", type))
-			conf_listen_text(c, l4, host && strcmp(host, "*") != 0 ? host : six ? "::" : "0.0.0.0", port, CONF_ANY_V4, conf_node_at(c, n));
+			conf_listen_text(c, l4, host && strcmp(host, "*") != 0 ? host : six ? "::" : "0.0.0.0", port, CONF_ANY_V4,
+					conf_node_at(c, n));
 	}
 }
 

@@ -138,7 +138,8 @@ void conf_busybox_httpd(struct conf *c, const struct conf_run *r)
 
 			if (!strncmp(l.text, "H:", 2))
 				conf_place(c, "documents", l.text + 2, conf_at(c, f, l.line));
-			else if (!strncmp(l.text, "P:", 2) && conf_split_list(c, l.text + 2, "", parts) && strchr(parts[0], ':')) /* P:/url:[http://]host[:port]/path */
+			else if (!strncmp(l.text, "P:", 2) && conf_split_list(c, l.text + 2, "", parts) && strchr(parts[0],
+					':')) /* P:/url:[http://]host[:port]/path */
 				conf_upstream(c, "proxy", strchr(parts[0], ':') + 1, 0, conf_at(c, f, l.line));
 		}
 	}

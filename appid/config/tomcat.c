@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Apache Tomcat: conf/server.xml (https://tomcat.apache.org/tomcat-10.1-doc/config/), properties of catalina.properties and of -D in CATALINA_OPTS, JAVA_OPTS. */
+/* Apache Tomcat: conf/server.xml (https://tomcat.apache.org/tomcat-10.1-doc/config/), properties of catalina.properties and
+ * of -D in CATALINA_OPTS, JAVA_OPTS. */
 #include <stdlib.h>
 #include <string.h>
 

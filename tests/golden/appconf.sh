@@ -32,7 +32,8 @@ own_case() {
 	[ -f "$case/env" ] && while read -r l; do args+=(--env "$l"); done <"$case/env"
 	pg "$case/root" --json "${args[@]}" >"$dir/json" || return 1
 	python3 tests/golden/schema.py scan <"$dir/json" || return 1
-	{ lines; jq -r '.upstreams[] | "-> \(.target) \(.source)"' "$dir/json"; jq -r '.unread[] | "unread \(.what): \(.why)"' "$dir/json"; } <"$dir/json" >"$dir/got"
+	{ jq -r '.listeners[] | "\(.l4) \(.address):\(.port) \(.source)"' "$dir/json"; jq -r '.upstreams[] | "-> \(.target) \(.source)"' "$dir/json"
+		jq -r '.unread[] | "unread \(.what): \(.why)"' "$dir/json"; } >"$dir/got"
 	[ "${update:-}" = 1 ] && cp "$dir/got" "$case/want"
 	diff -u "$case/want" "$dir/got"
 }

@@ -135,7 +135,8 @@ static void test_readers_take_flags_before_files(void **state)
 
 	HAS("redis-server /r.conf", redis, "\"address\":\"10.0.0.1\",\"port\":1,\"app\":\"redis\",\"source\":\"/r.conf:1\"");
 	HAS("redis-server /r.conf --port 2", redis, "\"port\":2,\"app\":\"redis\",\"source\":\"flag:--port 2\"");
-	HAS("nginx", nginx, "\"listeners\":[{\"l4\":\"tcp\",\"address\":\"0.0.0.0\",\"port\":80,\"app\":\"nginx\",\"source\":\"/etc/nginx/nginx.conf:1\"}]");
+	HAS("nginx", nginx,
+			"\"listeners\":[{\"l4\":\"tcp\",\"address\":\"0.0.0.0\",\"port\":80,\"app\":\"nginx\",\"source\":\"/etc/nginx/nginx.conf:1\"}]");
 }
 
 static void test_time_limit_leaves_the_reader(void **state)

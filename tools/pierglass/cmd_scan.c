@@ -185,7 +185,8 @@ static void show_files(const json_t *files)
 static void show(const json_t *root)
 {
 	static const struct cli_column listeners[] = { { "LISTENS ON", false, 0 }, { "APPLICATION", false, 0 }, { "BECAUSE OF", false, 20 } },
-				       upstreams[] = { { "CALLS", false, 20 }, { "AS", false, 0 }, { "APPLICATION", false, 0 }, { "BECAUSE OF", false, 20 } };
+				       upstreams[] = { { "CALLS", false, 20 }, { "AS", false, 0 }, { "APPLICATION", false, 0 },
+						{ "BECAUSE OF", false, 20 } };
 	struct cli_table *t = cli_table_new(listeners, ARRAY_SIZE(listeners));
 	size_t i;
 	json_t *v;

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
 set -e
 # first arg is `-f` or `--some-option`, or a .conf file
 if [ "${1#-}" != "$1" ] || [ "${1%.conf}" != "$1" ]; then
