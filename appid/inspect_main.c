@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* pierglass-inspect: where bytes that containers wrote are parsed, in a process that can do no harm.
  *   pierglass-inspect packets     labels flows from the sample ring
- *   pierglass-inspect documents   parses configuration files and the like (so far it only answers the keeper)
+ *   pierglass-inspect documents   parses what core hands over: reputation feeds (sensor/msg_documents.h)
  *   pierglass-inspect scan …       reads configuration for the command line, which starts it (scan_main.c)
  *   pierglass-inspect replay …     reads captures for the command line, which starts it (replay_main.c)
  *   pierglass-inspect feed …       reads reputation feeds for the command line (intel/feed_main.c)
@@ -25,6 +25,7 @@
 #include "base/clock.h"
 #include "base/ipc.h"
 #include "base/log.h"
+#include "intel/feed_job.h"
 #include "intel/feed_main.h"
 #include "sensor/msg.h"
 #include "sensor/sandbox.h"
@@ -53,6 +54,12 @@ struct program {
 	struct msg_inspect_stats stats_sent;
 	unsigned idle_rounds;
 	bool quit;
+};
+
+/* A document that is being read for core. */
+struct document_job {
+	int core;
+	uint32_t seq;
 };
 
 /* ---- what the inspector says --------------------------------------------------------------------- */
@@ -320,6 +327,50 @@ static int packets_run(struct program *p)
 }
 
 /* ---- the documents instance ---------------------------------------------------------------------- */
+/* Blocks until core takes it: a document is read no faster than its answer is. */
+static int part_send(const void *body, size_t len, void *arg)
+{
+	const struct document_job *j = arg;
+	struct pollfd p = { .fd = j->core, .events = POLLOUT };
+	int r;
+
+	while ((r = ipc_send(j->core, MSG_DOCUMENT_PART, j->seq, 0, body, len, -1)) == -EAGAIN)
+		if (poll(&p, 1, -1) < 0 && errno != EINTR)
+			return -errno;
+	return r;
+}
+
+static void document_read(struct program *p, const struct ipc_hdr *h, const void *body, int fd)
+{
+	struct document_job j = { p->core, h->seq };
+	struct pollfd out = { .fd = p->core, .events = POLLOUT };
+	struct msg_feed_end end = { 0 };
+	struct msg_document m;
+	int r = -EINVAL;
+
+	if (h->len == sizeof(m) && fd >= 0) {
+		memcpy(&m, body, sizeof(m));
+		if (m.kind == MSG_DOCUMENT_FEED)
+			r = feed_job(fd, &m, IPC_BODY_MAX, part_send, &j, &end);
+	}
+	while (ipc_send(p->core, MSG_DOCUMENT_END, h->seq, r, &end, sizeof(end), -1) == -EAGAIN)
+		if (poll(&out, 1, -1) < 0 && errno != EINTR)
+			return;
+}
+
+static void documents_core_read(struct program *p)
+{
+	static uint8_t body[IPC_BODY_MAX];
+	_cleanup_close_ int fd = -1;
+	struct ipc_hdr h;
+	int r = ipc_recv(p->core, &h, body, &fd);
+
+	if (r == 1 && h.type == MSG_DOCUMENT)
+		document_read(p, &h, body, fd);
+	else if (r <= 0 && r != -EPROTO && r != -EAGAIN)
+		core_lost(p);
+}
+
 static int documents_run(struct program *p)
 {
 	while (!p->quit) {
@@ -332,7 +383,7 @@ static int documents_run(struct program *p)
 		if (fds[0].revents)
 			keeper_read(p);
 		if (p->core >= 0 && fds[1].fd == p->core && fds[1].revents)
-			core_read(p);
+			documents_core_read(p);
 	}
 	return 0;
 }

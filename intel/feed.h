@@ -20,7 +20,7 @@ int feed_format_parse(const char *s, enum feed_format *ret);
 
 enum {
 	FEED_BYTES_MAX = 256 << 20,
-	FEED_JSON_BYTES_MAX = 32 << 20, /* a JSON document needs about ten times its size while it is read */
+	FEED_JSON_BYTES_MAX = 16 << 20, /* a JSON document needs about ten times its size while it is read */
 	FEED_BAD_SHOWN = 8,
 };
 

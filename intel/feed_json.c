@@ -274,7 +274,7 @@ int feed_json(struct feed_reader *r, enum feed_format format, const char *text, 
 	if (is_lines(text, len)) {
 		status = json_lines(&w, text, len);
 	} else if (len > FEED_JSON_BYTES_MAX) {
-		return refuse(r, "it is a JSON document larger than 32 MiB");
+		return refuse(r, "it is a JSON document larger than 16 MiB");
 	} else {
 		doc = json_loadb(text, len, 0, &error);
 		if (!doc)

@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/jsonl.h"
 #include "intel/feed.h"
+#include "intel/feed_text.h"
 #include "intel/reputation.h"
 #include "sensor/sandbox.h"
 
@@ -69,37 +70,6 @@ static int arguments(struct program *p, int argc, char **argv)
 }
 
 /* ---- reading ---------------------------------------------------------------------------------------------------------------- */
-static int text_read(struct loaded *f)
-{
-	size_t room = 1 << 16;
-	struct stat st;
-	ssize_t n;
-
-	if (fstat(f->fd, &st) == 0 && S_ISREG(st.st_mode)) {
-		if (st.st_size > FEED_BYTES_MAX)
-			return -EFBIG;
-		room = (size_t)st.st_size + 1;
-	}
-	f->text = malloc(room);
-	while (f->text && (n = read(f->fd, f->text + f->len, room - f->len)) != 0) {
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		f->len += (size_t)n;
-		if (f->len > FEED_BYTES_MAX)
-			return -EFBIG;
-		if (f->len == room) {
-			char *more = realloc(f->text, room *= 2);
-
-			if (!more)
-				return -ENOMEM;
-			f->text = more;
-		}
-	}
-	return f->text ? 0 : -ENOMEM;
-}
-
 static void feed_load(struct program *p, struct loaded *f)
 {
 	struct feed_set *set;
@@ -109,7 +79,7 @@ static void feed_load(struct program *p, struct loaded *f)
 	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
 		seed ^= (uint64_t)time(NULL);
 	set = feed_set_new(NULL, 0, seed);
-	r = set ? text_read(f) : -ENOMEM;
+	r = set ? feed_text_read(f->fd, &f->text, &f->len) : -ENOMEM;
 
 	if (r == 0)
 		r = feed_parse(f->text, f->len, p->format, (int64_t)time(NULL), feed_set_add, set, &f->report);

@@ -13,8 +13,8 @@ const char *never_block_name(enum never_block n)
 	return n < NEVER_MAX ? names[n] : "?";
 }
 
-/* The special-purpose registries of IANA (RFC 6890), IPv4 as IPv4-mapped: bits counts over 128. Translation prefixes reach
- * IPv4 addresses of any kind. */
+/* Of the special-purpose registries of IANA (RFC 6890) what is a node's own world, IPv4 as IPv4-mapped: bits counts over 128.
+ * Translation prefixes reach IPv4 addresses of any kind. What is reserved for documentation and tests may be listed. */
 static const struct {
 	uint8_t prefix[16];
 	uint8_t bits;
@@ -27,19 +27,13 @@ static const struct {
 	V4(127, 0, 0, 0, 8, NEVER_LOOPBACK),
 	V4(169, 254, 0, 0, 16, NEVER_LINK_LOCAL),
 	V4(172, 16, 0, 0, 12, NEVER_PRIVATE),
-	V4(192, 0, 0, 0, 24, NEVER_RESERVED),
-	V4(192, 0, 2, 0, 24, NEVER_RESERVED),
 	V4(192, 168, 0, 0, 16, NEVER_PRIVATE),
-	V4(198, 18, 0, 0, 15, NEVER_RESERVED),
-	V4(198, 51, 100, 0, 24, NEVER_RESERVED),
-	V4(203, 0, 113, 0, 24, NEVER_RESERVED),
 	V4(224, 0, 0, 0, 4, NEVER_MULTICAST),
 	V4(240, 0, 0, 0, 4, NEVER_RESERVED),
 #undef V4
 	{ { 0 }, 128, NEVER_UNSPECIFIED },
 	{ { [15] = 1 }, 128, NEVER_LOOPBACK },
 	{ { 0x00, 0x64, 0xff, 0x9b }, 96, NEVER_RESERVED },
-	{ { 0x20, 0x01, 0x0d, 0xb8 }, 32, NEVER_RESERVED },
 	{ { 0xfc }, 7, NEVER_PRIVATE },
 	{ { 0xfe, 0x80 }, 10, NEVER_LINK_LOCAL },
 	{ { 0xff }, 8, NEVER_MULTICAST },

@@ -14,7 +14,7 @@ enum never_block {
 	NEVER_PRIVATE,      /* RFC 1918, RFC 6598, RFC 4193 */
 	NEVER_LINK_LOCAL,
 	NEVER_MULTICAST,
-	NEVER_RESERVED,     /* 240.0.0.0/4, documentation, benchmarking, translation prefixes */
+	NEVER_RESERVED,     /* 240.0.0.0/4, 64:ff9b::/96 */
 	NEVER_NODE,         /* an address of this node, of a gateway, a resolver, a container network, a management peer */
 	NEVER_MAX
 };

@@ -84,6 +84,11 @@ enum msg_type {
 	MSG_FILES_STATE, MSG_FILES_EVENT, MSG_FILES_DIGEST, MSG_FILES_CHANGED, MSG_FILES_STATS, /* files -> core */
 	MSG_PLACE_MOUNTS, MSG_PLACE_MARK, MSG_PLACE_OPEN, MSG_PLACE_DIR, MSG_PLACE_DIR_DROP, MSG_PLACE_LAYER, /* files -> opener */
 
+	/* -- core <-> the documents inspector: sensor/msg_documents.h */
+	MSG_DOCUMENT,      /* core -> inspector: struct msg_document and a descriptor */
+	MSG_DOCUMENT_PART, /* inspector -> core: a piece of the answer; seq of the request */
+	MSG_DOCUMENT_END,  /* inspector -> core: no more comes; status */
+
 	MSG_TYPE_MAX
 };
 

@@ -14,6 +14,7 @@
 
 #include "base/cleanup.h"
 #include "base/utf8.h"
+#include "intel/indicator.h"
 #include "sensor/core/redact.h"
 #include "sensor/msg.h"
 
@@ -272,6 +273,26 @@ static int read_uplinks(struct reader *r, const struct key *k, struct fy_node *n
 			 &r->c.uplink_count);
 }
 
+static int read_feeds(struct reader *r, const struct key *k, struct fy_node *n, int line)
+{
+	memset(r->c.feeds, 0, sizeof(r->c.feeds));
+	return read_rows(r, k, n, line, r->c.feeds[0], sizeof(r->c.feeds[0]), ARRAY_SIZE(r->c.feeds), true, &r->c.feed_count);
+}
+
+static int read_never_block(struct reader *r, const struct key *k, struct fy_node *n, int line)
+{
+	uint8_t first[16], last[16];
+	int rc;
+
+	memset(r->c.never_block, 0, sizeof(r->c.never_block));
+	rc = read_rows(r, k, n, line, r->c.never_block[0], sizeof(r->c.never_block[0]), ARRAY_SIZE(r->c.never_block), false,
+		       &r->c.never_block_count);
+	for (unsigned i = 0; !rc && i < r->c.never_block_count; i++)
+		if (!indicator_ip(r->c.never_block[i], strlen(r->c.never_block[i]), first, last))
+			rc = refuse(r, line, "bad value for", k->name, k->expected);
+	return rc;
+}
+
 static int read_section(struct reader *r, const struct key *k, struct fy_node *n, int line);
 
 #define AT(field) offsetof(struct config, field)
@@ -309,6 +330,11 @@ static const struct key payload_keys[] = {
 	{ "keep", read_keep, "all, redacted or none", 0, 0, 0, NULL },
 	{ NULL, NULL, NULL, 0, 0, 0, NULL },
 };
+static const struct key feeds_keys[] = {
+	{ "files", read_feeds, "up to 16 different absolute paths", 0, 0, 0, NULL },
+	{ "never_block", read_never_block, "up to 64 addresses, prefixes or ranges", 0, 0, 0, NULL },
+	{ NULL, NULL, NULL, 0, 0, 0, NULL },
+};
 static const struct key top_keys[] = {
 	{ "docker", read_docker, "up to 8 different absolute paths of engine sockets, each shorter than 108 bytes", 0, 0, 0, NULL },
 	{ "node", read_node, "a name of at most 127 bytes", 0, 0, 0, NULL },
@@ -318,9 +344,10 @@ static const struct key top_keys[] = {
 	{ "payload", read_section, "key keep", 0, 0, 0, payload_keys },
 	{ "learning", read_section, "keys window_seconds, windows, restarts, requests, unseen_permille", 0, 0, 0, learning_keys },
 	{ "alerts", read_section, "keys max_bytes, files", 0, 0, 0, alerts_keys },
+	{ "feeds", read_section, "keys files, never_block", 0, 0, 0, feeds_keys },
 	{ NULL, NULL, NULL, 0, 0, 0, NULL },
 };
-static const struct key top = { "the file", read_section, "keys docker, node, hooks, limits, store, payload, learning, alerts", 0, 0, 0, top_keys };
+static const struct key top = { "the file", read_section, "keys docker, node, hooks, limits, store, payload, learning, alerts, feeds", 0, 0, 0, top_keys };
 #undef AT
 
 static bool node_is_empty(struct fy_node *n)

@@ -29,6 +29,10 @@ struct config {
 	/* alerts: where findings go besides STATE/alerts.jsonl */
 	uint64_t alerts_max_bytes; /* alerts.max_bytes: 64 MiB a file */
 	uint32_t alerts_files;     /* alerts.files: 4 */
+	unsigned feed_count;
+	char feeds[16][256];       /* feeds.files: [/etc/pierglass/feeds/…] */
+	unsigned never_block_count;
+	char never_block[64][64];  /* feeds.never_block: addresses and prefixes that no feed may name */
 };
 
 void config_defaults(struct config *c);

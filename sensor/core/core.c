@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "sensor/core/api.h"
 #include "sensor/core/core_priv.h"
+#include "sensor/core/feeds.h"
 #include "sensor/core/images.h"
 #include "sensor/core/model.h"
 #include "sensor/core/store.h"
@@ -251,6 +252,7 @@ static void core_second(uv_timer_t *t)
 	cached_names_expire(c, now);
 	ident_expire(c->ident, now);
 	files_tick(c, now);
+	feeds_tick(c, now);
 	banner_tick(c, now);
 	if (++turns % STORE_EVERY_S == 0)
 		core_save(c);
@@ -283,7 +285,8 @@ int core_open_tables(struct core *c)
 		c->priv->baseline_ns = mark_read(c);
 	if (c->priv->baseline_ns)
 		positions_load(c);
-	return core_model_open(c);
+	r = core_model_open(c);
+	return r < 0 ? r : core_feeds_open(c);
 }
 
 int core_open(struct core *c, uv_loop_t *loop)
@@ -352,6 +355,7 @@ void core_close(struct core *c)
 	positions_free(p->positions);
 	cached_names_free(c);
 	events_stop(c);
+	core_feeds_close(c);
 	core_model_close(c);
 	syscalls_stop(c);
 	store_close(c->store);

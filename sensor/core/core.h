@@ -20,6 +20,7 @@
 
 struct store;
 struct core_exe;
+struct core_feeds;
 struct api;
 struct core_model;
 
@@ -95,6 +96,7 @@ struct core {
 	struct dns_names *dns;
 	struct store *store;
 	struct api *api;
+	struct core_feeds *feeds;     /* feeds.h; NULL: none are configured */
 	struct core_model *model;     /* sensor/core/model.h */
 	unsigned engine_count;
 	struct core_engine engines[MSG_ENGINES_MAX];

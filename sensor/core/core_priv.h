@@ -302,6 +302,12 @@ void labels_message(const struct ipc_hdr *hdr, const void *body, int fd, void *c
 void keeper_message(const struct ipc_hdr *hdr, const void *body, int fd, void *core);
 int keeper_configure(struct core *c);
 
+/* ---- feeds.c */
+/* Takes over a connection to the documents inspector. */
+void feeds_inspector(struct core *c, int fd);
+/* Every second: looks for feeds that changed. */
+void feeds_tick(struct core *c, uint64_t now_mono_ns);
+
 /* ---- banner.c */
 void banner_tick(struct core *c, uint64_t now_ns);
 

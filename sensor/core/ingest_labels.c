@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "sensor/core/core_priv.h"
+#include "sensor/core/feeds_priv.h"
 #include "sensor/core/redact.h"
 #include "sensor/facts.h"
 
@@ -150,6 +151,7 @@ static void dns_take(struct core *c, struct msg_dns *d)
 	if (!ct || !d->name[0])
 		return;
 	model_on_dns(c, ct, d->name);
+	feeds_match_name(c, ct, d->name);
 	if (memcmp(d->addr, none, 16) == 0)
 		return;
 	if (dns_names_put(c->dns, name_scope(ct), d->addr, d->name, d->ttl_s, clock_mono_ns()) == 0)

@@ -73,7 +73,7 @@ static void take_fd_message(struct core *c, const struct msg_fd *m, int fd)
 		return;
 	case MSG_FD_INSPECTOR:
 		if (strcmp(m->name, "packets") != 0) {
-			close(fd); /* the documents inspector has no work for core yet */
+			feeds_inspector(c, fd);
 			return;
 		}
 		peer_close(p->inspector);

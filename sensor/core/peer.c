@@ -182,6 +182,13 @@ int peer_send(struct peer *p, uint16_t type, uint32_t seq, const void *body, siz
 	return 0;
 }
 
+int peer_send_fd(struct peer *p, uint16_t type, uint32_t seq, const void *body, size_t len, int fd)
+{
+	if (!p || p->closing)
+		return -ENOTCONN;
+	return p->head ? -EAGAIN : ipc_send(p->fd, type, seq, 0, body, len, fd);
+}
+
 uint64_t peer_bad_messages(const struct peer *p)
 {
 	return p ? p->bad : 0;

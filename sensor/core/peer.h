@@ -19,6 +19,8 @@ int peer_open(uv_loop_t *loop, int fd, peer_msg_cb on_msg, peer_gone_cb on_gone,
 void peer_close(struct peer *p);
 /* 0; -ENOBUFS when more than 4,096 messages wait; other -errno. NULL peer: -ENOTCONN. */
 int peer_send(struct peer *p, uint16_t type, uint32_t seq, const void *body, size_t len);
+/* With a descriptor (not closed here); never queued: -EAGAIN when the other side is busy. */
+int peer_send_fd(struct peer *p, uint16_t type, uint32_t seq, const void *body, size_t len, int fd);
 uint64_t peer_bad_messages(const struct peer *p);
 
 #endif

@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "sensor/core/feeds.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "sensor/core/feeds_priv.h"
+#include "sensor/core/model.h"
+
+#define LOOK_EVERY_NS (5 * NSEC_PER_SEC)
+/* A feed that loses or gains this much at once is more likely broken or forged than right. */
+enum { SUSPICIOUS_MIN = 200, SHRINK_PERCENT = 50, GROW_TIMES = 10 };
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+/* ---- what must never be taken from a feed ------------------------------------------------------------------------------ */
+static void own_add(struct core_feeds *f, const uint8_t first[16], const uint8_t last[16])
+{
+	if (f->own_count == FEED_OWN_MAX)
+		return;
+	memcpy(f->own[f->own_count].first, first, 16);
+	memcpy(f->own[f->own_count++].last, last, 16);
+}
+
+static void own_network(const struct ident_network *n, void *arg)
+{
+	for (unsigned i = 0; i < n->subnet_count && i < 8; i++) {
+		uint8_t first[16], last[16];
+
+		for (unsigned k = 0; k < 16; k++) {
+			unsigned bits = n->subnets[i].prefix_len;
+			uint8_t host = bits >= 8 * (k + 1) ? 0 : bits <= 8 * k ? 0xff : (uint8_t)(0xff >> (bits - 8 * k));
+
+			first[k] = (uint8_t)(n->subnets[i].addr[k] & ~host);
+			last[k] = first[k] | host;
+		}
+		own_add(arg, first, last);
+	}
+}
+
+static void own_collect(struct core *c)
+{
+	struct core_feeds *f = c->feeds;
+
+	f->own_count = 0;
+	for (unsigned i = 0; i < c->config.never_block_count; i++) {
+		uint8_t first[16], last[16];
+
+		if (indicator_ip(c->config.never_block[i], strlen(c->config.never_block[i]), first, last))
+			own_add(f, first, last);
+	}
+	ident_each_network(c->ident, own_network, f);
+}
+
+/* ---- refusing ------------------------------------------------------------------------------------------------------------ */
+static void tell_poisoned(struct core *c, const struct core_feed *f, const char *what, const char *why)
+{
+	struct finding *n = calloc(1, sizeof(*n));
+
+	if (!n)
+		return;
+	n->kind = FINDING_FEED_POISONED;
+	n->fact_kind = -1;
+	snprintf(n->key, sizeof(n->key), "feed\t%s\t%s", f->path, what);
+	snprintf(n->observed, sizeof(n->observed), "Feed %s: %s", f->path, what);
+	snprintf(n->why, sizeof(n->why), "%s", why);
+	n->expected_count = 1;
+	snprintf(n->expected[0], sizeof(n->expected[0]), "a whole list of what is bad, and of nothing that this node needs");
+	model_on_finding(c, NULL, n);
+	free(n);
+}
+
+static void feed_refuse(struct core *c, struct core_feed *f, const char *why)
+{
+	f->state = FEED_REFUSED;
+	snprintf(f->why, sizeof(f->why), "%s", why);
+	log_warn("feed %s is not used: %s, ignoring: %s", f->path, why, f->set ? "the last good copy stays in use" : "nothing of it is matched");
+	tell_poisoned(c, f, why, f->set ? "What was read before stays in use." : "Nothing of it is matched.");
+}
+
+static uint64_t entries_of(const struct msg_feed_end *e)
+{
+	uint64_t n = 0;
+
+	for (int k = 0; k < IND_KINDS; k++)
+		n += e->entries[k];
+	return n;
+}
+
+static const char *suspicion(const struct core_feed *f, const struct msg_feed_end *now)
+{
+	uint64_t had = entries_of(&f->end), has = entries_of(now);
+
+	if (!f->set || had < SUSPICIOUS_MIN)
+		return NULL;
+	if (has * 100 < had * SHRINK_PERCENT)
+		return "it lost more than half of its entries at once";
+	return has > had * GROW_TIMES ? "it grew more than tenfold at once" : NULL;
+}
+
+/* ---- reading ---------------------------------------------------------------------------------------------------------------- */
+static void reading_over(struct core_feeds *f)
+{
+	f->reading = -1;
+}
+
+static void part_take(struct feed_set *set, const uint8_t *p, size_t len)
+{
+	while (len >= sizeof(struct msg_indicator)) {
+		struct indicator i = { .text = "" };
+		struct msg_indicator m;
+
+		memcpy(&m, p, sizeof(m));
+		p += sizeof(m);
+		len -= sizeof(m);
+		if (m.kind >= IND_KINDS || m.algo >= HASH_ALGOS || (size_t)m.text_len + m.category_len > len ||
+		    m.text_len > INDICATOR_URL_MAX || m.category_len > INDICATOR_CATEGORY_MAX)
+			return;
+		i.kind = (enum indicator_kind)m.kind;
+		i.algo = (enum hash_algo)m.algo;
+		i.confidence = m.confidence;
+		i.flags = m.flags;
+		i.line = m.line;
+		memcpy(i.digest, m.data, sizeof(i.digest));
+		memcpy(i.first, m.data, 16);
+		memcpy(i.last, m.data + 16, 16);
+		i.text = (const char *)p;
+		i.text_len = m.text_len;
+		i.category = (const char *)p + m.text_len;
+		i.category_len = m.category_len;
+		p += (size_t)m.text_len + m.category_len;
+		len -= (size_t)m.text_len + m.category_len;
+		feed_set_add(&i, set);
+	}
+}
+
+static void feed_end(struct core *c, struct core_feed *f, int status, const struct msg_feed_end *e)
+{
+	struct feed_set *coming = f->coming;
+	const char *doubt = suspicion(f, e);
+	char what[80];
+
+	f->coming = NULL;
+	if (status == 0 && !doubt)
+		status = feed_set_seal(coming);
+	if (status < 0 || doubt) {
+		feed_set_free(coming);
+		feed_refuse(c, f, doubt ? doubt : e->why[0] ? e->why : strerror(-status));
+		return;
+	}
+	feed_set_free(f->set);
+	f->set = coming;
+	f->end = *e;
+	f->state = FEED_USED;
+	f->why[0] = '\0';
+	f->read_wall_ns = clock_wall_ns();
+	log_info("feed %s: %llu entries in use (%s), %zu never blocked", f->path, (unsigned long long)entries_of(e),
+		 feed_format_name((enum feed_format)e->format), feed_set_never(coming));
+	if (feed_set_never(coming)) {
+		snprintf(what, sizeof(what), "names %zu addresses or prefixes that must never be blocked", feed_set_never(coming));
+		tell_poisoned(c, f, what, "Private, link-local, multicast and this node's networks, and prefixes that are too wide, are not taken from a feed.");
+	}
+}
+
+static void documents_message(const struct ipc_hdr *hdr, const void *body, int fd, void *arg)
+{
+	struct core *c = arg;
+	struct core_feeds *f = c->feeds;
+	struct core_feed *feed = f->reading >= 0 ? &f->feeds[f->reading] : NULL;
+	struct msg_feed_end end;
+
+	if (fd >= 0)
+		close(fd);
+	if (!feed || hdr->seq != f->seq)
+		return;
+	if (hdr->type == MSG_DOCUMENT_PART) {
+		part_take(feed->coming, body, hdr->len);
+	} else if (hdr->type == MSG_DOCUMENT_END && hdr->len == sizeof(end)) {
+		memcpy(&end, body, sizeof(end));
+		end.why[sizeof(end.why) - 1] = '\0';
+		reading_over(f);
+		feed_end(c, feed, hdr->status, &end);
+	}
+}
+
+static void reading_lost(struct core *c)
+{
+	struct core_feeds *f = c->feeds;
+	struct core_feed *feed = f->reading >= 0 ? &f->feeds[f->reading] : NULL;
+
+	if (!feed)
+		return;
+	reading_over(f);
+	feed_set_free(feed->coming);
+	feed->coming = NULL;
+	feed_refuse(c, feed, "reading it took too long, too much memory, or ended the program that reads it");
+}
+
+static void documents_gone(void *arg)
+{
+	struct core *c = arg;
+
+	peer_close(c->feeds->documents);
+	c->feeds->documents = NULL;
+	reading_lost(c);
+}
+
+void feeds_inspector(struct core *c, int fd)
+{
+	struct core_feeds *f = c->feeds;
+
+	if (!f) {
+		close(fd);
+		return;
+	}
+	peer_close(f->documents);
+	f->documents = NULL;
+	reading_lost(c);
+	peer_open(c->priv->loop, fd, documents_message, documents_gone, c, &f->documents);
+}
+
+/* ---- looking for changes -------------------------------------------------------------------------------------------------- */
+static bool has_changed(const struct core_feed *f, const struct stat *st)
+{
+	return f->ino != st->st_ino || f->size != (uint64_t)st->st_size ||
+	       f->mtime_ns != (uint64_t)st->st_mtim.tv_sec * NSEC_PER_SEC + (uint64_t)st->st_mtim.tv_nsec;
+}
+
+static void feed_begin(struct core *c, struct core_feed *feed, int fd, const struct stat *st)
+{
+	struct core_feeds *f = c->feeds;
+	struct msg_document m = { .kind = MSG_DOCUMENT_FEED, .format = FEED_AUTO, .now_s = (uint64_t)time(NULL) };
+
+	own_collect(c);
+	feed->coming = feed_set_new(f->own, f->own_count, f->seed);
+	if (!feed->coming || peer_send_fd(f->documents, MSG_DOCUMENT, ++f->seq, &m, sizeof(m), fd) < 0) {
+		feed_set_free(feed->coming); /* tried again at the next look */
+		feed->coming = NULL;
+		return;
+	}
+	feed->ino = st->st_ino;
+	feed->size = (uint64_t)st->st_size;
+	feed->mtime_ns = (uint64_t)st->st_mtim.tv_sec * NSEC_PER_SEC + (uint64_t)st->st_mtim.tv_nsec;
+	feed->state = FEED_READING;
+	f->reading = (int)(feed - f->feeds);
+}
+
+static void feed_look(struct core *c, struct core_feed *feed)
+{
+	int fd = open(feed->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+		if (!feed->unopened) {
+			feed->unopened = true;
+			feed_refuse(c, feed, fd < 0 ? strerror(errno) : "it is no regular file");
+		}
+	} else {
+		feed->unopened = false;
+		if (has_changed(feed, &st))
+			feed_begin(c, feed, fd, &st);
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
+void feeds_tick(struct core *c, uint64_t now_mono_ns)
+{
+	struct core_feeds *f = c->feeds;
+
+	if (!f || !f->documents || !c->priv->ready)
+		return;
+	for (unsigned i = 0; i < f->count && f->reading < 0; i++) {
+		struct core_feed *feed = &f->feeds[i];
+
+		if (feed->tried_ns && now_mono_ns - feed->tried_ns < LOOK_EVERY_NS)
+			continue;
+		feed->tried_ns = now_mono_ns;
+		feed_look(c, feed);
+	}
+}
+
+/* ---- life ------------------------------------------------------------------------------------------------------------------ */
+int core_feeds_open(struct core *c)
+{
+	struct core_feeds *f = calloc(1, sizeof(*f));
+
+	if (!f)
+		return -ENOMEM;
+	f->reading = f->events = f->flows = -1;
+	f->count = c->config.feed_count;
+	for (unsigned i = 0; i < f->count; i++)
+		memcpy(f->feeds[i].path, c->config.feeds[i], sizeof(f->feeds[i].path));
+	if (getrandom(&f->seed, sizeof(f->seed), 0) != sizeof(f->seed))
+		f->seed = clock_mono_ns();
+	c->feeds = f;
+	return f->count ? feeds_match_start(c) : 0;
+}
+
+void core_feeds_close(struct core *c)
+{
+	struct core_feeds *f = c->feeds;
+
+	if (!f)
+		return;
+	feeds_match_stop(c);
+	peer_close(f->documents);
+	for (unsigned i = 0; i < f->count; i++) {
+		feed_set_free(f->feeds[i].set);
+		feed_set_free(f->feeds[i].coming);
+	}
+	free(f);
+	c->feeds = NULL;
+}
+
+/* ---- asking ---------------------------------------------------------------------------------------------------------------- */
+void feed_view(const struct core_feed *f, struct core_feed_view *ret)
+{
+	static const char *const states[] = { "waiting", "reading", "used", "refused" };
+
+	*ret = (struct core_feed_view){ .path = f->path, .name = base_name(f->path), .state = states[f->state], .why = f->why,
+					.format = f->set ? feed_format_name((enum feed_format)f->end.format) : "",
+					.unsupported = f->end.unsupported, .expired = f->end.expired, .bad = f->end.bad,
+					.read_wall_ns = f->read_wall_ns, .hits = f->hits };
+	memcpy(ret->entries, f->end.entries, sizeof(ret->entries));
+	if (f->set) {
+		ret->never_blocked = feed_set_never(f->set);
+		ret->memory = feed_set_bytes(f->set);
+	}
+}
+
+void core_each_feed(struct core *c, void (*cb)(const struct core_feed_view *v, void *arg), void *arg)
+{
+	struct core_feed_view v;
+
+	for (unsigned i = 0; c->feeds && i < c->feeds->count; i++) {
+		feed_view(&c->feeds->feeds[i], &v);
+		cb(&v, arg);
+	}
+}
+
+int core_feeds_ask(struct core *c, const char *text, core_feed_cb cb, void *arg)
+{
+	char name[INDICATOR_NAME_MAX + 1];
+	uint8_t first[16], last[16], digest[HASH_LEN_MAX];
+	size_t len = strlen(text), host_len;
+	enum hash_algo algo = HASH_MD5;
+	enum indicator_kind kind;
+	const char *host;
+
+	if (indicator_ip(text, len, first, last))
+		kind = IND_IP;
+	else if (indicator_hash(text, len, &algo, digest))
+		kind = IND_HASH;
+	else if (indicator_url(text, len, &host, &host_len))
+		kind = IND_URL;
+	else if (indicator_domain(text, len, name))
+		kind = IND_DOMAIN;
+	else
+		return -EINVAL;
+	for (unsigned i = 0; c->feeds && i < c->feeds->count; i++) {
+		const struct core_feed *f = &c->feeds->feeds[i];
+		struct core_feed_view v;
+		struct feed_hit h;
+
+		if (!f->set)
+			continue;
+		if (kind == IND_IP	 ? feed_set_ip(f->set, first, &h) :
+		    kind == IND_HASH	 ? feed_set_hash(f->set, algo, digest, &h) :
+		    kind == IND_URL	 ? feed_set_url(f->set, text, len, &h) :
+					   feed_set_domain(f->set, text, len, &h)) {
+			feed_view(f, &v);
+			cb(&v, &h, arg);
+		}
+	}
+	return (int)kind;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Reputation feeds of a running sensor: files that the configuration names, parsed by the documents inspector, kept as
+ * intel/reputation.h, held against flows, names and digests (feeds_match.c). A feed that cannot be used leaves its last good
+ * copy in use. Core's loop only. */
+#ifndef PG_SENSOR_CORE_FEEDS_H
+#define PG_SENSOR_CORE_FEEDS_H
+
+#include "intel/feed.h"
+#include "intel/reputation.h"
+#include "sensor/core/core.h"
+
+/* Once the configuration is known. 0 or -ENOMEM. */
+int core_feeds_open(struct core *c);
+void core_feeds_close(struct core *c);
+
+struct core_feed_view {
+	const char *path, *name;      /* name: the path's last component */
+	const char *format;           /* "" not read yet */
+	const char *state;            /* "waiting", "reading", "used", "refused" (a last good copy may be in use still) */
+	const char *why;              /* of the last refusal, "" none */
+	uint64_t entries[IND_KINDS], never_blocked, unsupported, expired, bad;
+	size_t memory;                /* bytes */
+	uint64_t read_wall_ns;        /* when the copy in use was read; 0: none is */
+	uint64_t hits;
+};
+void core_each_feed(struct core *c, void (*cb)(const struct core_feed_view *v, void *arg), void *arg);
+
+/* Asks every feed; calls cb for each that lists it. text: an address, a name, a digest in hex, a URL. Returns its kind, or
+ * -EINVAL when it is none of these. */
+typedef void (*core_feed_cb)(const struct core_feed_view *v, const struct feed_hit *h, void *arg);
+int core_feeds_ask(struct core *c, const char *text, core_feed_cb cb, void *arg);
+
+#endif
