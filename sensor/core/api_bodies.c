@@ -24,6 +24,8 @@ static const struct {
 	[API_MAP] = { "/v1/map", API_ARG_FORMAT | API_ARG_WORKLOAD },
 	[API_NETWORKS] = { "/v1/networks", 0 },
 	[API_VERSION] = { "/v1/version", 0 },
+	[API_FEEDS] = { "/v1/feeds", 0 },
+	[API_FEED_CHECK] = { "/v1/feeds/check", API_ARG_THING },
 	[API_ALERTS] = { "/v1/alerts", API_ARG_LIMIT | API_ARG_WORKLOAD | API_ARG_ALL },
 	[API_ALERTS_STREAM] = { "/v1/alerts/stream", API_ARG_WORKLOAD },
 	[API_WHY] = { "/v1/why", API_ARG_ID },
@@ -211,6 +213,11 @@ static void text_make(struct api *a, void (*write)(struct jsonl *j, struct core 
 	jsonl_done(&j);
 }
 
+static void feeds_text(struct jsonl *j, struct core *c, const char *which)
+{
+	json_feeds(j, c);
+}
+
 static void version_make(struct api *a, struct api_body *ret)
 {
 	struct jsonl j;
@@ -260,6 +267,12 @@ void api_body_make(struct api *a, enum api_path p, const struct api_query *q, st
 		break;
 	case API_SYSCALLS:
 		text_make(a, json_syscalls, q->workload, ret);
+		break;
+	case API_FEEDS:
+		text_make(a, feeds_text, NULL, ret);
+		break;
+	case API_FEED_CHECK:
+		text_make(a, json_feed_check, q->thing, ret);
 		break;
 	default:
 		api_model_body(a, p, q, ret);

@@ -55,7 +55,7 @@ struct api_body {
 };
 /* Makes the answer to a known path. -ENOENT: no such path. */
 enum api_path { API_STATUS, API_CONTAINERS, API_LISTENERS, API_FLOWS, API_FLOWS_STREAM, API_EVENTS_STREAM, API_TREE,
-		API_SYSCALLS, API_MAP, API_NETWORKS, API_VERSION,
+		API_SYSCALLS, API_MAP, API_NETWORKS, API_VERSION, API_FEEDS, API_FEED_CHECK,
 		API_ALERTS, API_ALERTS_STREAM, API_WHY, API_MODELS, API_MODEL, API_MODEL_EXPORT,
 		API_MODEL_LOCK, API_MODEL_REOPEN, API_MODEL_ACCEPT, API_MODEL_IMPORT, /* from here on: POST */
 		API_PATH_MAX };
@@ -64,6 +64,10 @@ enum api_path { API_STATUS, API_CONTAINERS, API_LISTENERS, API_FLOWS, API_FLOWS_
 int api_path_of(const char *path);
 unsigned api_path_args(enum api_path p);
 void api_body_make(struct api *a, enum api_path p, const struct api_query *q, struct api_body *ret);
+
+/* ---- api_feeds.c */
+void json_feeds(struct jsonl *j, struct core *c);
+void json_feed_check(struct jsonl *j, struct core *c, const char *thing);
 
 /* ---- api_model.c: alerts and models */
 /* Whether there is what is asked for (an alert's id, a workload's model): 0, or -ENOENT with err saying what is not. */

@@ -118,6 +118,8 @@ int api_query_add(struct api_query *q, unsigned allowed, const char *name, const
 		return add_text(q->workload, sizeof(q->workload), name, value, "the name of a workload", err, err_len);
 	if ((allowed & API_ARG_CONTAINER) && !strcmp(name, "container"))
 		return add_text(q->container, sizeof(q->container), name, value, "the name or id of a container", err, err_len);
+	if ((allowed & API_ARG_THING) && !strcmp(name, "thing"))
+		return add_text(q->thing, sizeof(q->thing), name, value, "an address, a name, a digest or a URL", err, err_len);
 	if ((allowed & API_ARG_ALL) && !strcmp(name, "all")) {
 		if (strcmp(value, "0") && strcmp(value, "1"))
 			return bad(err, err_len, name, "0 or 1");

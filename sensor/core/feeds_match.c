@@ -64,7 +64,7 @@ static void ask(struct match *m)
 /* ---- flows --------------------------------------------------------------------------------------------------------------- */
 static void end_match(struct core *c, const struct core_flow_view *v, const struct core_end_view *far, const struct core_end_view *near)
 {
-	const char *name = strncmp(far->id, "external:", 9) ? "" : far->id + 9;
+	const char *name = strncmp(far->id, "ext:", 4) ? "" : far->id + 4;
 	struct match m = { .c = c, .ct = near->container, .thing = far->addr };
 	bool out = near == &v->client;
 

@@ -49,7 +49,7 @@ gives 0 "ip exact" check 7.7.7.7 --feed "$T/list"
 gives 0 "ip host" check http://9.9.9.9:8080/x --feed "$T/list"
 gives 0 "hash exact" check 44D88612FEA8A8F36DE82E1278ABB02F --feed "$T/list"
 gives 2 "not an address" check "what is this" --feed "$T/list"
-gives 2 "in which feed" check 1.2.3.4
+gives 3 "no sensor" --run "$T" check 1.2.3.4
 gives 2 "No such file" check 1.2.3.4 --feed "$T/absent"
 gives 2 "Is a directory" check 1.2.3.4 --feed "$T"
 gives 2 "expected" nonsense

@@ -11,6 +11,7 @@ lab_engine_start a
 lab_image a pg-many pg-web pg-db pg-tiny
 d network create --subnet 172.31.0.0/16 front >/dev/null
 scenario_config s
+scenario_feeds s
 sensor_start s "$(lab_socket a)"
 for c in "${cases[@]}"; do
 	case_load "$c"

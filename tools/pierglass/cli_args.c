@@ -18,7 +18,7 @@ static const struct cli_command commands[] = {
 	{ "map", "mw", "the map: which workload talks to which, over what", cmd_map },
 	{ "networks", "", "networks of the engines", cmd_networks },
 	{ "replay", "mAcv", "flows and protocols of capture files; no sensor is needed, no root", cmd_replay },
-	{ "feed", "mAF", "reputation feeds: feed check THING… --feed FILE…, feed test FILE…; no sensor is needed", cmd_feed },
+	{ "feed", "mAF", "reputation feeds: feed list, feed check THING… [--feed FILE]…, feed test FILE…", cmd_feed },
 	{ "alerts", "flwe", "what is neither declared nor learned; -f: as it happens", cmd_alerts },
 	{ "why", "a", "everything about an alert: what was expected, by whose word, what else happened", cmd_why },
 	{ "model", "AdS", "list | show W [--seccomp] | lock W | reopen W | accept ALERT | export W | import FILE", cmd_model },

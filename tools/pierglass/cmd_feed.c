@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* feed check, feed test: what reputation feeds say, from files. This program only opens them; pierglass-inspect reads them in
- * a sandbox. No sensor, no privilege. */
+/* feed list, feed check: a running sensor's feeds. feed check --feed, feed test: what feeds say, from files; this program only
+ * opens them, pierglass-inspect reads them in a sandbox: no sensor, no privilege. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -10,8 +10,10 @@
 
 #include "base/cleanup.h"
 #include "tools/pierglass/cli.h"
+#include "tools/pierglass/cli_http.h"
 #include "tools/pierglass/cli_inspect.h"
 #include "tools/pierglass/cli_text.h"
+#include "tools/pierglass/cli_value.h"
 
 enum { THINGS_MAX = 4096, ARGS_MAX = 2 * CLI_FEEDS_MAX + THINGS_MAX + 10, FD_TEXT = 12 };
 
@@ -77,6 +79,104 @@ static bool is_format(const char *s)
 	return false;
 }
 
+/* ---- a running sensor's feeds ---------------------------------------------------------------------------------------- */
+static void list_row(struct cli_table *t, const json_t *f)
+{
+	static const char *const kinds[] = { "ip", "domain", "hash", "url" };
+	const json_t *e = json_object_get(f, "entries");
+
+	cli_table_add(t, str_of(f, "feed"));
+	cli_table_add(t, str_of(f, "state"));
+	cli_table_add(t, str_of(f, "format"));
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		cli_table_addf(t, "%lld", (long long)json_integer_value(json_object_get(e, kinds[i])));
+	cli_table_addf(t, "%lld", (long long)json_integer_value(json_object_get(f, "never_blocked")));
+	cli_table_addf(t, "%lld", (long long)json_integer_value(json_object_get(f, "hits")));
+	cli_table_add(t, str_of(f, "refused"));
+}
+
+static int feed_list(const struct cli_options *o)
+{
+	static const struct cli_column columns[] = {
+		{ "FEED", false, 0 }, { "STATE", false, 0 }, { "FORMAT", false, 0 }, { "ADDRESSES", true, 0 }, { "NAMES", true, 0 }, { "DIGESTS", true, 0 },
+		{ "URLS", true, 0 }, { "NEVER", true, 0 }, { "HITS", true, 0 }, { "REFUSED BECAUSE", false, 0 },
+	};
+	struct cli_table *t;
+	json_t *j, *v;
+	size_t i;
+	int rc;
+
+	rc = cli_get_json(o, "/v1/feeds", &j, NULL);
+	if (rc)
+		return rc;
+	if (o->json) {
+		json_dumpf(j, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
+		putchar('\n');
+	} else if (!json_array_size(j)) {
+		puts("No feeds. Name files under feeds.files in the configuration (pierglass.yaml(5)).");
+	} else {
+		t = cli_table_new(columns, ARRAY_SIZE(columns));
+		json_array_foreach(j, i, v)
+			list_row(t, v);
+		cli_table_write(t, stdout, cli_width());
+		cli_table_free(t);
+	}
+	json_decref(j);
+	return CLI_OK;
+}
+
+static void hit_print(const char *thing, const json_t *h)
+{
+	_cleanup_free_ char *s = NULL;
+	const char *to = str_of(h, "to"), *category = str_of(h, "category"), *never = str_of(h, "never_blocked");
+
+	if (asprintf(&s, "%s is listed by %s:%lld: %s%s%s  (%s %s, confidence %lld%s%s%s%s)", thing, str_of(h, "feed"),
+		     (long long)json_integer_value(json_object_get(h, "line")), str_of(h, "entry"), to[0] && strcmp(to, str_of(h, "entry")) ? "-" : "",
+		     to[0] && strcmp(to, str_of(h, "entry")) ? to : "", str_of(h, "kind"), str_of(h, "match"),
+		     (long long)json_integer_value(json_object_get(h, "confidence")), category[0] ? ", " : "", category,
+		     never[0] ? ", never blocked: " : "", never) < 0)
+		return;
+	cli_put(stdout, s);
+	putchar('\n');
+}
+
+static int ask_sensor(const struct cli_options *o)
+{
+	int best = CLI_FOUND; /* 1: not listed */
+
+	for (unsigned i = 1; i < o->argument_count; i++) {
+		char path[4096] = "/v1/feeds/check";
+		json_t *j, *h;
+		size_t k;
+		int rc;
+
+		if (!cli_query(path, sizeof(path), "thing", o->arguments[i]))
+			return usage("too long a thing to ask for");
+		rc = cli_get_json(o, path, &j, NULL);
+		if (rc)
+			return rc;
+		if (!str_of(j, "kind")[0]) {
+			json_decref(j);
+			return usage("not an address, a name, a digest (MD5, SHA-1, SHA-256) or a URL");
+		}
+		if (bool_of(j, "listed"))
+			best = CLI_OK;
+		if (o->json) {
+			json_dumpf(j, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
+			putchar('\n');
+		}
+		json_array_foreach(json_object_get(j, "hits"), k, h)
+			if (!o->json)
+				hit_print(o->arguments[i], h);
+		if (!o->json && !bool_of(j, "listed")) {
+			cli_put(stdout, o->arguments[i]);
+			puts(" is not listed");
+		}
+		json_decref(j);
+	}
+	return best;
+}
+
 int cmd_feed(const struct cli_options *o)
 {
 	const char *verb = o->argument_count ? o->arguments[0] : "";
@@ -84,12 +184,14 @@ int cmd_feed(const struct cli_options *o)
 	static struct feed f; /* large */
 	int rc;
 
+	if (!strcmp(verb, "list") && o->argument_count == 1 && !o->feed_count)
+		return feed_list(o);
 	if (!check && !test)
-		return usage("expected \"feed check THING… --feed FILE…\" or \"feed test FILE…\"");
+		return usage("expected \"feed list\", \"feed check THING… [--feed FILE…]\" or \"feed test FILE…\"");
 	if (check && o->argument_count < 2)
 		return usage("check what? (an address, a name, a digest or a URL)");
 	if (check && !o->feed_count)
-		return usage("in which feed? (--feed FILE, may be given several times; \"-\": standard input)");
+		return ask_sensor(o);
 	if (test && (o->argument_count < 2 || o->feed_count))
 		return usage("expected \"feed test FILE…\"");
 	if (o->argument_count > THINGS_MAX)
