@@ -125,13 +125,31 @@ const char *replay_names_find(const struct replay_names *n, const uint8_t addr[1
 }
 
 /* ---- rows -------------------------------------------------------------------------------------------------- */
+/* Decimal digits of n, at least `least` of them. Returns where the text goes on. (printf is a tenth of a replay's time.) */
+static char *digits(char *to, uint64_t n, unsigned least)
+{
+	char back[20];
+	unsigned i = 0;
+
+	for (; n || i < least; n /= 10)
+		back[i++] = (char)('0' + n % 10);
+	while (i)
+		*to++ = back[--i];
+	return to;
+}
+
 static const char *addr_text(const uint8_t addr[16], char buf[ADDR_LEN])
 {
 	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	char *to = buf;
 
-	if (!memcmp(addr, mapped, 12))
-		return inet_ntop(AF_INET, addr + 12, buf, ADDR_LEN);
-	return inet_ntop(AF_INET6, addr, buf, ADDR_LEN);
+	if (memcmp(addr, mapped, 12))
+		return inet_ntop(AF_INET6, addr, buf, ADDR_LEN);
+	for (unsigned i = 12; i < 16; i++) {
+		to = digits(to, addr[i], 1);
+		*to++ = i < 15 ? '.' : '\0';
+	}
+	return buf;
 }
 
 static const char *proto_text(uint8_t proto, char buf[8])
@@ -147,10 +165,11 @@ static const char *proto_text(uint8_t proto, char buf[8])
 /* Seconds since 1970, with as many digits as the capture has. */
 static const char *time_text(uint64_t ns, char buf[32])
 {
-	if (ns % 1000)
-		snprintf(buf, 32, "%" PRIu64 ".%09" PRIu64, (uint64_t)(ns / NSEC_PER_SEC), (uint64_t)(ns % NSEC_PER_SEC));
-	else
-		snprintf(buf, 32, "%" PRIu64 ".%06" PRIu64, (uint64_t)(ns / NSEC_PER_SEC), (uint64_t)(ns % NSEC_PER_SEC / 1000));
+	char *to = digits(buf, ns / NSEC_PER_SEC, 1);
+
+	*to++ = '.';
+	to = ns % 1000 ? digits(to, ns % NSEC_PER_SEC, 9) : digits(to, ns % NSEC_PER_SEC / 1000, 6);
+	*to = '\0';
 	return buf;
 }
 
