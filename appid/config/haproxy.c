@@ -13,7 +13,7 @@ struct haproxy {
 	const struct conf_var *env;
 	const char *section; /* its kind */
 	unsigned mark;
-	bool refused, disabled;
+	bool refused, disabled, new; /* new: 2.1 or later, also when the version is not known */
 	struct { const char *l4, *host, *at; unsigned port; bool dual; } binds[BINDS]; /* of this section: it may yet be disabled */
 	unsigned bind_count;
 	bool active[CONDITIONS], taken[CONDITIONS]; /* .if */
@@ -29,7 +29,7 @@ static void refuse(struct haproxy *h, const char *at, const char *what, const ch
 
 static void section_end(struct haproxy *h)
 {
-	for (unsigned i = 0; i < h->bind_count && !h->disabled; i++)
+	for (unsigned i = 0; i < h->bind_count && !h->disabled && !h->refused; i++)
 		conf_listen(h->c, h->binds[i].l4, h->binds[i].host, h->binds[i].port, h->binds[i].dual ? CONF_ANY_DUAL : CONF_ANY_V4, h->binds[i].at);
 	h->bind_count = 0;
 	h->disabled = false;
@@ -159,6 +159,20 @@ static void section_begin(struct haproxy *h, const char **w, unsigned n, const c
 		refuse(h, at, "addresses belong to the 'bind' keyword", w[2]);
 }
 
+/* Directives that 2.1 took out: "not supported anymore", and the file is refused (cfg_parse_listen()). */
+static bool is_gone(const char *w)
+{
+	static const char *const names[] = { "reqadd", "reqallow", "reqdel",   "reqdeny",    "reqiallow",  "reqidel",	"reqideny", "reqipass",
+					     "reqirep", "reqitarpit", "reqpass", "reqrep",   "reqtarpit",  "rspadd",	"rspdel",   "rspdeny",
+					     "rspidel", "rspideny",   "rspirep", "rsprep",   "clitimeout", "contimeout", "srvtimeout", "redispatch",
+					     "block",	"appsession" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (!strcmp(w, names[i]))
+			return true;
+	return false;
+}
+
 static void keyword(struct haproxy *h, const char **w, unsigned n, const char *at)
 {
 	bool proxy = !strcmp(h->section, "frontend") || !strcmp(h->section, "listen") || !strcmp(h->section, "peers") ||
@@ -166,6 +180,10 @@ static void keyword(struct haproxy *h, const char **w, unsigned n, const char *a
 
 	if (is_section(w[0])) {
 		section_begin(h, w, n, at);
+		return;
+	}
+	if (h->new && strcmp(h->section, "global") != 0 && is_gone(w[0])) {
+		refuse(h, at, "not supported anymore", w[0]);
 		return;
 	}
 	if (n < 2) {
@@ -261,6 +279,7 @@ void conf_haproxy(struct conf *c, const struct conf_run *r)
 	h->env = r->env;
 	h->section = "";
 	h->mark = conf_mark(c);
+	h->new = !r->version || strtoul(r->version, NULL, 10) > 2 || (strtoul(r->version, NULL, 10) == 2 && strncmp(r->version, "2.0", 3) != 0);
 	while ((path = conf_flag_next(c, r, "-f", NULL, &at, NULL))) {
 		given++;
 		path = conf_path(c, r->cwd, path);
