@@ -248,6 +248,9 @@ static const struct sandbox_kind inspector = { "inspector", NOBODY, CAP_SYS_ADMI
 static const struct sandbox_kind core = { "core", NOBODY, -1, enter_core };
 static const struct sandbox_kind broker = { "broker", NOBODY, -1, sandbox_enter_broker };
 static const struct sandbox_kind verdict = { "verdict", NOBODY, CAP_NET_ADMIN, sandbox_enter_verdict };
+static const struct sandbox_kind files = { "files", NOBODY, -1, sandbox_enter_files };
+static const struct sandbox_kind opener = { "opener", NOBODY, CAP_SYS_ADMIN, sandbox_enter_opener };
+
 static int enter_replay(void)
 {
 	return sandbox_enter_replay(1ULL << 40);
@@ -364,6 +367,26 @@ static void test_replay(void **state)
 static void test_verdict(void **state)
 {
 	check_kind(&verdict, 3);
+}
+
+/* Opens nothing: what it reads is handed to it. */
+static void test_files(void **state)
+{
+	check_kind(&files, 3);
+}
+
+/* Opens what it is asked to, and can do nothing else with what it may. */
+static void test_opener(void **state)
+{
+	static int (*const never[])(void) = { try_socket_inet, try_socket_unix, try_connect,   try_execve,   try_execveat_fd, try_ptrace,
+					      try_fork,	       try_thread,	try_mount,     try_prog_load, try_map_create, try_map_update,
+					      try_kill_parent, try_mmap_exec,	try_setuid_root, try_unshare, try_setns,      try_module };
+
+	for (size_t i = 0; i < ARRAY_SIZE(never); i++)
+		if (!refused(run(&opener, never[i])))
+			fail_msg("opener: call %zu of the list is let through", i);
+	assert_int_equal(WEXITSTATUS(run(&opener, try_open)), DONE);
+	assert_int_equal(WEXITSTATUS(run(&opener, try_send)), DONE);
 }
 
 static void test_keeper(void **state)
@@ -489,6 +512,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_control),	     cmocka_unit_test(test_inspector), cmocka_unit_test(test_inspector_needs_cap),
 		cmocka_unit_test(test_core),	     cmocka_unit_test(test_broker),    cmocka_unit_test(test_verdict),
+		cmocka_unit_test(test_files),
+		cmocka_unit_test(test_opener),
 		cmocka_unit_test(test_keeper),	     cmocka_unit_test(test_status),    cmocka_unit_test(test_replay),
 	};
 
