@@ -24,18 +24,18 @@ static size_t offset(struct bytes b, const uint8_t *p)
 
 /* ---- lines: SMTP, IMAP, POP3, FTP ---------------------------------------------------------------- */
 struct line_words {
-	enum app_id app;
 	const char *by;
 	const char *ask[2];    /* what asks for TLS, without its line end; NULL none */
 	const char *before[9]; /* what is said before that; anything else ends the matter */
+	enum app_id app;
 	bool tagged;           /* IMAP: a word stands before */
 };
 
 static const struct line_words line_protocols[] = {
-	{ APP_SMTP, "STARTTLS", { "STARTTLS" }, { "EHLO", "HELO", "LHLO", "NOOP", "HELP", "RSET" }, false },
-	{ APP_IMAP, "STARTTLS", { "STARTTLS" }, { "CAPABILITY", "ID", "NOOP" }, true },
-	{ APP_POP3, "STLS", { "STLS" }, { "CAPA", "NOOP" }, false },
-	{ APP_FTP_CONTROL, "AUTH TLS", { "AUTH TLS", "AUTH SSL" }, { "FEAT", "SYST", "OPTS", "CLNT", "NOOP", "HELP", "AUTH" }, false },
+	{ "STARTTLS", { "STARTTLS" }, { "EHLO", "HELO", "LHLO", "NOOP", "HELP", "RSET" }, APP_SMTP, false },
+	{ "STARTTLS", { "STARTTLS" }, { "CAPABILITY", "ID", "NOOP" }, APP_IMAP, true },
+	{ "STLS", { "STLS" }, { "CAPA", "NOOP" }, APP_POP3, false },
+	{ "AUTH TLS", { "AUTH TLS", "AUTH SSL" }, { "FEAT", "SYST", "OPTS", "CLNT", "NOOP", "HELP", "AUTH" }, APP_FTP_CONTROL, false },
 };
 
 static bool word_is(struct bytes line, const char *word)

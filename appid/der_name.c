@@ -120,7 +120,9 @@ bool der_names_read(struct bytes cert, struct der_names *ret)
 		ret->has_issuer = true;
 		name_read(part, ret->issuer);
 	}
-	if (!expect(&b, DER_SEQUENCE, &part, &whole) || !expect(&b, DER_SEQUENCE, &part, &whole))
+	if (!expect(&b, DER_SEQUENCE, &part, &whole)) /* validity */
+		return ret->has_issuer;
+	if (!expect(&b, DER_SEQUENCE, &part, &whole))
 		return ret->has_issuer;
 	if (whole) {
 		ret->has_subject = true;

@@ -189,9 +189,8 @@ static void socks_read(const struct detail_in *in, struct detail *t)
 		return;
 	n = b.p[3];
 	b.p += 4;
-	if (n == 1 && bytes_left(&b) >= 4 && inet_ntop(AF_INET, b.p, text, sizeof(text)))
-		text_sanitise(t->host, sizeof(t->host), text, strlen(text));
-	else if (n == 4 && bytes_left(&b) >= 16 && inet_ntop(AF_INET6, b.p, text, sizeof(text)))
+	if ((n == 1 && bytes_left(&b) >= 4 && inet_ntop(AF_INET, b.p, text, sizeof(text))) ||
+	    (n == 4 && bytes_left(&b) >= 16 && inet_ntop(AF_INET6, b.p, text, sizeof(text))))
 		text_sanitise(t->host, sizeof(t->host), text, strlen(text));
 	else if (n == 3 && bytes_u8(&b, &n) && bytes_take(&b, n, &name))
 		text_sanitise(t->host, sizeof(t->host), name.p, bytes_left(&name));

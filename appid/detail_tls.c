@@ -26,7 +26,7 @@ static bool certificate_read(struct bytes b, struct detail *t)
 		if (!whole)
 			body = m;
 		if (type == HS_CERTIFICATE) {
-			if (!bytes_be24(&body, &len) || !bytes_be24(&body, &len))
+			if (!bytes_skip(&body, 3) || !bytes_be24(&body, &len)) /* length of the list, of the first */
 				return whole || over;
 			if (bytes_left(&body) > len)
 				body.end = body.p + len;

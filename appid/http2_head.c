@@ -52,7 +52,6 @@ static bool frame_fits(const struct frame *f)
 		return f->stream && f->len == 4;
 	case FRAME_HEADERS:
 	case FRAME_DATA:
-		return f->stream;
 	case FRAME_CONTINUATION:
 	case FRAME_PUSH_PROMISE:
 		return f->stream;
