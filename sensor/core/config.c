@@ -293,6 +293,12 @@ static int read_never_block(struct reader *r, const struct key *k, struct fy_nod
 	return rc;
 }
 
+static int read_silence(struct reader *r, const struct key *k, struct fy_node *n, int line)
+{
+	memset(r->c.silent, 0, sizeof(r->c.silent));
+	return read_rows(r, k, n, line, r->c.silent[0], sizeof(r->c.silent[0]), ARRAY_SIZE(r->c.silent), false, &r->c.silent_count);
+}
+
 static int read_section(struct reader *r, const struct key *k, struct fy_node *n, int line);
 
 #define AT(field) offsetof(struct config, field)
@@ -324,6 +330,7 @@ static const struct key learning_keys[] = {
 static const struct key alerts_keys[] = {
 	{ "max_bytes", read_bytes, "bytes (KiB, MiB, GiB are understood)", AT(alerts_max_bytes), 65536, 1ULL << 40, NULL },
 	{ "files", read_u32, "files", AT(alerts_files), 1, 100, NULL },
+	{ "silence", read_silence, "up to 32 names of findings", 0, 0, 0, NULL },
 	{ NULL, NULL, NULL, 0, 0, 0, NULL },
 };
 static const struct key payload_keys[] = {
@@ -343,7 +350,7 @@ static const struct key top_keys[] = {
 	{ "store", read_section, "keys history_days, max_bytes", 0, 0, 0, store_keys },
 	{ "payload", read_section, "key keep", 0, 0, 0, payload_keys },
 	{ "learning", read_section, "keys window_seconds, windows, restarts, requests, unseen_permille", 0, 0, 0, learning_keys },
-	{ "alerts", read_section, "keys max_bytes, files", 0, 0, 0, alerts_keys },
+	{ "alerts", read_section, "keys max_bytes, files, silence", 0, 0, 0, alerts_keys },
 	{ "feeds", read_section, "keys files, never_block", 0, 0, 0, feeds_keys },
 	{ NULL, NULL, NULL, 0, 0, 0, NULL },
 };

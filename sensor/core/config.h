@@ -33,6 +33,8 @@ struct config {
 	char feeds[16][256];       /* feeds.files: [/etc/pierglass/feeds/…] */
 	unsigned never_block_count;
 	char never_block[64][64];  /* feeds.never_block: addresses and prefixes that no feed may name */
+	unsigned silent_count;
+	char silent[32][32];       /* alerts.silence: [finding, …]: kept nowhere, told nobody */
 };
 
 void config_defaults(struct config *c);

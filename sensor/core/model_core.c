@@ -176,6 +176,9 @@ static void tell(struct core *c, const struct ident_container *ct, struct findin
 	enum finding_outcome outcome;
 	struct finding *kept;
 
+	for (unsigned i = 0; i < c->config.silent_count; i++)
+		if (!strcmp(c->config.silent[i], finding_name(f->kind)))
+			return;
 	if (ct) {
 		snprintf(f->workload, sizeof(f->workload), "%s", ct->workload);
 		snprintf(f->container, sizeof(f->container), "%s", ct->name);
@@ -345,6 +348,9 @@ int core_model_open(struct core *c)
 					  .min_restarts = c->config.learn_restarts, .min_requests = c->config.learn_requests,
 					  .target_permille = c->config.learn_target_permille };
 	c->model = cm;
+	for (unsigned i = 0; i < c->config.silent_count; i++)
+		if (finding_kind_of(c->config.silent[i]) < 0)
+			log_warn("alerts.silence: there is no finding called \"%s\", ignoring", c->config.silent[i]);
 	if (!cm->models || !cm->findings || !cm->scans)
 		return -ENOMEM;
 	r = store_model_open(c->state_dir, &cm->store);

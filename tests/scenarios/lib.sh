@@ -43,7 +43,7 @@ scenario_config() {
 		  window_seconds: 1
 		  windows: $SC_WINDOWS
 		  requests: 0
-		${2:-}
+		${SC_SILENCE:+alerts: {silence: [$SC_SILENCE]\}}
 	END
 }
 
