@@ -108,7 +108,7 @@ static void tell_edge(struct core *c, const struct edge *e, bool new_out, bool n
 	snprintf(f->key, sizeof(f->key), "edge\t%.380s\t%.380s\t%s", e->client->id, e->server->id, e->port);
 	if (scan.horizontal || scan.vertical) {
 		f->kind = scan.horizontal ? FINDING_SCAN_HORIZONTAL : FINDING_SCAN_VERTICAL;
-		snprintf(f->key, sizeof(f->key), "scan\t%.380s\t%s", e->client->id, scan.horizontal ? e->port : e->server->id);
+		snprintf(f->key, sizeof(f->key), "scan\t%.380s\t%.380s", e->client->id, scan.horizontal ? FACT_ANY : e->server->id);
 	}
 	/* The fact whose acceptance makes this normal: the one that the model which objects lacks. */
 	f->fact_kind = (int)k;

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Scenarios (the scorecard): every case is a file in cases/, run on real containers in learn-then-attack order, with its
 # benign twin. All cases of a runner share one engine and one sensor; each has containers of its own. A case's file sets
@@ -133,7 +133,6 @@ run_attack() {
 			[ -z "$l" ] || has_finding "$since" "$l" || { missing=$l; return 1; }
 		done <<<"$case_expect"
 	}
-	SECONDS_BEFORE=$SECONDS
 	for ((i = 0; i < 25; i++)); do
 		all_found && break
 		sleep 0.2
@@ -158,7 +157,6 @@ $(tail -n 5 "$LAB_DIR/attack-$1")"
 	alerts_json | jq -r --arg t "$since" --arg p "$1-" '.[] | select(.time >= $t and (.container | startswith($p)))
 		| def s: (.[0:19] + "Z" | fromdate) + ("0." + (.[20:] | rtrimstr("Z")) | tonumber);
 		  "\(.finding) \((.time | s) - (.observed_at | s))"' >>"$SC_LATENCY"
-	sed "s/^/$1 /" <<<"$case_expect" >/dev/null
 }
 
 run_benign() {

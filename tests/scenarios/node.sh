@@ -4,7 +4,11 @@
 set -u
 # shellcheck source=tests/scenarios/lib.sh
 . "$(dirname "$0")/lib.sh"
-[ $# -gt 0 ] && cases=("$@") || mapfile -t cases < <(cd "$(dirname "$0")/cases" && ls | sed 's/\.sh$//' | sort -V)
+if [ $# -gt 0 ]; then
+	cases=("$@")
+else
+	mapfile -t cases < <(find "$(dirname "$0")/cases" -name '*.sh' -printf '%f\n' | sed 's/\.sh$//' | sort -V)
+fi
 docker_begin
 lab_outside a
 lab_engine_start a

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 # SPDX-License-Identifier: GPL-2.0-or-later
 case_title='authorized_keys is written, an SSH server comes up on 2222'
 case_class=A

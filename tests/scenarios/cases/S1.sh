@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 # SPDX-License-Identifier: GPL-2.0-or-later
 case_title='a wrapped and a plain Apache are discovered, profiled and learned without a command'
 case_class=S

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 # SPDX-License-Identifier: GPL-2.0-or-later
 case_title='the program that is learned as HTTP starts to serve SSH on the same port'
 case_class=S
