@@ -15,6 +15,7 @@
 #include "sensor/core/core.h"
 #include "sensor/core/files.h"
 #include "sensor/core/events.h"
+#include "sensor/core/feeds.h"
 
 #define FAKE_SUBSCRIBERS 4
 
@@ -147,6 +148,24 @@ void core_each_exe(struct core *c, const struct ident_container *ct, void (*cb)(
 	const struct core_exe e = { .path = "/usr/sbin/" FAKE_HOSTILE, .answered = true, .origin = FILES_ORIGIN_IMAGE, .layer = "sha256:00" };
 
 	cb(&e, arg);
+}
+
+void core_each_feed(struct core *c, void (*cb)(const struct core_feed_view *v, void *arg), void *arg)
+{
+	const struct core_feed_view v = { .path = "/etc/feeds/" FAKE_HOSTILE, .name = FAKE_HOSTILE, .format = "lines", .state = "used", .why = "",
+					  .entries = { 3 }, .hits = 1 };
+
+	cb(&v, arg);
+}
+
+int core_feeds_ask(struct core *c, const char *text, core_feed_cb cb, void *arg)
+{
+	const struct core_feed_view v = { .path = "/etc/feeds/list", .name = "list", .format = "lines", .state = "used", .why = "" };
+	const struct feed_hit h = { .kind = IND_DOMAIN, .line = 7, .text = "bad.example.org", .category = FAKE_HOSTILE };
+
+	if (!strcmp(text, "bad.example.org"))
+		cb(&v, &h, arg);
+	return IND_DOMAIN;
 }
 
 void core_lost(struct core *c, enum core_loss what, uint64_t n)

@@ -166,7 +166,7 @@ static void test_get_each_path_is_json(void **state)
 	} cases[] = {
 		{ "/v1/status", false, 0 },	{ "/v1/containers", true, 3 }, { "/v1/listeners", true, 1 },
 		{ "/v1/flows", true, 3 },	{ "/v1/networks", true, 1 },   { "/v1/version", false, 0 },
-		{ "/v1/map", false, 0 },	{ "/v1/map?format=json", false, 0 }, { "/v1/map?format=node-graph", false, 0 },
+		{ "/v1/feeds", true, 1 },	{ "/v1/feeds/check?thing=bad.example.org", false, 0 }, { "/v1/map", false, 0 },	{ "/v1/map?format=json", false, 0 }, { "/v1/map?format=node-graph", false, 0 },
 		{ "/v1/flows?workload=shop/db", true, 1 }, { "/v1/flows?workload=shop%2Fweb&limit=5", true, 2 },
 	};
 
