@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -16,18 +17,25 @@
 #include "sensor/sandbox_filter.h"
 
 /* A private mount namespace whose only mount is an empty tmpfs. /proc serves as the mount point since it is there
- * wherever the sensor runs. */
+ * wherever the sensor runs. In a chroot, whose "/" is no mount, the old mounts stay, with no path from here to them. */
 static int root_empty(void)
 {
 	const unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+	bool in_chroot = false;
 
-	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-		return -errno;
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) {
+		if (errno != EINVAL || mount(NULL, "/proc", NULL, MS_PRIVATE, NULL) < 0)
+			return -errno;
+		in_chroot = true;
+	}
 	if (mount("none", "/proc", "tmpfs", flags, "size=4k,nr_inodes=2,mode=0555") < 0)
 		return -errno;
 	if (chdir("/proc") < 0)
 		return -errno;
-	if (syscall(SYS_pivot_root, ".", ".") == 0) {
+	if (in_chroot) {
+		if (chroot(".") < 0)
+			return -errno;
+	} else if (syscall(SYS_pivot_root, ".", ".") == 0) {
 		/* Old and new root are stacked at "/"; the old one, on top, is what "." now reaches to unmount. */
 		if (umount2(".", MNT_DETACH) < 0)
 			return -errno;

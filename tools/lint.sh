@@ -54,7 +54,7 @@ check_bans() {
 }
 
 check_heads() {
-	files '*.c' '*.h' '*.sh' '.ci/run' 'tools/check_includes' 'Makefile' | while read -r f; do
+	files '*.c' '*.h' '*.sh' '.ci/run' 'tools/check_includes' 'Makefile' ':!tests/golden/*/root' ':!tests/golden/*/*/root' | while read -r f; do
 		head -n 3 "$f" | grep -q 'SPDX-License-Identifier: GPL-2.0-or-later' || echo "$f: no SPDX line"
 		case $f in *.sh) ! head -n 1 "$f" | grep -q '^#!' || [ -x "$f" ] || echo "$f: not executable" ;; esac
 	done >"$out"

@@ -213,7 +213,8 @@ int bpf_loader_attach_global(struct bpf_loader *l)
 		       "UDP, ping and raw sockets get no process, UDP listeners are known from the iterators only");
 	first = first ?: r;
 	r = accepted_attach(l, &done);
-	loader_feature(l, "accepted_by", r == 0, "accepted connections are attributed to the process that opened the listener, not to the one that serves them");
+	loader_feature(l, "accepted_by", r == 0, "accepted connections are attributed to the process that opened "
+		"the listener, not to the one that serves them");
 	first = first ?: r;
 	r = processes_attach(l, &done);
 	loader_feature(l, "process_events", r == 0, "processes are known from the iterators only, short ones are not seen");

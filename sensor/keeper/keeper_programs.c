@@ -16,7 +16,7 @@
 #include "sensor/keeper/opener.h"
 #include "sensor/sandbox.h"
 
-static const int inspector_caps[] = { CAP_SYS_ADMIN };
+static const int inspector_caps[] = { CAP_SYS_ADMIN, CAP_SYS_CHROOT };
 static const int verdict_caps[] = { CAP_NET_ADMIN };
 /* Marks on mounts; roots and executables of others' processes; files whoever owns them. */
 static const int opener_caps[] = { CAP_SYS_ADMIN, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH };

@@ -39,6 +39,12 @@ static int fail(const char *what)
 	return 1;
 }
 
+/* What is no number is 0, as a count or a port of 0 would be: nothing is done. */
+static int number(const char *text)
+{
+	return (int)strtol(text, NULL, 10);
+}
+
 /* ---- servers ------------------------------------------------------------------------------------------------- */
 static int listener(uint16_t port, int reuse)
 {
@@ -189,7 +195,8 @@ static int talk(int s, int sent, enum way way, uint64_t began)
 		n += (int)r;
 	}
 	getsockname(s, (void *)&a, &len);
-	n = snprintf(line, sizeof(line), "%u %d %d %s %u\n", ntohs(a.sin6_port), maker, atoi(text), way_names[way], (unsigned)(now_us() - began));
+	n = snprintf(line, sizeof(line), "%u %d %d %s %u\n", ntohs(a.sin6_port), maker, number(text), way_names[way],
+		     (unsigned)(now_us() - began));
 	return write(1, line, (size_t)n) == n ? 0 : 1; /* one write: whole lines */
 }
 
@@ -276,13 +283,13 @@ int main(int argc, char **argv)
 	struct sockaddr_in to = { .sin_family = AF_INET };
 
 	if (argc == 5 && !strcmp(argv[1], "serve"))
-		return serve(argv[2], (uint16_t)atoi(argv[3]), atoi(argv[4]));
+		return serve(argv[2], (uint16_t)number(argv[3]), number(argv[4]));
 	if (argc < 5 || inet_pton(AF_INET, argv[2], &to.sin_addr) != 1) {
 		fprintf(stderr, "usage: short_lived serve HOW PORT WORKERS | connect HOST PORT COUNT PARALLEL | datagrams HOST PORT COUNT\n");
 		return 2;
 	}
-	to.sin_port = htons((uint16_t)atoi(argv[3]));
+	to.sin_port = htons((uint16_t)number(argv[3]));
 	if (!strcmp(argv[1], "datagrams"))
-		return datagrams(&to, atoi(argv[4]));
-	return argc == 6 ? clients(&to, atoi(argv[4]), atoi(argv[5])) : 2;
+		return datagrams(&to, number(argv[4]));
+	return argc == 6 ? clients(&to, number(argv[4]), number(argv[5])) : 2;
 }

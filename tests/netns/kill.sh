@@ -11,16 +11,22 @@ lab_open pgkl
 sandbox_add kill000001
 leg_add kill000001 10.77.1.1
 keeper_start
+programs=("pierglass-core core" "pierglass-core broker" "pierglass-core files" "pierglass-inspect packets" "pierglass-inspect documents"
+	"pierglassd: verdict" "pierglassd: opener")
 children() { wc -w <"/proc/$KPID/task/$KPID/children"; }
-all_five() { [ "$(children)" = 5 ]; }
-wait_for 10 all_five
-ok $? "keeper with five programs"
+all_there() { [ "$(children)" = ${#programs[@]} ]; }
+wait_for 10 all_there
+ok $? "keeper with ${#programs[@]} programs"
 
-for w in "pierglass-core core" "pierglass-core broker" "pierglass-inspect packets" "pierglass-inspect documents" "pierglassd: verdict"; do
+# The keeper's filter is inherited; a program that has entered its sandbox has one more.
+is_confined() { [ "$(awk '/^Seccomp_filters:/ { print $2 }' "/proc/$1/status")" -ge 2 ]; }
+for w in "${programs[@]}"; do
 	p=$(child_pid "$w")
+	wait_for 10 is_confined "$p" || note "$w: not in its sandbox after 10 s"
 	is "$(awk '/^(Seccomp|NoNewPrivs):/ { printf "%s ", $2 }' "/proc/$p/status")" "1 2 " "$w: no_new_privs and a filter"
 	caps=0000000000000000
 	[ "$w" != "pierglassd: verdict" ] || caps=0000000000001000 # CAP_NET_ADMIN
+	[ "$w" != "pierglassd: opener" ] || caps=0000000000280004 # CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE, CAP_SYS_ADMIN
 	is "$(awk '/^CapEff:/ { print $2 }' "/proc/$p/status")" "$caps" "$w: capabilities"
 	[ "$(awk '/^Uid:/ { print $2 }' "/proc/$p/status")" != 0 ]
 	ok $? "$w: not root"
@@ -38,8 +44,8 @@ running() { [ -n "$(child_pid "$1")" ]; }
 replaced() { local now; now=$(child_pid "$1") && [ -n "$now" ] && [ "$now" != "$2" ]; }
 count_pins() { find "$T/run/bpf" -type f | wc -l; }
 
-for w in "pierglass-core core" "pierglass-core broker" "pierglass-inspect packets" "pierglass-inspect documents" "pierglassd: verdict"; do
-	wait_for 10 all_five
+for w in "${programs[@]}"; do
+	wait_for 10 all_there
 	sleep 0.3
 	fds=$(count_fds) pins=$(count_pins) back=0
 	for ((i = 0; i < KILLS; i++)); do
@@ -48,8 +54,8 @@ for w in "pierglass-core core" "pierglass-core broker" "pierglass-inspect packet
 		wait_for 5 replaced "$w" "$p" && back=$((back + 1))
 	done
 	is "$back" "$KILLS" "$w: came back after each of $KILLS kills"
-	wait_for 5 all_five
-	is "$(children)" 5 "$w: five programs, no more"
+	wait_for 5 all_there
+	is "$(children)" ${#programs[@]} "$w: ${#programs[@]} programs, no more"
 	sleep 0.5
 	is "$(count_fds) $(count_pins)" "$fds $pins" "$w: descriptors and pins of the keeper as before"
 done
@@ -73,7 +79,7 @@ done
 is "$gone" "$KILLS" "keeper: its programs died with it each time"
 is "$back" "$KILLS" "keeper: started again each time"
 is "$steady" "$KILLS" "keeper: counters went on, never back"
-wait_for 10 all_five
+wait_for 10 all_there
 is "$(count_pins)" "$pins" "keeper: as many pins as before"
 grep -q 'adopted .* maps' "$T/keeper.log"
 ok $? "keeper: adopted what was there"

@@ -241,15 +241,15 @@ static int enter_core(void)
 struct sandbox_kind {
 	const char *name;
 	uid_t uid; /* 0: stay root */
-	int cap;   /* -1: none */
+	int cap, cap2; /* -1: none */
 	int (*enter)(void);
 };
-static const struct sandbox_kind inspector = { "inspector", NOBODY, CAP_SYS_ADMIN, enter_inspector };
-static const struct sandbox_kind core = { "core", NOBODY, -1, enter_core };
-static const struct sandbox_kind broker = { "broker", NOBODY, -1, sandbox_enter_broker };
-static const struct sandbox_kind verdict = { "verdict", NOBODY, CAP_NET_ADMIN, sandbox_enter_verdict };
-static const struct sandbox_kind files = { "files", NOBODY, -1, sandbox_enter_files };
-static const struct sandbox_kind opener = { "opener", NOBODY, CAP_SYS_ADMIN, sandbox_enter_opener };
+static const struct sandbox_kind inspector = { "inspector", NOBODY, CAP_SYS_ADMIN, CAP_SYS_CHROOT, enter_inspector };
+static const struct sandbox_kind core = { "core", NOBODY, -1, -1, enter_core };
+static const struct sandbox_kind broker = { "broker", NOBODY, -1, -1, sandbox_enter_broker };
+static const struct sandbox_kind verdict = { "verdict", NOBODY, CAP_NET_ADMIN, -1, sandbox_enter_verdict };
+static const struct sandbox_kind files = { "files", NOBODY, -1, -1, sandbox_enter_files };
+static const struct sandbox_kind opener = { "opener", NOBODY, CAP_SYS_ADMIN, -1, sandbox_enter_opener };
 
 static int enter_replay(void)
 {
@@ -261,10 +261,17 @@ static int enter_replay_small(void)
 	return sandbox_enter_replay(256ULL << 20);
 }
 
-static const struct sandbox_kind replay = { "replay", NOBODY, -1, enter_replay };
-static const struct sandbox_kind replay_root = { "replay by root", 0, -1, enter_replay };
-static const struct sandbox_kind replay_small = { "replay with little memory", NOBODY, -1, enter_replay_small };
-static const struct sandbox_kind keeper = { "keeper", 0, -1, sandbox_enter_keeper };
+static const struct sandbox_kind replay = { "replay", NOBODY, -1, -1, enter_replay };
+static const struct sandbox_kind replay_root = { "replay by root", 0, -1, -1, enter_replay };
+static const struct sandbox_kind replay_small = { "replay with little memory", NOBODY, -1, -1, enter_replay_small };
+static const struct sandbox_kind keeper = { "keeper", 0, -1, -1, sandbox_enter_keeper };
+
+static int kind_become(const struct sandbox_kind *k)
+{
+	const int caps[] = { k->cap, k->cap2 };
+
+	return sandbox_become(k->uid, k->uid, caps, (size_t)((k->cap >= 0) + (k->cap2 >= 0)));
+}
 
 /* Runs what inside k's sandbox. Returns the wait status. */
 static int run(const struct sandbox_kind *k, int (*what)(void))
@@ -273,7 +280,7 @@ static int run(const struct sandbox_kind *k, int (*what)(void))
 	pid_t p = fork();
 
 	if (p == 0) {
-		if (k->uid && sandbox_become(k->uid, k->uid, &k->cap, k->cap < 0 ? 0 : 1) < 0)
+		if (k->uid && kind_become(k) < 0)
 			_exit(BECOME_FAILED);
 		if (k->enter() < 0)
 			_exit(ENTER_FAILED);
@@ -397,7 +404,7 @@ static void test_keeper(void **state)
 /* Without CAP_SYS_ADMIN the inspector must refuse to run rather than run with the file system in reach. */
 static void test_inspector_needs_cap(void **state)
 {
-	static const struct sandbox_kind bare = { "bare", NOBODY, -1, enter_inspector };
+	static const struct sandbox_kind bare = { "bare", NOBODY, -1, -1, enter_inspector };
 	int status = run(&bare, try_send);
 
 	assert_true(WIFEXITED(status));
@@ -427,7 +434,7 @@ static void check_status(const struct sandbox_kind *k, uint64_t caps)
 		char c;
 
 		close(hold[1]);
-		if (k->uid && sandbox_become(k->uid, k->uid, &k->cap, k->cap < 0 ? 0 : 1) < 0)
+		if (k->uid && kind_become(k) < 0)
 			_exit(BECOME_FAILED);
 		if (k->enter() < 0)
 			_exit(ENTER_FAILED);
@@ -475,7 +482,7 @@ static int enter_nothing(void)
 
 static void test_control(void **state)
 {
-	static const struct sandbox_kind free_root = { "control", 0, -1, enter_nothing };
+	static const struct sandbox_kind free_root = { "control", 0, -1, -1, enter_nothing };
 	static int (*const works[])(void) = { try_open, try_socket_inet, try_socket_unix, try_execve, try_execveat_fd,
 					      try_execveat_path, try_ptrace, try_fork, try_prog_load, try_map_create,
 					      try_map_update, try_kill_parent, try_mmap_exec, try_big_memory, try_thread };
