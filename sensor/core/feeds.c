@@ -172,7 +172,9 @@ static void feed_end(struct core *c, struct core_feed *f, int status, const stru
 		 feed_format_name((enum feed_format)e->format), feed_set_never(coming));
 	if (feed_set_never(coming)) {
 		snprintf(what, sizeof(what), "names %zu addresses or prefixes that must never be blocked", feed_set_never(coming));
-		tell_poisoned(c, f, what, "Private, link-local, multicast and this node's networks, and prefixes that are too wide, are not taken from a feed.");
+		tell_poisoned(c, f, what,
+			      "Private, link-local, multicast and this node's networks, and prefixes that are too wide, are not taken from "
+			      "a feed.");
 	}
 }
 

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 # SPDX-License-Identifier: GPL-2.0-or-later
 case_title='wget of a kit from a listed address; the file is on a hash list'
 case_class=S
