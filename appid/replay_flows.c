@@ -420,17 +420,17 @@ static void row_app(struct replay *r, const struct flow *f, const struct replay_
 	}
 	if (app) {
 		row->app = app;
-		row->confidence = replay_confidence_name(LABEL_DPI);
+		row->confidence = label_confidence_name(LABEL_DPI);
 	} else if (l && l->confidence > LABEL_UNKNOWN) {
 		row->app = l->text;
-		row->confidence = replay_confidence_name(l->confidence);
+		row->confidence = label_confidence_name(l->confidence);
 	} else if ((f->key.proto == IPPROTO_TCP || f->key.proto == IPPROTO_UDP) && (!l || !l->text[0]) && r->engine &&
 		   ndpi_engine_guess_port(r->engine, &f->key, r->app, sizeof(r->app))) {
 		row->app = r->app;
-		row->confidence = replay_confidence_name(LABEL_PORT_GUESS);
+		row->confidence = label_confidence_name(LABEL_PORT_GUESS);
 	} else {
 		row->app = "Unknown";
-		row->confidence = replay_confidence_name(LABEL_UNKNOWN);
+		row->confidence = label_confidence_name(LABEL_UNKNOWN);
 	}
 }
 

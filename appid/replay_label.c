@@ -31,25 +31,6 @@ const char *replay_proto_name(uint8_t proto)
 	return NULL;
 }
 
-const char *replay_confidence_name(uint8_t confidence)
-{
-	switch ((enum label_confidence)confidence) {
-	case LABEL_UNKNOWN:
-		return "unknown";
-	case LABEL_PORT_GUESS:
-		return "port-guess";
-	case LABEL_PARTIAL:
-		return "partial";
-	case LABEL_OWN:
-		return "own";
-	case LABEL_DPI:
-		return "dpi";
-	case LABEL_CONFIDENCE_MAX:
-		break;
-	}
-	return "unknown";
-}
-
 /* A flow may be judged again after a long silence, from its middle: that takes nothing away from what was known, and "own" is
  * as sure as "dpi". */
 static bool better(const struct replay_label *old, const struct msg_label *said)

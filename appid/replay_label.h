@@ -21,8 +21,6 @@ struct replay_label {
 struct replay_label *replay_label_merge(struct replay_label *old, const struct msg_label *said);
 /* Takes what a flow says about itself, of the pool; the older text goes back there. Returns the label, made if there was none. */
 struct replay_label *replay_label_facts(struct replay_label *old, struct strpool *pool, const char *text);
-/* "dpi", "own", "partial", "port-guess", "unknown" */
-const char *replay_confidence_name(uint8_t confidence);
 /* nDPI's name of a protocol that is known by its number; NULL: none. */
 const char *replay_proto_app(uint8_t proto);
 /* "tcp", "udp", "icmp", …; NULL: it has no name here. */

@@ -265,6 +265,15 @@ struct msg_docker_chunk {
 /* ---- inspector's results -------------------------------------------------------------------------- */
 enum label_confidence { LABEL_UNKNOWN, LABEL_PORT_GUESS, LABEL_PARTIAL, LABEL_OWN, LABEL_DPI, LABEL_CONFIDENCE_MAX };
 
+/* As outputs name it; anything else than a value of the enum is "unknown". */
+static inline const char *label_confidence_name(uint8_t confidence)
+{
+	static const char *const names[LABEL_CONFIDENCE_MAX] = { "unknown", "port-guess", "partial", "own", "dpi" };
+
+	return names[confidence < LABEL_CONFIDENCE_MAX ? confidence : LABEL_UNKNOWN];
+}
+
+
 enum label_detail { /* what detail[] holds */
 	LABEL_DETAIL_NONE,
 	LABEL_DETAIL_HOST,   /* HTTP Host, TLS SNI, DNS question name */

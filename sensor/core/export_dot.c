@@ -82,24 +82,6 @@ static void write_edge(struct text_out *t, const struct topo_edge *e, size_t fro
 	text_raw(t, "];\n");
 }
 
-static size_t index_of(const struct map_view *m, const struct topo_node *n)
-{
-	size_t lo = 0, hi = m->node_count;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-		int d = strcmp(m->nodes[mid]->id, n->id);
-
-		if (!d)
-			return mid;
-		if (d < 0)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return 0;
-}
-
 char *export_dot(struct core *c, const struct map_view *m, size_t *ret_len)
 {
 	_cleanup_free_ struct grouped *g = calloc(m->node_count ? m->node_count : 1, sizeof(*g));
@@ -128,7 +110,7 @@ char *export_dot(struct core *c, const struct map_view *m, size_t *ret_len)
 			text_raw(&t, "\t}\n");
 	}
 	for (size_t i = 0; i < m->edge_count; i++)
-		write_edge(&t, m->edges[i], index_of(m, m->edges[i]->client), index_of(m, m->edges[i]->server));
+		write_edge(&t, m->edges[i], map_index_of(m, m->edges[i]->client), map_index_of(m, m->edges[i]->server));
 	text_raw(&t, "}\n");
 	return text_take(&t, ret_len);
 }

@@ -8,24 +8,6 @@
 #include "sensor/core/export_text.h"
 #include "sensor/core/json_views.h"
 
-static size_t index_of(const struct map_view *m, const struct topo_node *n)
-{
-	size_t lo = 0, hi = m->node_count;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-		int d = strcmp(m->nodes[mid]->id, n->id);
-
-		if (!d)
-			return mid;
-		if (d < 0)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return 0;
-}
-
 static void xml_text(struct text_out *t, const char *key, const char *value)
 {
 	text_f(t, "<data key=\"%s\">", key);
@@ -66,11 +48,11 @@ char *export_graphml(struct core *c, const struct map_view *m, size_t *ret_len)
 	for (size_t i = 0; i < m->edge_count; i++) {
 		const struct topo_edge *e = m->edges[i];
 
-		text_f(&t, "<edge id=\"e%zu\" source=\"n%zu\" target=\"n%zu\">", i, index_of(m, e->client), index_of(m, e->server));
+		text_f(&t, "<edge id=\"e%zu\" source=\"n%zu\" target=\"n%zu\">", i, map_index_of(m, e->client), map_index_of(m, e->server));
 		xml_text(&t, "l4", json_l4_name(e->l4, l4));
 		text_f(&t, "<data key=\"port\">%u</data>", e->port);
 		xml_text(&t, "app", e->app[0] ? e->app : "Unknown");
-		xml_text(&t, "app_confidence", json_confidence_name(e->app_confidence));
+		xml_text(&t, "app_confidence", label_confidence_name(e->app_confidence));
 		text_raw(&t, "<data key=\"label\">");
 		text_edge_label(&t, TEXT_XML, e);
 		text_f(&t, "</data><data key=\"bytes_to_server\">%" PRIu64 "</data><data key=\"bytes_to_client\">%" PRIu64 "</data>"
@@ -98,9 +80,9 @@ char *export_mermaid(struct core *c, const struct map_view *m, size_t *ret_len)
 		text_f(&t, "%s\n", s[1]);
 	}
 	for (size_t i = 0; i < m->edge_count; i++) {
-		text_f(&t, "    n%zu -->|\"", index_of(m, m->edges[i]->client));
+		text_f(&t, "    n%zu -->|\"", map_index_of(m, m->edges[i]->client));
 		text_edge_label(&t, TEXT_MERMAID, m->edges[i]);
-		text_f(&t, "\"| n%zu\n", index_of(m, m->edges[i]->server));
+		text_f(&t, "\"| n%zu\n", map_index_of(m, m->edges[i]->server));
 	}
 	return text_take(&t, ret_len);
 }

@@ -126,6 +126,24 @@ void map_view_done(struct map_view *m)
 	*m = (struct map_view){ 0 };
 }
 
+size_t map_index_of(const struct map_view *m, const struct topo_node *n)
+{
+	size_t lo = 0, hi = m->node_count;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+		int d = strcmp(m->nodes[mid]->id, n->id);
+
+		if (!d)
+			return mid;
+		if (d < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return 0;
+}
+
 static void strings(struct jsonl *j, const char *key, char *const *s, unsigned n)
 {
 	jsonl_arr(j, key);
@@ -167,7 +185,7 @@ static void edge_json(struct jsonl *j, const struct topo_edge *e)
 	jsonl_str(j, "l4", json_l4_name(e->l4, l4));
 	jsonl_u64(j, "port", e->port);
 	jsonl_str(j, "app", e->app[0] ? e->app : "Unknown");
-	jsonl_str(j, "app_confidence", json_confidence_name(e->app_confidence));
+	jsonl_str(j, "app_confidence", label_confidence_name(e->app_confidence));
 	jsonl_u64(j, "bytes_to_server", e->bytes_to_server);
 	jsonl_u64(j, "bytes_to_client", e->bytes_to_client);
 	jsonl_u64(j, "packets_to_server", e->packets_to_server);

@@ -17,6 +17,8 @@ struct map_view {
 /* Only nodes and edges at workload or node id `only` if it is not "". 0 or -ENOMEM. */
 int map_view_make(struct core *c, const char *only, struct map_view *ret);
 void map_view_done(struct map_view *m);
+/* Where an edge's end stands among the nodes. */
+size_t map_index_of(const struct map_view *m, const struct topo_node *n);
 
 /* Each returns text of *ret_len bytes that the caller frees; NULL: no memory. */
 char *map_export(struct core *c, const char *only, enum map_format f, size_t *ret_len);

@@ -43,25 +43,6 @@ int json_l4_number(const char *name)
 	return *end || n > 255 ? -1 : (int)n;
 }
 
-const char *json_confidence_name(uint8_t confidence)
-{
-	switch ((enum label_confidence)confidence) {
-	case LABEL_UNKNOWN:
-		return "unknown";
-	case LABEL_PORT_GUESS:
-		return "port-guess";
-	case LABEL_PARTIAL:
-		return "partial";
-	case LABEL_OWN:
-		return "own";
-	case LABEL_DPI:
-		return "dpi";
-	case LABEL_CONFIDENCE_MAX:
-		break;
-	}
-	return "unknown";
-}
-
 const char *json_addr(const uint8_t addr[16], char buf[JSON_ADDR_LEN])
 {
 	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff }, zero[16];
@@ -128,7 +109,7 @@ void json_flow(struct jsonl *j, const struct core_flow_view *v, const char *node
 	json_end(j, "client", &v->client, client_container);
 	json_end(j, "server", &v->server, server_container);
 	jsonl_str(j, "app", v->app && v->app[0] ? v->app : "Unknown");
-	jsonl_str(j, "app_confidence", json_confidence_name(v->app_confidence));
+	jsonl_str(j, "app_confidence", label_confidence_name(v->app_confidence));
 	jsonl_str(j, "host", text(v->host));
 	jsonl_str(j, "info", text(v->info));
 	if (v->facts && v->facts[0])
@@ -294,7 +275,7 @@ void json_listener(struct jsonl *j, const struct core *c, const struct core_list
 	json_exe_keys(j, v->exe_file);
 	jsonl_u64(j, "pid", l->tgid);
 	jsonl_str(j, "app", l->app[0] ? l->app : "Unknown");
-	jsonl_str(j, "app_confidence", json_confidence_name(l->app_confidence));
+	jsonl_str(j, "app_confidence", label_confidence_name(l->app_confidence));
 	jsonl_str(j, "info", l->info);
 	if (l->facts)
 		facts_json(j, l->facts, wall_of, NULL, false);

@@ -12,8 +12,6 @@
 const char *json_l4_name(uint8_t proto, char buf[JSON_L4_LEN]);
 /* Number of such a name, -1 if it is none. */
 int json_l4_number(const char *name);
-/* "unknown", "port-guess", "partial", "own", "dpi" (enum label_confidence; anything else is "unknown"). */
-const char *json_confidence_name(uint8_t confidence);
 /* Text of an address in the sensor's 16-byte form: dotted quad for IPv4-mapped; "" for all zero. */
 #define JSON_ADDR_LEN 46
 const char *json_addr(const uint8_t addr[16], char buf[JSON_ADDR_LEN]);

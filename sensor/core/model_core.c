@@ -12,7 +12,7 @@
 #include "sensor/core/model_priv.h"
 #include "sensor/core/store_model.h"
 
-#define BLIND_WINDOWS 3 /* lossy windows one after the other that are a finding */
+#define BLIND_WINDOWS 3u /* lossy windows one after the other that are a finding */
 #define BIT(k) (1U << (k))
 #define DIM_EVENTS (BIT(FACT_PROCESS) | BIT(FACT_LISTENER) | BIT(FACT_SYSCALL) | BIT(FACT_FILE))
 #define DIM_FLOWS (BIT(FACT_EDGE_IN) | BIT(FACT_EDGE_OUT) | BIT(FACT_VOLUME))

@@ -258,8 +258,8 @@ static void test_names_of_numbers(void **state)
 	assert_string_equal(json_addr(any4, addr), "0.0.0.0");
 	assert_string_equal(json_addr(v6, addr), "fd00::1");
 	assert_string_equal(json_addr(zero, addr), "");
-	assert_string_equal(json_confidence_name(LABEL_DPI), "dpi");
-	assert_string_equal(json_confidence_name(200), "unknown");
+	assert_string_equal(label_confidence_name(LABEL_DPI), "dpi");
+	assert_string_equal(label_confidence_name(200), "unknown");
 }
 
 static void test_long_names_are_cut_at_a_character(void **state)

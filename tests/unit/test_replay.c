@@ -323,7 +323,7 @@ static void test_names_of_things(void **state)
 	for (int i = 0; i <= REPLAY_SKIP_MAX; i++)
 		assert_true(strlen(replay_skip_name((enum replay_skip)i)) > 3);
 	for (uint8_t i = 0; i <= LABEL_CONFIDENCE_MAX; i++)
-		assert_true(strlen(replay_confidence_name(i)) >= 3);
+		assert_true(strlen(label_confidence_name(i)) >= 3);
 	assert_string_equal(replay_proto_app(IPPROTO_ICMP), "ICMP");
 	assert_null(replay_proto_app(IPPROTO_TCP));
 	assert_null(replay_proto_name(250));
