@@ -61,7 +61,7 @@ for w in "${programs[@]}"; do
 done
 
 # The keeper itself: its service manager (here: this script) starts it again. Its programs die with it.
-pins=$(count_pins) gone=0 back=0 steady=0
+pins=$(count_pins) gone=0 back=0 steady=0 twice=
 before=$(seen)
 note "counted so far: $before"
 for ((i = 0; i < KILLS; i++)); do
@@ -75,11 +75,20 @@ for ((i = 0; i < KILLS; i++)); do
 	now=$(seen)
 	[ "${now:-0}" -ge "$before" ] && steady=$((steady + 1))
 	before=${now:-0}
+	# Read after it: the interface cannot have carried less than was counted. The first time says what was attached then.
+	rx=$(if_rx_packets vkill000001)
+	if [ "$before" -gt "$rx" ] && [ -z "$twice" ]; then
+		twice=$((i + 1))
+		note "after restart $twice: counted $before of $rx; programs: $(in_node "$B/tests/helpers/if_stats" --tcx "$idx")"
+		note "all statistics: $(stats | tr '\n' '|')"
+		note "keeper: $(grep -v ' core' "$T/keeper.log" | tail -n 5 | tr '\n' '|')"
+	fi
 done
 is "$gone" "$KILLS" "keeper: its programs died with it each time"
 is "$back" "$KILLS" "keeper: started again each time"
 is "$steady" "$KILLS" "keeper: counters went on, never back"
 wait_for 10 all_there
+is "$twice" "" "keeper: no restart after which more was counted than the interface carried"
 is "$(count_pins)" "$pins" "keeper: as many pins as before"
 grep -q 'adopted .* maps' "$T/keeper.log"
 ok $? "keeper: adopted what was there"

@@ -191,9 +191,10 @@ static int try_setuid_root(void)
 	return setresuid(0, 0, 0);
 }
 
+/* In a chroot nobody may make a user namespace (user_namespaces(7)), but root another one. */
 static int try_unshare(void)
 {
-	return unshare(CLONE_NEWUSER);
+	return unshare(CLONE_NEWUSER) == 0 ? 0 : unshare(CLONE_NEWUTS);
 }
 
 static int try_setns(void)
