@@ -7,37 +7,16 @@ cd "$(dirname "$0")" || exit 1
 # shellcheck source=tests/docker/lib.sh
 . ./lib.sh
 
-if reason=$(lab_cannot); then
-	echo "1..0 # SKIP $reason"
-	exit 0
-fi
-if ! [ -x /bin/busybox ] || ldd /bin/busybox >/dev/null 2>&1; then
-	echo "1..0 # SKIP no static busybox (package busybox-static)"
-	exit 0
-fi
-WATCH=$LAB_BUILD/tests/helpers/docker_watch
-if ! [ -x "$WATCH" ]; then
-	echo "not ok 1 - tests/helpers/docker_watch is built (make helpers)"
-	exit 1
-fi
 SHORT=${SHORT:-50}
-DOCKER_START=$SECONDS
 
-lab_begin
+discovery_begin
 lab_engine_start a
-mkdir -p "$LAB_DIR/bb/bin"
-cp /bin/busybox "$LAB_DIR/bb/bin/"
-for x in sh sleep true; do ln -s busybox "$LAB_DIR/bb/bin/$x"; done
-tar -C "$LAB_DIR/bb" -c . | lab_docker a import - pg-bb >/dev/null
+discovery_image a
 
-OUT=$LAB_DIR/watch.out
 mkfifo "$LAB_DIR/commands"
 exec 9<>"$LAB_DIR/commands"
-"$WATCH" 300 "$(lab_socket a)" <"$LAB_DIR/commands" >"$OUT" 2>&1 &
-WATCH_PID=$!
-lab_defer "kill $WATCH_PID 2>/dev/null"
+discovery_watch "$(lab_socket a)" <"$LAB_DIR/commands"
 
-said() { grep -Eq -- "$1" "$OUT"; }
 said_times() { [ "$(grep -Ec -- "$2" "$OUT")" -ge "$1" ]; }
 short_id() { lab_docker a inspect -f '{{slice .Id 0 12}}' "$1"; }
 address() { lab_docker a inspect -f "{{(index .NetworkSettings.Networks \"$2\").IPAddress}}" "$1"; }

@@ -6,36 +6,15 @@ cd "$(dirname "$0")" || exit 1
 # shellcheck source=tests/docker/lib.sh
 . ./lib.sh
 
-if reason=$(lab_cannot); then
-	echo "1..0 # SKIP $reason"
-	exit 0
-fi
-if ! [ -x /bin/busybox ] || ldd /bin/busybox >/dev/null 2>&1; then
-	echo "1..0 # SKIP no static busybox (package busybox-static)"
-	exit 0
-fi
-WATCH=$LAB_BUILD/tests/helpers/docker_watch
-if ! [ -x "$WATCH" ]; then
-	echo "not ok 1 - tests/helpers/docker_watch is built (make helpers)"
-	exit 1
-fi
 SHORT=${SHORT:-20}
-DOCKER_START=$SECONDS
 
-lab_begin
+discovery_begin
 lab_swarm a b
-mkdir -p "$LAB_DIR/bb/bin"
-cp /bin/busybox "$LAB_DIR/bb/bin/"
-for x in sh sleep true; do ln -s busybox "$LAB_DIR/bb/bin/$x"; done
-for e in a b; do tar -C "$LAB_DIR/bb" -c . | lab_docker "$e" import - pg-bb >/dev/null; done
+discovery_image a b
 lab_docker a network create -d overlay --attachable ovl >/dev/null
 lab_docker a run -d --name first --network ovl pg-bb sleep 1000 >/dev/null
 
-OUT=$LAB_DIR/watch.out
-"$WATCH" 300 "$(lab_socket a)" "$(lab_socket b)" </dev/null >"$OUT" 2>&1 &
-WATCH_PID=$!
-lab_defer "kill $WATCH_PID 2>/dev/null"
-said() { grep -Eq -- "$1" "$OUT"; }
+discovery_watch "$(lab_socket a)" "$(lab_socket b)" </dev/null
 address() { lab_docker "$1" inspect -f '{{.NetworkSettings.Networks.ovl.IPAddress}}' "$2"; }
 
 ok "both engines are listed" until_true 10 eval "said 'resync-end e0' && said 'resync-end e1'"

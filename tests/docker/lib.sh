@@ -47,6 +47,44 @@ docker_begin() {
 	DOCKER_START=$SECONDS
 }
 
+# discovery_begin, discovery_image ENGINE..., discovery_watch SOCKET... <commands: for the tests of discovery alone.
+# docker_watch prints to $OUT what the engines say.
+discovery_begin() {
+	local reason
+	if reason=$(lab_cannot); then
+		echo "1..0 # SKIP $reason"
+		exit 0
+	fi
+	if ! [ -x /bin/busybox ] || ldd /bin/busybox >/dev/null 2>&1; then
+		echo "1..0 # SKIP no static busybox (package busybox-static)"
+		exit 0
+	fi
+	if ! [ -x "$LAB_BUILD/tests/helpers/docker_watch" ]; then
+		echo "not ok 1 - tests/helpers/docker_watch is built (make helpers)"
+		exit 1
+	fi
+	lab_begin
+	DOCKER_START=$SECONDS
+	OUT=$LAB_DIR/watch.out
+}
+
+# The smallest image: pg-bb.
+discovery_image() {
+	local e x
+	mkdir -p "$LAB_DIR/bb/bin"
+	cp /bin/busybox "$LAB_DIR/bb/bin/"
+	for x in sh sleep true; do ln -sf busybox "$LAB_DIR/bb/bin/$x"; done
+	for e; do tar -C "$LAB_DIR/bb" -c . | lab_docker "$e" import - pg-bb >/dev/null; done
+}
+
+discovery_watch() {
+	"$LAB_BUILD/tests/helpers/docker_watch" 300 "$@" >"$OUT" 2>&1 <&0 &
+	WATCH_PID=$!
+	lab_defer "kill $WATCH_PID 2>/dev/null"
+}
+
+said() { grep -Eq -- "$1" "$OUT"; }
+
 docker_end() {
 	printf '# %d s\n1..%d\n' $((SECONDS - DOCKER_START)) "$TAP_N"
 	[ "$TAP_FAILED" = 0 ] || exit 1
