@@ -372,6 +372,8 @@ static bool run_program(struct scan *x, struct shell *s, const char *const *argv
 
 	if (!k && r.path && (link = conf_link(x->c, r.path)))
 		k = conf_known_program(conf_basename(link));
+	if (r.path && !is_utility(conf_basename(argv[0])))
+		conf_place(x->c, "program", r.path, NULL);
 	if (!k)
 		return false;
 	read_known(x, k, &r);

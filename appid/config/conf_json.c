@@ -55,7 +55,7 @@ static void upstreams(const struct conf *c, struct jsonl *j)
 /* Roles are a fixed list, so that the object's keys are. */
 static void files(const struct conf *c, struct jsonl *j)
 {
-	static const char *const roles[] = { "config", "scripts", "documents", "data", "logs", "sockets" };
+	static const char *const roles[] = { "program", "config", "scripts", "documents", "data", "logs", "sockets" };
 
 	jsonl_obj(j, "files");
 	for (size_t i = 0; i < ARRAY_SIZE(roles); i++) {

@@ -144,6 +144,36 @@ check "without root" unprivileged
 as_table() { pg "$h" --cmd apache2 | grep -q 'tcp \*:80 .*httpd .*/etc/apache2/apache2.conf:1'; }
 check "a table with file and line" as_table
 
+# ---- drift ---------------------------------------------------------------------------------------------------------
+b=$dir/drift
+mkdir -p "$b/etc/apache2" "$b/usr/sbin"
+printf '#!/bin/sh\nexec apache2 -DFOREGROUND\n' >"$b/start"
+printf 'ELF one' >"$b/usr/sbin/apache2"
+chmod 755 "$b/start" "$b/usr/sbin/apache2"
+printf 'Listen 80\n' >"$b/etc/apache2/apache2.conf"
+pg "$b" --cmd /start --json >"$dir/base.json"
+drifts() { # CODE PATTERN ARGUMENTS...
+	local code=$1 pattern=$2
+	shift 2
+	pg "$b" --baseline "$dir/base.json" "$@" >"$dir/drift.out" 2>&1
+	[ $? = "$code" ] && grep -q -e "$pattern" "$dir/drift.out" || { cat "$dir/drift.out"; return 1; }
+}
+check "the same inputs: no drift" drifts 0 '^Nothing changed' --cmd /start
+printf '# a comment\nListen 80\n' >"$b/etc/apache2/apache2.conf"
+check "another line, the same meaning: no drift" drifts 0 '^Nothing changed' --cmd /start
+printf 'Listen 80\nListen 81\n' >"$b/etc/apache2/apache2.conf"
+check "another listener" drifts 1 '^+ listens on tcp \*:81 (httpd)  (/etc/apache2/apache2.conf:2)' --cmd /start
+printf 'Listen 80\n' >"$b/etc/apache2/apache2.conf"
+printf 'ELF two' >"$b/usr/sbin/apache2"
+check "another binary" drifts 1 '^+ runs /usr/sbin/apache2 sha256:' --cmd /start
+printf 'ELF one' >"$b/usr/sbin/apache2"
+printf '#!/bin/sh\ntrue\nexec apache2 -DFOREGROUND\n' >"$b/start"
+check "another entrypoint script" drifts 1 '^+ runs script /start sha256:' --cmd /start
+check "another start command" drifts 1 '^+ started by apache2' --cmd 'apache2 -DFOREGROUND'
+check "drift as JSON fits its schema" eval 'pg "$b" --cmd apache2 --baseline "$dir/base.json" --json >"$dir/json"; [ $? = 1 ] &&
+	jq -e ".drift | length > 0" "$dir/json" && python3 tests/golden/schema.py scan <"$dir/json"'
+check "a baseline that is none: usage" eval 'pg "$b" --baseline "$b/start"; [ $? = 2 ]'
+
 # ---- the shared cases ------------------------------------------------------------------------------------------
 if [ -d ../shared/data/appconf ]; then
 	score() { tests/golden/appconf_score.py build/pierglass ../shared/data/appconf; }

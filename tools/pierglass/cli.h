@@ -29,6 +29,7 @@ struct cli_options {
 	const char *vxlan_port; /* replay --vxlan-port; NULL: none */
 	const char *dimension; /* model lock, reopen; NULL: all */
 	bool all;              /* alerts: those that another one explains, too */
+	const char *baseline;  /* scan --baseline; NULL: none */
 	const char *command;   /* scan --cmd; NULL: none */
 	const char *env[CLI_ENV_MAX]; /* scan --env K=V, env_count of them */
 	unsigned env_count;

@@ -48,6 +48,7 @@ static const struct {
 	{ "--cmd", NULL, 's', true },
 	{ "--env", NULL, 's', true },
 	{ "--seccomp", NULL, 'S', false },
+	{ "--baseline", NULL, 's', true },
 };
 
 static void set(struct cli_options *o, size_t i, const char *value)
@@ -104,6 +105,9 @@ static void set(struct cli_options *o, size_t i, const char *value)
 		break;
 	case 15:
 		o->seccomp = true;
+		break;
+	case 16:
+		o->baseline = value;
 		break;
 	}
 }
@@ -226,9 +230,10 @@ int cmd_help(const struct cli_options *o)
 	     "  --containers FILE    replay: names from the output of \"docker inspect\"\n"
 	     "  --vxlan-port N       replay: a further UDP port that carries VXLAN\n"
 	     "  --feed FILE          feed check: a feed to look in; may be given several times\n"
+	     "  --baseline FILE      scan: what \"scan --json\" said before; prints what changed since, exit 1 if anything did\n"
 	     "  --cmd COMMAND        scan: how it is started, as shell text; without it: what configuration files are there\n"
 	     "  --env NAME=VALUE     scan: environment of the start command; may be repeated\n\n"
-	     "Exit codes: 0 done, 1 not listed (feed check), 2 usage, 3 no sensor, 4 refused.");
+	     "Exit codes: 0 done, 1 drift (scan --baseline) or not listed (feed check), 2 usage, 3 no sensor, 4 refused.");
 	return CLI_OK;
 }
 

@@ -14,14 +14,18 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/digest.h"
 #include "base/ipc.h"
 #include "base/root_ipc.h"
 #include "tools/pierglass/cli.h"
 #include "tools/pierglass/cli_inspect.h"
 #include "tools/pierglass/cli_text.h"
 #include "tools/pierglass/cli_value.h"
+#include "tools/pierglass/scan_drift.h"
 
 enum { ARGS_MAX = 8 + 2 * CLI_ENV_MAX, OUTPUT_MAX = 32 << 20, SECONDS_MAX = 60 };
+#define DIGEST_FILE_MAX (1ULL << 30)
+
 
 struct scan {
 	int root, files, out; /* files: our end of the socket pair; out: what the reader writes */
@@ -29,6 +33,11 @@ struct scan {
 	size_t len;
 	char buf[IPC_BODY_MAX];
 };
+
+static void digest_freep(struct digest **d)
+{
+	digest_free(*d);
+}
 
 static int complain(const char *what, const char *why, int rc)
 {
@@ -229,23 +238,115 @@ static void show(const json_t *root)
 	show_list(root, "unread", "Not read");
 }
 
+/* ---- what is known of it only here -------------------------------------------------------------------------------- */
+static void digest_put(json_t *file, int root)
+{
+	_cleanup_(digest_freep) struct digest *d = digest_new();
+	uint8_t sha[DIGEST_SHA256_LEN];
+	char text[DIGEST_SHA256_TEXT];
+	static char buf[1 << 16];
+	struct root_stat st;
+	_cleanup_close_ int fd = root_open_file(root, str_of(file, "path"), &st);
+	uint64_t left = DIGEST_FILE_MAX;
+	ssize_t n;
+
+	if (fd < 0 || !d || st.size > DIGEST_FILE_MAX)
+		return;
+	while ((n = read(fd, buf, sizeof(buf))) > 0 && (uint64_t)n <= left) {
+		left -= (uint64_t)n;
+		if (digest_add(d, buf, (size_t)n) < 0)
+			return;
+	}
+	if (n != 0 || digest_finish(d, sha) < 0)
+		return;
+	digest_text(sha, text);
+	json_object_set_new(file, "sha256", json_string(text));
+}
+
+static void complete(const struct cli_options *o, json_t *root, int dir)
+{
+	static const char *const roles[] = { "program", "scripts" };
+	json_t *v;
+	size_t i;
+
+	json_object_set_new(root, "command", o->command ? json_string(o->command) : json_null());
+	for (size_t k = 0; k < ARRAY_SIZE(roles); k++)
+		json_array_foreach(json_object_get(json_object_get(root, "files"), roles[k]), i, v)
+			digest_put(v, dir);
+}
+
+static void show_drift(const json_t *drift, const char *baseline)
+{
+	size_t i;
+	json_t *v;
+
+	if (!json_array_size(drift)) {
+		puts("Nothing changed.");
+		return;
+	}
+	printf("Since ");
+	cli_put(stdout, baseline);
+	puts(":");
+	json_array_foreach(drift, i, v) {
+		fputs(!strcmp(str_of(v, "change"), "added") ? "+ " : "- ", stdout);
+		cli_put(stdout, str_of(v, "what"));
+		if (str_of(v, "source")[0]) {
+			fputs("  (", stdout);
+			cli_put(stdout, str_of(v, "source"));
+			putchar(')');
+		}
+		putchar('\n');
+	}
+}
+
+/* Adds "drift" to root. CLI_OK: none, CLI_FOUND: some. */
+static int drift(const struct cli_options *o, json_t *root)
+{
+	json_error_t error;
+	json_t *before = json_load_file(o->baseline, JSON_REJECT_DUPLICATES, &error), *list;
+
+	if (!json_is_object(before) || !json_is_array(json_object_get(before, "listeners"))) {
+		complain(o->baseline, before ? "not what \"pierglass scan --json\" prints" : error.text, CLI_USAGE);
+		json_decref(before);
+		return CLI_USAGE;
+	}
+	list = scan_drift(before, root);
+	json_decref(before);
+	if (!list)
+		return complain("drift", "no memory", CLI_REFUSED);
+	json_object_set_new(root, "drift", list);
+	return json_array_size(list) ? CLI_FOUND : CLI_OK;
+}
+
 static int finish(const struct cli_options *o, const struct scan *s)
 {
 	json_error_t error;
 	json_t *root = json_loadb(s->text ? s->text : "", s->len, JSON_REJECT_DUPLICATES, &error);
+	int rc = CLI_OK;
 
 	if (!json_is_object(root)) {
 		json_decref(root);
 		return complain("the reading process", "its answer makes no sense", CLI_REFUSED);
 	}
-	if (o->json)
-		cli_put_json(stdout, s->text, s->len);
-	else
+	complete(o, root, s->root);
+	if (o->baseline)
+		rc = drift(o, root);
+	if (rc > CLI_FOUND) {
+		json_decref(root);
+		return rc;
+	}
+	if (o->json) {
+		json_dumpf(root, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
+		putchar('\n');
+	} else if (o->baseline) {
+		show_drift(json_object_get(root, "drift"), o->baseline);
+	} else {
 		show(root);
+	}
 	json_decref(root);
 	if (fflush(stdout) || ferror(stdout))
 		return complain("standard output", strerror(errno), CLI_REFUSED);
-	return CLI_OK;
+	return rc;
 }
 
 static int scan(const struct cli_options *o, struct scan *s)
