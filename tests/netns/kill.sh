@@ -42,11 +42,13 @@ idx=$(if_index vkill000001)
 seen() { stats | awk -v i="$idx" '$2 == i { print $4 }'; }
 running() { [ -n "$(child_pid "$1")" ]; }
 replaced() { local now; now=$(child_pid "$1") && [ -n "$now" ] && [ "$now" != "$2" ]; }
-count_pins() { find "$T/run/bpf" -type f | wc -l; }
+list_pins() { find "$T/run/bpf" -type f -printf '%P\n' | sort; }
+count_pins() { list_pins | wc -l; }
 
 for w in "${programs[@]}"; do
 	wait_for 10 all_there
 	sleep 0.3
+	list_pins >"$T/pins"
 	fds=$(count_fds) pins=$(count_pins) back=0
 	for ((i = 0; i < KILLS; i++)); do
 		p=$(child_pid "$w")
@@ -58,6 +60,7 @@ for w in "${programs[@]}"; do
 	is "$(children)" ${#programs[@]} "$w: ${#programs[@]} programs, no more"
 	sleep 0.5
 	is "$(count_fds) $(count_pins)" "$fds $pins" "$w: descriptors and pins of the keeper as before"
+	list_pins | diff "$T/pins" - | sed 's/^/# pins: /'
 done
 
 # The keeper itself: its service manager (here: this script) starts it again. Its programs die with it.
