@@ -69,19 +69,19 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	char cmd[320];
+	static const char *const files[] = { "pierglass.db", "pierglass.db-wal", "pierglass.db-shm", "mark", "model.db", "model.db-wal",
+					     "model.db-shm", "alerts.jsonl" };
+	char path[320];
 
 	if (geteuid() != 0)
 		return 0;
 	core_close(&core);
 	uv_loop_close(&loop);
-	for (unsigned i = 0; i < 4; i++) {
-		static const char *const files[] = { "pierglass.db", "pierglass.db-wal", "pierglass.db-shm", "mark" };
-
-		snprintf(cmd, sizeof(cmd), "%s/%s", dir, files[i]);
-		unlink(cmd);
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, files[i]);
+		unlink(path);
 	}
-	rmdir(dir);
+	assert_int_equal(rmdir(dir), 0);
 	return 0;
 }
 
