@@ -76,6 +76,8 @@ static int reserve_range(struct stream_head *h)
 		return 0;
 	if (h->range_count == STREAM_HEAD_RANGES)
 		return -ENOSPC;
+	if (!h->range_cap)
+		return -ENOSPC; /* not initialised */
 	p = realloc(few ? NULL : h->ranges, 2u * h->range_cap * sizeof(*p));
 	if (!p)
 		return -ENOMEM;

@@ -71,7 +71,7 @@ int root_stat(int root, const char *path, struct root_stat *ret)
 int root_open_file(int root, const char *path, struct root_stat *ret)
 {
 	_cleanup_close_ int at = resolve(root, path, O_PATH);
-	struct root_stat st;
+	struct root_stat st = { 0 };
 	int r;
 
 	if (at < 0)

@@ -119,9 +119,7 @@ static void separators(struct reader *r)
 			r->p++;
 			if (r->heredoc)
 				skip_heredoc(r);
-		} else if (*r->p == ';' && r->p[1] != ';') {
-			r->p++;
-		} else if (*r->p == '&' && r->p[1] != '&') {
+		} else if ((*r->p == ';' || *r->p == '&') && r->p[1] != *r->p) {
 			r->p++;
 		} else {
 			return;
@@ -474,9 +472,7 @@ static enum shell_truth command_case(struct reader *r)
 			r->p++;
 		}
 		blanks(r);
-		if (*r->p == ')')
-			r->p++;
-		else if (*r->p && !pattern)
+		if (*r->p == ')' || (*r->p && !pattern))
 			r->p++;
 		if (left == SHELL_NO)
 			is = SHELL_NO;

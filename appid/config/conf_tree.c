@@ -47,9 +47,7 @@ static bool skip(struct blocks *b)
 			b->line++;
 		} else if (isspace((unsigned char)*b->p)) {
 			b->p++;
-		} else if (*b->p == '#') {
-			skip_line(b);
-		} else if ((b->flags & CONF_BLOCK_SLASHES) && b->p[0] == '/' && b->p[1] == '/') {
+		} else if (*b->p == '#' || ((b->flags & CONF_BLOCK_SLASHES) && b->p[0] == '/' && b->p[1] == '/')) {
 			skip_line(b);
 		} else if ((b->flags & CONF_BLOCK_SLASHES) && b->p[0] == '/' && b->p[1] == '*') {
 			skip_comment(b);

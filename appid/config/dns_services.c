@@ -389,13 +389,13 @@ static void dnsmasq_read(struct dnsmasq *d, const char *path)
 static void dnsmasq_flags(struct dnsmasq *d, const struct conf_run *r, bool *ret_file)
 {
 	static const struct {
-		char letter;
 		const char *name;
+		char letter;
 		bool value;
-	} shorts[] = { { 'p', "port", true }, { 'a', "listen-address", true }, { 'z', "bind-interfaces", false }, { 'i', "interface", true },
-		       { 'C', "conf-file", true }, { '7', "conf-dir", true }, { 'F', "dhcp-range", true }, { 'S', "server", true } };
+	} shorts[] = { { "port", 'p', true }, { "listen-address", 'a', true }, { "bind-interfaces", 'z', false }, { "interface", 'i', true },
+		       { "conf-file", 'C', true }, { "conf-dir", '7', true }, { "dhcp-range", 'F', true }, { "server", 'S', true } };
 
-	for (unsigned i = 1; i < r->argc; i++) {
+	for (unsigned i = 1; i < r->argc && r->argv[i]; i++) {
 		const char *a = r->argv[i], *equals = strchr(a, '='), *next = i + 1 < r->argc ? r->argv[i + 1] : NULL, *key = NULL, *value = "";
 
 		if (!strncmp(a, "--", 2)) {

@@ -100,15 +100,13 @@ static void read_file(struct postgres *p, const char *path, bool optional)
 /* -c name=value, --name=value, -p, -h, -i. */
 static void flags(struct postgres *p, const struct conf_run *r, const char **ret_config, const char **ret_data)
 {
-	for (unsigned i = 1; i < r->argc; i++) {
+	for (unsigned i = 1; i < r->argc && r->argv[i]; i++) {
 		const char *a = r->argv[i], *pair = NULL, *equals, *next = i + 1 < r->argc ? r->argv[i + 1] : NULL, *at;
 
 		at = conf_printf(p->c, "flag:%s", a);
 		if (!strcmp(a, "-c") && next)
 			pair = next, i++;
-		else if (!strncmp(a, "-c", 2))
-			pair = a + 2;
-		else if (!strncmp(a, "--", 2))
+		else if (!strncmp(a, "-c", 2) || !strncmp(a, "--", 2))
 			pair = a + 2;
 		if (pair && (equals = strchr(pair, '='))) {
 			char *key = conf_strndup(p->c, pair, (size_t)(equals - pair));

@@ -6,6 +6,7 @@
 #include "appid/config/conf_apps.h"
 #include "appid/config/conf_text.h"
 
+/* NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): in the order in which the table is read */
 struct simple {
 	const char *app, *file_flag_short, *file_flag_long, *file;
 	const char *comments, *seps, *section; /* section NULL: any */

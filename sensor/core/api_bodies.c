@@ -244,9 +244,6 @@ void api_body_make(struct api *a, enum api_path p, const struct api_query *q, st
 		break;
 	case API_FLOWS:
 	case API_LISTENERS:
-		core_refresh(a->core);
-		list_make(a, p, q, ret);
-		break;
 	case API_CONTAINERS:
 		core_refresh(a->core);
 		list_make(a, p, q, ret);

@@ -316,8 +316,8 @@ static int accept_finding(struct api *a, const struct api_query *q, char *err, s
 		snprintf(err, err_len, f ? "nothing in this finding can become normal" : "no alert has this id: see /v1/alerts");
 	else if (r < 0)
 		snprintf(err, err_len, "the model is full");
-	if (r < 0)
-		return r;
+	if (r < 0 || !f)
+		return r < 0 ? r : -ENOENT;
 	model_save(a->core);
 	done_make(ret, "accepted", f->objector[0] ? f->objector : f->workload, 1);
 	return 0;

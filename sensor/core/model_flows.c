@@ -115,7 +115,7 @@ static void tell_edge(struct core *c, const struct edge *e, bool new_out, bool n
 	snprintf(f->fact, sizeof(f->fact), "%s", new_in ? e->in : e->out);
 	snprintf(f->peer, sizeof(f->peer), "%s", who == e->cct ? e->server->id : e->client->id);
 	f->observed_ns = e->f ? clock_mono_to_wall_ns(e->f->first_ns) : 0;
-	edge_process(c, e->f, who == e->cct ? e->f->client_end : !e->f->client_end, f);
+	edge_process(c, e->f, !e->f ? 0 : who == e->cct ? e->f->client_end : !e->f->client_end, f);
 	if (scan.horizontal || scan.vertical)
 		snprintf(f->observed, sizeof(f->observed), "%s tried %u addresses and %u ports of %s within seconds, last %s", e->client->id,
 			 scan.targets, scan.ports, e->server->id, e->port);

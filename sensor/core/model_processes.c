@@ -340,12 +340,9 @@ void model_waiting_tick(struct core *c, uint64_t now_ns)
 	for (struct waiting **at = &cm->waiting, *w; (w = *at);) {
 		bool over = now_ns >= w->until_ns;
 
-		if (now_ns >= w->due_ns) {
-			if (w->ev.proto == IPPROTO_UDP && !is_process_event(&w->ev) && !is_still_open(c, w->ev.cookie))
-				over = true;
-			else if (judge(c, w))
-				over = true;
-		}
+		if (now_ns >= w->due_ns &&
+		    ((w->ev.proto == IPPROTO_UDP && !is_process_event(&w->ev) && !is_still_open(c, w->ev.cookie)) || judge(c, w)))
+			over = true;
 		if (!over) {
 			at = &w->next;
 			continue;

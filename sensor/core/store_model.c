@@ -36,8 +36,8 @@ static const char *const migrations[] = {
 
 enum stmt { MODEL_PUT, MODEL_ID, MODEL_DEL, FACTS_DEL, FACT_PUT, MODEL_EACH, FACT_EACH, FINDING_PUT, FINDING_EACH, FINDING_RETIRE, MODEL_STMT_MAX };
 static const char *const statements[MODEL_STMT_MAX] = {
-	[MODEL_PUT] = "INSERT INTO models(workload, image, numbers, generation) VALUES(?1,?2,?3,?4)"
-		      " ON CONFLICT(workload, image) DO UPDATE SET numbers = ?3, generation = ?4",
+	[MODEL_PUT] = ("INSERT INTO models(workload, image, numbers, generation) VALUES(?1,?2,?3,?4)"
+		       " ON CONFLICT(workload, image) DO UPDATE SET numbers = ?3, generation = ?4"),
 	[MODEL_ID] = "SELECT id FROM models WHERE workload = ?1 AND image = ?2",
 	[MODEL_DEL] = "DELETE FROM models WHERE id = ?1",
 	[FACTS_DEL] = "DELETE FROM facts WHERE model = ?1",

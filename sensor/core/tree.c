@@ -104,15 +104,18 @@ static void show(struct tree_walk *w, const struct tree_children *ch, uint32_t r
 	}
 }
 
+static void walk_done(struct tree_walk *w)
+{
+	free(w->nodes);
+}
+
 void core_each_process(struct core *c, const struct ident_container *k,
 		       void (*cb)(const struct process *p, const struct core_process_counts *n, void *arg), void *arg)
 {
-	struct tree_walk w = { .c = c, .k = k, .cb = cb, .arg = arg };
+	_cleanup_(walk_done) struct tree_walk w = { .c = c, .k = k, .cb = cb, .arg = arg };
 	_cleanup_free_ uint32_t *first = NULL, *next = NULL;
-	_cleanup_free_ struct tree_node *nodes = NULL;
 
 	processes_each(c->procs, take, &w);
-	nodes = w.nodes;
 	first = calloc(w.count + 1, sizeof(*first));
 	next = calloc(w.count + 1, sizeof(*next));
 	if (!w.count || !first || !next)
