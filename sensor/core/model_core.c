@@ -322,6 +322,7 @@ void model_tick(struct core *c, uint64_t now_mono_ns)
 	if (!cm || !c->priv->synced)
 		return;
 	model_waiting_tick(c, now_mono_ns);
+	model_held_tick(c, now_mono_ns);
 	model_edges_tick(c, now_mono_ns);
 	model_volume_tick(c, now_mono_ns);
 	if (!cm->window_end_ns)
@@ -342,6 +343,7 @@ int core_model_open(struct core *c)
 	cm->findings = findings_new();
 	cm->scans = scans_new();
 	cm->waiting_end = &cm->waiting;
+	cm->held_end = &cm->held;
 	cm->edges_end = &cm->edges;
 	cm->window = 1;
 	cm->rule = (struct novelty_rule){ .window_s = c->config.learn_window_s, .min_windows = c->config.learn_windows,
@@ -380,6 +382,7 @@ void core_model_close(struct core *c)
 	if (!cm)
 		return;
 	core_unsubscribe_events(c, cm->events);
+	model_held_tick(c, UINT64_MAX);
 	model_save(c);
 	model_dns_forget(c);
 	store_model_close(cm->store);

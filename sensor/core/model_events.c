@@ -171,7 +171,10 @@ static void on_file(struct core *c, const struct core_event_view *v)
 	}
 	snprintf(observed, sizeof(observed), "%.300s%s was written in %.100s%s%.80s", path, v->executable ? ", which may be executed," : "",
 		 v->container->name, in.exe[0] ? " by " : "", in.exe);
-	model_on_fact(c, v->container, &in);
+	if (v->executable)
+		model_hold(c, v->container, &in);
+	else
+		model_on_fact(c, v->container, &in);
 }
 
 static void on_file_changed(struct core *c, const struct core_event_view *v)

@@ -35,7 +35,11 @@ struct waiting_edge {
 	struct flow_key key;
 };
 
+struct held;
+
 struct core_model {
+	struct held *held, **held_end; /* model_held.c */
+	unsigned held_count;
 	struct models *models;
 	struct findings *findings;
 	struct novelty_rule rule;
@@ -69,6 +73,10 @@ void model_expect_facts(struct finding *f, const struct model *m, enum fact_kind
 void model_waiting_tick(struct core *c, uint64_t now_ns);
 /* What lives on through a window is seen in it: listeners, processes. */
 void model_presence(struct core *c);
+/* model_held.c: as model_on_fact(), a quarter of a second later where feeds are in use. */
+void model_hold(struct core *c, const struct ident_container *ct, const struct model_fact_in *in);
+/* UINT64_MAX: everything now. */
+void model_held_tick(struct core *c, uint64_t now_ns);
 /* model_flows.c */
 void model_edges_tick(struct core *c, uint64_t now_ns);
 void model_edges_presence(struct core *c);
