@@ -79,6 +79,7 @@ int facts_out_send(struct facts_out *o, int sock)
 			at += n;
 	}
 	o->len -= at;
-	memmove(o->buf, o->buf + at, o->len);
+	if (at && o->len)
+		memmove(o->buf, o->buf + at, o->len);
 	return r;
 }

@@ -28,7 +28,8 @@ static inline bool bytes_skip(struct bytes *b, size_t n)
 {
 	if (bytes_left(b) < n)
 		return false;
-	b->p += n;
+	if (n) /* nothing may be skipped in an empty view, whose pointer may be NULL */
+		b->p += n;
 	return true;
 }
 

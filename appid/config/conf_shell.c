@@ -339,7 +339,7 @@ static enum shell_truth simple(struct reader *r)
 			continue;
 		w = word(r);
 		if (!w && *r->p == '(' && n == 0 && assignments) { /* NAME=(…): arrays are not kept */
-			r->p += 1 + strcspn(r->p, ")");
+			r->p += strcspn(r->p, ")");
 			r->p += *r->p == ')';
 			continue;
 		}
