@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "sensor/core/store_schema.h"
 
 #define CHECK_BUDGET_NS (500 * NSEC_PER_MSEC) /* quick_check reads the whole file: bounded, start must not wait for it */
 #define PAGE_BYTES 4096
@@ -168,25 +169,13 @@ uint64_t store_db_used_bytes(struct store *s)
 
 static int migrate(struct store *s)
 {
-	char sql[64];
-	int rc = SQLITE_OK, have = (int)store_db_number(s, "PRAGMA user_version");
+	int have, rc = store_schema_upgrade(s->db, migrations, SCHEMA_VERSION, &have);
 
-	if (have > SCHEMA_VERSION) {
-		snprintf(s->warning, sizeof(s->warning), "%s was written by a newer version (schema %d, known here: %d): left untouched",
-			 s->path, have, SCHEMA_VERSION);
-		return -EPROTO;
-	}
-	for (int v = have < 0 ? 0 : have; rc == SQLITE_OK && v < SCHEMA_VERSION; v++) {
-		snprintf(sql, sizeof(sql), "PRAGMA user_version=%d; COMMIT", v + 1);
-		rc = sqlite3_exec(s->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
-		if (rc == SQLITE_OK)
-			rc = sqlite3_exec(s->db, migrations[v], NULL, NULL, NULL);
-		if (rc == SQLITE_OK)
-			rc = sqlite3_exec(s->db, sql, NULL, NULL, NULL);
-		if (rc != SQLITE_OK && !sqlite3_get_autocommit(s->db))
-			sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
-	}
-	return rc;
+	if (rc != SQLITE_READONLY || have <= SCHEMA_VERSION)
+		return rc;
+	snprintf(s->warning, sizeof(s->warning), "%s was written by a newer version (schema %d, known here: %d): left untouched", s->path, have,
+		 SCHEMA_VERSION);
+	return -EPROTO;
 }
 
 /* One attempt; a SQLite code, or -errno. */

@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "sensor/core/store_schema.h"
 
 #define FINDINGS_KEEP 50000
 #define LIST_SEPARATOR '\x1f'
@@ -69,38 +70,12 @@ static void db_close(struct model_store *s)
 	s->in_tx = false;
 }
 
-static int user_version(struct model_store *s)
-{
-	sqlite3_stmt *st = NULL;
-	int v = -1;
-
-	if (sqlite3_prepare_v2(s->db, "PRAGMA user_version", -1, &st, NULL) == SQLITE_OK && sqlite3_step(st) == SQLITE_ROW)
-		v = sqlite3_column_int(st, 0);
-	sqlite3_finalize(st);
-	return v;
-}
-
 static int migrate(struct model_store *s)
 {
-	int have = user_version(s), rc = SQLITE_OK;
-	char sql[64];
+	int have, rc = store_schema_upgrade(s->db, migrations, SCHEMA_VERSION, &have);
 
-	if (have < 0)
-		return SQLITE_NOTADB;
-	if (have > SCHEMA_VERSION) {
+	if (rc == SQLITE_READONLY && have > SCHEMA_VERSION)
 		log_warn("%s was written by a newer version (schema %d, known here: %d), ignoring: left untouched", s->path, have, SCHEMA_VERSION);
-		return SQLITE_READONLY;
-	}
-	for (int v = have; rc == SQLITE_OK && v < SCHEMA_VERSION; v++) {
-		snprintf(sql, sizeof(sql), "PRAGMA user_version=%d; COMMIT", v + 1);
-		rc = sqlite3_exec(s->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
-		if (rc == SQLITE_OK)
-			rc = sqlite3_exec(s->db, migrations[v], NULL, NULL, NULL);
-		if (rc == SQLITE_OK)
-			rc = sqlite3_exec(s->db, sql, NULL, NULL, NULL);
-		if (rc != SQLITE_OK && !sqlite3_get_autocommit(s->db))
-			sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
-	}
 	return rc;
 }
 

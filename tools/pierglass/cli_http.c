@@ -245,6 +245,18 @@ int cli_get_json(const struct cli_options *o, const char *path, json_t **ret, lo
 	return CLI_OK;
 }
 
+int cli_print_json(const struct cli_options *o, const char *path)
+{
+	struct cli_answer a;
+	int code = cli_get(o, path, &a);
+
+	if (code)
+		return code;
+	cli_put_json(stdout, a.text, a.len);
+	free(a.text);
+	return CLI_OK;
+}
+
 int cli_post(const struct cli_options *o, const char *path, const char *body, size_t len, json_t **ret)
 {
 	struct receiver r = { .body = body, .body_len = len };

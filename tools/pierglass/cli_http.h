@@ -21,6 +21,8 @@ struct cli_answer {
 int cli_get(const struct cli_options *o, const char *path, struct cli_answer *ret);
 /* The same, parsed; the caller json_decref()s. */
 int cli_get_json(const struct cli_options *o, const char *path, json_t **ret, long long *ret_total);
+/* The same, to standard output as the sensor sent it. */
+int cli_print_json(const struct cli_options *o, const char *path);
 /* Sends a body (may be empty) by POST and gets the answer, parsed; the caller json_decref()s. */
 int cli_post(const struct cli_options *o, const char *path, const char *body, size_t len, json_t **ret);
 /* Calls on_line for each line of an endless answer, without its end, until the sensor ends it (CLI_NO_SENSOR) or on_line

@@ -9,18 +9,6 @@
 #include "tools/pierglass/cli_text.h"
 #include "tools/pierglass/cli_value.h"
 
-static int print_json(const struct cli_options *o, const char *path)
-{
-	struct cli_answer a;
-	int code = cli_get(o, path, &a);
-
-	if (code)
-		return code;
-	cli_put_json(stdout, a.text, a.len);
-	free(a.text);
-	return CLI_OK;
-}
-
 static void alert_line(const json_t *a)
 {
 	char line[2048];
@@ -56,7 +44,7 @@ int cmd_alerts(const struct cli_options *o)
 	if (o->follow)
 		return cli_follow(o, path, "alerts", alert_line);
 	if (o->json)
-		return print_json(o, path);
+		return cli_print_json(o, path);
 	code = cli_get_json(o, path, &j, NULL);
 	if (code)
 		return code;
@@ -108,7 +96,7 @@ int cmd_why(const struct cli_options *o)
 		return CLI_USAGE;
 	}
 	if (o->json)
-		return print_json(o, path);
+		return cli_print_json(o, path);
 	code = cli_get_json(o, path, &j, NULL);
 	if (code)
 		return code;

@@ -9,18 +9,6 @@
 #include "tools/pierglass/cli_text.h"
 #include "tools/pierglass/cli_value.h"
 
-static int print_json(const struct cli_options *o, const char *path)
-{
-	struct cli_answer a;
-	int code = cli_get(o, path, &a);
-
-	if (code)
-		return code;
-	cli_put_json(stdout, a.text, a.len);
-	free(a.text);
-	return CLI_OK;
-}
-
 static int list(const struct cli_options *o, const char *path, const struct cli_column *columns, size_t n,
 		void (*row)(struct cli_table *t, const json_t *v), const char *none)
 {
@@ -30,7 +18,7 @@ static int list(const struct cli_options *o, const char *path, const struct cli_
 	int code;
 
 	if (o->json)
-		return print_json(o, path);
+		return cli_print_json(o, path);
 	code = cli_get_json(o, path, &j, NULL);
 	if (code)
 		return code;

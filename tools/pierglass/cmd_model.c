@@ -12,18 +12,6 @@
 
 #define IMPORT_MAX (1U << 20)
 
-static int raw(const struct cli_options *o, const char *path)
-{
-	struct cli_answer a;
-	int code = cli_get(o, path, &a);
-
-	if (code)
-		return code;
-	cli_put_json(stdout, a.text, a.len);
-	free(a.text);
-	return CLI_OK;
-}
-
 static int list(const struct cli_options *o)
 {
 	static const struct cli_column columns[] = { { "WORKLOAD", false, 12 }, { "IMAGE", false, 0 }, { "STATE", false, 0 }, { "FACTS", true, 0 },
@@ -34,7 +22,7 @@ static int list(const struct cli_options *o)
 	int code;
 
 	if (o->json)
-		return raw(o, "/v1/models");
+		return cli_print_json(o, "/v1/models");
 	code = cli_get_json(o, "/v1/models", &j, NULL);
 	if (code)
 		return code;
@@ -136,7 +124,7 @@ static int show(const struct cli_options *o, const char *path)
 	int code;
 
 	if (o->json)
-		return raw(o, path);
+		return cli_print_json(o, path);
 	code = cli_get_json(o, path, &j, NULL);
 	if (code)
 		return code;
@@ -236,7 +224,7 @@ int cmd_model(const struct cli_options *o)
 			return usage();
 		if (actions[i].post)
 			return post(o, path, "", 0);
-		return !strcmp(what, "show") ? show(o, path) : raw(o, path);
+		return !strcmp(what, "show") ? show(o, path) : cli_print_json(o, path);
 	}
 	return usage();
 }
