@@ -39,7 +39,7 @@ CLI_O    := $(filter-out $(B)/tools/pierglass/main.o,$(call room,tools/pierglass
 KEEPER_L := -lbpf -lnftables -lnftnl -lmnl -lnetfilter_queue -lseccomp -lcap-ng
 CORE_L   := -luv -lcurl -ljansson -lsqlite3 -lmicrohttpd -lfyaml -lbpf -lseccomp -lcrypto
 INSPECT_L:= -lndpi -lgcrypt -lldns -lbpf -lseccomp -lcap-ng -ljansson -lfyaml -lexpat
-CLI_L    := -lcurl -ljansson -lcrypto -lncursesw -ltinfo
+CLI_L    := -lcurl -ljansson -lcrypto -lncursesw -ltinfo -lbpf
 
 PROGRAMS := $(B)/pierglassd $(B)/pierglass $(B)/pierglass-core $(B)/pierglass-inspect
 

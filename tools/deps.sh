@@ -10,7 +10,7 @@ build_pkgs="gcc make libc6-dev clang-14 bpftool libbpf-dev libnftables-dev libnf
 # What the tests use: harness, sanitisers and linters, traffic and measuring tools, the makers of test images.
 test_pkgs="libcmocka-dev llvm-14 libclang-rt-14-dev cppcheck clang-tidy-14 shellcheck jq git iproute2 iputils-ping iptables nftables procps
 	util-linux ethtool curl netcat-openbsd python3 python3-jsonschema sqlite3 mmdebstrap docker-compose libndpi-bin tshark tcpdump busybox-static
-	dnsmasq-base graphviz"
+	dnsmasq-base graphviz zsh"
 # What running needs beyond what building brings: an engine, see engine_missing().
 run_pkgs="ca-certificates"
 

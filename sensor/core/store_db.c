@@ -13,7 +13,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "sensor/core/store_schema.h"
+#include "sensor/core/store_schema_priv.h"
 
 #define CHECK_BUDGET_NS (500 * NSEC_PER_MSEC) /* quick_check reads the whole file: bounded, start must not wait for it */
 #define PAGE_BYTES 4096

@@ -13,7 +13,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "sensor/core/store_schema.h"
+#include "sensor/core/store_schema_priv.h"
 
 #define FINDINGS_KEEP 50000
 #define LIST_SEPARATOR '\x1f'

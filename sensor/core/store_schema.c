@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "sensor/core/store_schema.h"
+#include "sensor/core/store_schema_priv.h"
 
 #include <stdio.h>
 

@@ -114,7 +114,21 @@ ok "one workload's edges only" has 'shop/db' map --workload shop/db
 ok "flows of a workload" has 'shop/db:3306' flows -w shop/db --limit 1
 ok "version" has '^pierglass [0-9]+\.[0-9]+\.[0-9]+$' --version
 ok "help names every command" has 'listeners' help
-ok "completion is bash" bash -c 'build/pierglass completion bash | bash -n'
+completes() { # LINE WORD: what bash proposes at the end of LINE contains WORD
+	build/pierglass completion bash >"$dir/completion" && bash -c '
+		. "$1"; read -ra COMP_WORDS <<<"$2"; case $2 in *" ") COMP_WORDS+=(""); esac; COMP_CWORD=$((${#COMP_WORDS[@]}-1)); _pierglass
+		printf "%s\n" "${COMPREPLY[@]}"' - "$dir/completion" "$1" >"$dir/words" && grep -qx -e "$2" "$dir/words"
+}
+ok "completion: commands" completes "pierglass li" listeners
+ok "completion: options of a command" completes "pierglass flows --hi" --history
+ok "completion: no foreign options" eval '! completes "pierglass status --hi" --history'
+ok "completion: values" completes "pierglass map --format gra" graphml
+ok "completion: words after a command" completes "pierglass --run /x model " export
+ok "completion is zsh" eval 'build/pierglass completion zsh | zsh -n'
+no_engine() { timeout 20 build/pierglass --run /nonexistent doctor --json >"$dir/doctor" && python3 tests/golden/schema.py doctor <"$dir/doctor"; }
+ok "doctor: nothing is at fault here" no_engine
+ok "doctor knows what the sensor cannot see" eval 'pg doctor --json | jq -e ".checks[] | select(.group == \"Sensor\" and .check == \"cannot see\")"'
+ok "doctor is text" is_text doctor
 ok "no command" exits 2 'no command'
 ok "unknown command" exits 2 'unknown command "frob"' frob
 ok "a command's control bytes stay here" exits 2 'unknown command "\?\[31m"' $'\e[31m'

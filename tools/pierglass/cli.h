@@ -50,6 +50,17 @@ struct cli_command {
 /* Ends with an entry whose name is NULL. */
 const struct cli_command *cli_commands(void);
 
+/* An option; the table ends with one whose name is NULL. */
+struct cli_option {
+	const char *name, *short_name; /* short_name NULL: none */
+	char letter;                   /* in cli_command.options; 0: any command takes it */
+	int kind;
+	size_t at;
+	const char *words;             /* completion: words, "FILE", "DIR"; NULL: nothing to propose */
+};
+const struct cli_option *cli_option_table(void);
+bool cli_option_has_value(const struct cli_option *option);
+
 /* Reads the arguments. CLI_OK: *ret_command is to be run; CLI_USAGE: one line was written to standard error. --help and
  * --version come back as the commands of these names. */
 int cli_parse(int argc, char **argv, struct cli_options *ret, const struct cli_command **ret_command);
@@ -71,6 +82,7 @@ int cmd_alerts(const struct cli_options *o);
 int cmd_why(const struct cli_options *o);
 int cmd_model(const struct cli_options *o);
 int cmd_scan(const struct cli_options *o);
+int cmd_doctor(const struct cli_options *o);
 int cmd_version(const struct cli_options *o);
 int cmd_help(const struct cli_options *o);
 int cmd_completion(const struct cli_options *o);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Commands and options. One table says which command takes what: help and completion are made from it. */
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -23,9 +24,10 @@ static const struct cli_command commands[] = {
 	{ "why", "a", "everything about an alert: what was expected, by whose word, what else happened", cmd_why },
 	{ "model", "AdS", "list | show W [--seccomp] | lock W | reopen W | accept ALERT | export W | import FILE", cmd_model },
 	{ "scan", "as", "what a root directory's application would listen on, and why; no sensor is needed, no root", cmd_scan },
+	{ "doctor", "", "what this machine has and lacks for the sensor, and what to do; no sensor is needed", cmd_doctor },
 	{ "version", "", "version of this program", cmd_version },
 	{ "help", "", "this text", cmd_help },
-	{ "completion", "a", "completion script for a shell: pierglass completion bash", cmd_completion },
+	{ "completion", "a", "completion script for a shell: pierglass completion bash|zsh", cmd_completion },
 	{ NULL, NULL, NULL, NULL },
 };
 
@@ -34,80 +36,61 @@ const struct cli_command *cli_commands(void)
 	return commands;
 }
 
-static const struct {
-	const char *name, *short_name;
-	char letter;   /* in cli_command.options; 0: any command */
-	bool value;
-} options[] = {
-	{ "--run", NULL, 0, true },       { "--json", NULL, 0, false },	    { "--follow", "-f", 'f', false },
-	{ "--limit", "-n", 'l', true },   { "--workload", "-w", 'w', true }, { "--history", NULL, 'h', false },
-	{ "--format", NULL, 'm', true },	    { "--containers", NULL, 'c', true },
-	{ "--vxlan-port", NULL, 'v', true }, { "--kind", "-k", 'k', true },
-	{ "--feed", NULL, 'F', true },
-	{ "--all", NULL, 'e', false },	    { "--dimension", "-d", 'd', true },
-	{ "--cmd", NULL, 's', true },
-	{ "--env", NULL, 's', true },
-	{ "--seccomp", NULL, 'S', false },
-	{ "--baseline", NULL, 's', true },
-};
+/* Where an option's value goes, and how it is told apart. */
+enum option_kind { OPTION_FLAG, OPTION_VALUE, OPTION_ENV, OPTION_FEED };
+#define AT(member) offsetof(struct cli_options, member)
 
-static void set(struct cli_options *o, size_t i, const char *value)
+static const struct cli_option options[] = {
+	{ "--run", NULL, 0, OPTION_VALUE, AT(run), "DIR" },
+	{ "--json", NULL, 0, OPTION_FLAG, AT(json), NULL },
+	{ "--follow", "-f", 'f', OPTION_FLAG, AT(follow), NULL },
+	{ "--limit", "-n", 'l', OPTION_VALUE, AT(limit), NULL },
+	{ "--workload", "-w", 'w', OPTION_VALUE, AT(workload), NULL },
+	{ "--history", NULL, 'h', OPTION_FLAG, AT(history), NULL },
+	{ "--format", NULL, 'm', OPTION_VALUE, AT(format),
+	  "table json dot graphml mermaid node-graph html text csv auto lines stix misp" },
+	{ "--containers", NULL, 'c', OPTION_VALUE, AT(containers), "FILE" },
+	{ "--vxlan-port", NULL, 'v', OPTION_VALUE, AT(vxlan_port), NULL },
+	{ "--kind", "-k", 'k', OPTION_VALUE, AT(kind), "exec fork exit listen bind close connect syscall raw-socket file throttle" },
+	{ "--feed", NULL, 'F', OPTION_FEED, 0, "FILE" },
+	{ "--all", NULL, 'e', OPTION_FLAG, AT(all), NULL },
+	{ "--dimension", "-d", 'd', OPTION_VALUE, AT(dimension), "process listener protocol edge-in edge-out syscall file dns volume" },
+	{ "--cmd", NULL, 's', OPTION_VALUE, AT(command), NULL },
+	{ "--env", NULL, 's', OPTION_ENV, 0, NULL },
+	{ "--seccomp", NULL, 'S', OPTION_FLAG, AT(seccomp), NULL },
+	{ "--baseline", NULL, 's', OPTION_VALUE, AT(baseline), "FILE" },
+	{ NULL, NULL, 0, 0, 0, NULL },
+};
+enum { OPTIONS = ARRAY_SIZE(options) - 1 };
+
+const struct cli_option *cli_option_table(void)
 {
-	switch (i) {
-	case 0:
-		o->run = value;
+	return options;
+}
+
+bool cli_option_has_value(const struct cli_option *option)
+{
+	return option->kind != OPTION_FLAG;
+}
+
+static void set(struct cli_options *o, const struct cli_option *option, const char *value)
+{
+	switch (option->kind) {
+	case OPTION_FLAG:
+		*(bool *)((char *)o + option->at) = true;
 		break;
-	case 1:
-		o->json = true;
+	case OPTION_VALUE:
+		*(const char **)((char *)o + option->at) = value;
 		break;
-	case 2:
-		o->follow = true;
-		break;
-	case 3:
-		o->limit = value;
-		break;
-	case 4:
-		o->workload = value;
-		break;
-	case 5:
-		o->history = true;
-		break;
-	case 6:
-		o->format = value;
-		break;
-	case 7:
-		o->containers = value;
-		break;
-	case 8:
-		o->vxlan_port = value;
-		break;
-	case 9:
-		o->kind = value;
-		break;
-	case 10:
-		if (o->feed_count < CLI_FEEDS_MAX)
-			o->feeds[o->feed_count] = value;
-		o->feed_count++;
-		break;
-	case 11:
-		o->all = true;
-		break;
-	case 12:
-		o->dimension = value;
-		break;
-	case 13:
-		o->command = value;
-		break;
-	case 14:
+	case OPTION_ENV:
 		if (o->env_count < CLI_ENV_MAX)
 			o->env[o->env_count] = value;
 		o->env_count++;
 		break;
-	case 15:
-		o->seccomp = true;
-		break;
-	case 16:
-		o->baseline = value;
+	case OPTION_FEED:
+		if (o->feed_count < CLI_FEEDS_MAX)
+			o->feeds[o->feed_count] = value;
+		o->feed_count++;
 		break;
 	}
 }
@@ -128,17 +111,17 @@ static const struct cli_command *find(const char *name)
 	return NULL;
 }
 
-/* Index of the option in *arg, ARRAY_SIZE(options) if there is none; *ret_value points behind "=". */
+/* Index of the option in *arg, OPTIONS if there is none; *ret_value points behind "=". */
 static size_t option_of(const char *arg, const char **ret_value)
 {
 	size_t i, len;
 
 	*ret_value = NULL;
-	for (i = 0; i < ARRAY_SIZE(options); i++) {
+	for (i = 0; i < OPTIONS; i++) {
 		if (options[i].short_name && !strcmp(arg, options[i].short_name))
 			break;
 		len = strlen(options[i].name);
-		if (!strncmp(arg, options[i].name, len) && (!arg[len] || (arg[len] == '=' && options[i].value))) {
+		if (!strncmp(arg, options[i].name, len) && (!arg[len] || (arg[len] == '=' && options[i].kind != OPTION_FLAG))) {
 			*ret_value = arg[len] ? arg + len + 1 : NULL;
 			break;
 		}
@@ -150,7 +133,7 @@ int cli_parse(int argc, char **argv, struct cli_options *ret, const struct cli_c
 {
 	struct cli_options o = { .run = CLI_RUN_DEFAULT, .arguments = (const char *const *)argv };
 	const struct cli_command *command = NULL;
-	const char *given[ARRAY_SIZE(options)] = { NULL };
+	const char *given[OPTIONS] = { NULL };
 
 	for (int i = 1; i < argc; i++) {
 		const char *value;
@@ -179,17 +162,17 @@ int cli_parse(int argc, char **argv, struct cli_options *ret, const struct cli_c
 			return CLI_OK;
 		}
 		k = option_of(argv[i], &value);
-		if (k == ARRAY_SIZE(options))
+		if (k == OPTIONS)
 			return usage("unknown option", argv[i]);
 		given[k] = argv[i];
-		if (options[k].value && !value) {
+		if (options[k].kind != OPTION_FLAG && !value) {
 			if (i + 1 == argc)
 				return usage("a value is missing after", argv[i]);
 			value = argv[++i];
 		}
-		if (options[k].value && !value[0])
+		if (value && !value[0])
 			return usage("an empty value for", given[k]);
-		set(&o, k, value);
+		set(&o, &options[k], value);
 	}
 	if (o.env_count > CLI_ENV_MAX)
 		return usage("too many of", "--env");
@@ -197,7 +180,7 @@ int cli_parse(int argc, char **argv, struct cli_options *ret, const struct cli_c
 		fputs("pierglass: no command, see \"pierglass help\"\n", stderr);
 		return CLI_USAGE;
 	}
-	for (size_t k = 0; k < ARRAY_SIZE(options); k++)
+	for (size_t k = 0; k < OPTIONS; k++)
 		if (given[k] && options[k].letter && !strchr(command->options, options[k].letter)) {
 			fprintf(stderr, "pierglass: \"%s\" takes no %s, see \"pierglass help\"\n", command->name, options[k].name);
 			return CLI_USAGE;
@@ -233,30 +216,6 @@ int cmd_help(const struct cli_options *o)
 	     "  --baseline FILE      scan: what \"scan --json\" said before; prints what changed since, exit 1 if anything did\n"
 	     "  --cmd COMMAND        scan: how it is started, as shell text; without it: what configuration files are there\n"
 	     "  --env NAME=VALUE     scan: environment of the start command; may be repeated\n\n"
-	     "Exit codes: 0 done, 1 drift (scan --baseline) or not listed (feed check), 2 usage, 3 no sensor, 4 refused.");
-	return CLI_OK;
-}
-
-int cmd_completion(const struct cli_options *o)
-{
-	if (!o->argument || strcmp(o->argument, "bash")) {
-		fputs("pierglass: completion: expected \"bash\"\n", stderr);
-		return CLI_USAGE;
-	}
-	fputs("# bash completion for pierglass: source this, or put it in /usr/share/bash-completion/completions/pierglass\n"
-	      "_pierglass()\n{\n\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n\tcase $prev in\n"
-	      "\t--run) COMPREPLY=($(compgen -d -- \"$cur\")); return;;\n"
-	      "\t--format) COMPREPLY=($(compgen -W 'table json dot graphml mermaid node-graph html text csv auto lines stix misp' -- \"$cur\")); return;;\n"
-	      "\t--feed) COMPREPLY=($(compgen -f -- \"$cur\")); return;;\n"
-	      "\tscan) COMPREPLY=($(compgen -d -- \"$cur\")); return;;\n"
-	      "\t--containers) COMPREPLY=($(compgen -f -- \"$cur\")); return;;\n"
-	      "\tcompletion) COMPREPLY=($(compgen -W bash -- \"$cur\")); return;;\n\tesac\n"
-	      "\tCOMPREPLY=($(compgen -W '",
-	      stdout);
-	for (const struct cli_command *c = commands; c->name; c++)
-		printf("%s ", c->name);
-	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
-		printf("%s ", options[i].name);
-	puts("--help --version' -- \"$cur\"))\n}\ncomplete -F _pierglass pierglass");
+	     "Exit codes: 0 done, 1 drift (scan --baseline), a fault (doctor) or not listed (feed check), 2 usage, 3 no sensor, 4 refused.");
 	return CLI_OK;
 }

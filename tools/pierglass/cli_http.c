@@ -74,7 +74,7 @@ static int check_socket(const struct cli_options *o, char *path, size_t path_len
 	case ENOENT:
 	case ECONNREFUSED:
 	case ENOTDIR:
-		fprintf(stderr, "pierglass: no sensor at %s (%s): start one with \"pierglassd\" or \"systemctl start pierglass\", "
+		fprintf(stderr, "pierglass: no sensor at %s (%s): start one with \"pierglassd\" or \"systemctl start pierglassd\", "
 				"or name its directory with --run DIR\n",
 			path, strerror(err));
 		return CLI_NO_SENSOR;
@@ -206,6 +206,35 @@ static int perform(const struct cli_options *o, const char *path, struct receive
 	if (r->status != 200)
 		return refused(r);
 	return CLI_OK;
+}
+
+int cli_ask(const char *socket, const char *path, json_t **ret)
+{
+	_cleanup_(curl_cleanup_p) CURL *c = curl_easy_init();
+	struct receiver r = { .curl = c };
+	long long total = -1;
+	char url[256];
+	json_error_t e;
+	CURLcode rc;
+
+	*ret = NULL;
+	if (!c)
+		return -ENOMEM;
+	snprintf(url, sizeof(url), "http://local%s", path);
+	curl_easy_setopt(c, CURLOPT_UNIX_SOCKET_PATH, socket);
+	curl_easy_setopt(c, CURLOPT_URL, url);
+	curl_easy_setopt(c, CURLOPT_PROXY, "");
+	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(c, CURLOPT_TIMEOUT, 5L);
+	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_data);
+	curl_easy_setopt(c, CURLOPT_WRITEDATA, &r);
+	curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
+	curl_easy_setopt(c, CURLOPT_HEADERDATA, &total);
+	rc = curl_easy_perform(c);
+	if (rc == CURLE_OK && r.buf)
+		*ret = json_loadb(r.buf, r.len, 0, &e);
+	free(r.buf);
+	return *ret ? 0 : rc == CURLE_OPERATION_TIMEDOUT ? -ETIMEDOUT : -EIO;
 }
 
 int cli_get(const struct cli_options *o, const char *path, struct cli_answer *ret)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#ifndef PG_SENSOR_CORE_STORE_SCHEMA_H
-#define PG_SENSOR_CORE_STORE_SCHEMA_H
+#ifndef PG_SENSOR_CORE_STORE_SCHEMA_PRIV_H
+#define PG_SENSOR_CORE_STORE_SCHEMA_PRIV_H
 
 #include <sqlite3.h>
 
