@@ -56,6 +56,7 @@ void config_defaults(struct config *c)
 		.learn_target_permille = 10,
 		.alerts_max_bytes = 64ULL << 20,
 		.alerts_files = 4,
+		.policy = { .ct_mark = 0x00f00000 },
 	};
 	if (gethostname(c->node, sizeof(c->node) - 1) || !c->node[0])
 		snprintf(c->node, sizeof(c->node), "localhost");
@@ -299,7 +300,59 @@ static int read_silence(struct reader *r, const struct key *k, struct fy_node *n
 	return read_rows(r, k, n, line, r->c.silent[0], sizeof(r->c.silent[0]), ARRAY_SIZE(r->c.silent), false, &r->c.silent_count);
 }
 
+static int read_analyst(struct reader *r, const struct key *k, struct fy_node *n, int line)
+{
+	uint8_t first[16], last[16];
+	char text[sizeof(r->c.policy.analyst)];
+
+	if (!node_text(n, text, sizeof(text)) || strchr(text, '-') || !indicator_ip(text, strlen(text), first, last))
+		return refuse(r, line, "bad value for", k->name, k->expected);
+	memcpy(r->c.policy.analyst, text, sizeof(text));
+	return 0;
+}
+
+/* 3 to 32 neighbouring bits: fewer have no room for what is said with them. */
+static int read_ct_mark(struct reader *r, const struct key *k, struct fy_node *n, int line)
+{
+	unsigned long v = 0;
+	char text[16], *end = text;
+
+	if (node_text(n, text, sizeof(text)) && isdigit((unsigned char)text[0]))
+		v = strtoul(text, &end, 0);
+	if (end == text || *end || !v || v > UINT32_MAX || __builtin_popcountl(v) < 3 || ((v + (v & -v)) & v))
+		return refuse(r, line, "bad value for", k->name, k->expected);
+	r->c.policy.ct_mark = (uint32_t)v;
+	return 0;
+}
+
+/* monitor is the only one: what is enforced is said by name. */
+static int read_policy_default(struct reader *r, const struct key *k, struct fy_node *n, int line)
+{
+	static const char *const names[] = { "monitor" };
+	unsigned v;
+
+	return read_word(r, k, n, line, names, ARRAY_SIZE(names), &v);
+}
+
+static int read_policy_key(struct reader *r, const struct key *k, struct fy_node *n, int line)
+{
+	static const char *const modes[] = { "learn", "monitor", "enforce" }; /* in the order of enum policy_mode */
+	static const char *const established[] = { "keep", "cut" }, *const failure[] = { "open", "closed" };
+	struct config_policy_workload *w = &r->c.policy.workloads[r->c.policy.workload_count];
+	unsigned v = 0;
+	int rc;
+
+	if (!strcmp(k->name, "mode"))
+		rc = read_word(r, k, n, line, modes, ARRAY_SIZE(modes), &v), w->mode = (uint8_t)v;
+	else if (!strcmp(k->name, "established"))
+		rc = read_word(r, k, n, line, established, ARRAY_SIZE(established), &v), w->cut = (uint8_t)v;
+	else
+		rc = read_word(r, k, n, line, failure, ARRAY_SIZE(failure), &v), w->closed = (uint8_t)v;
+	return rc;
+}
+
 static int read_section(struct reader *r, const struct key *k, struct fy_node *n, int line);
+static int read_policy_workloads(struct reader *r, const struct key *k, struct fy_node *n, int line);
 
 #define AT(field) offsetof(struct config, field)
 static const struct key hooks_keys[] = {
@@ -342,6 +395,19 @@ static const struct key feeds_keys[] = {
 	{ "never_block", read_never_block, "up to 64 addresses, prefixes or ranges", 0, 0, 0, NULL },
 	{ NULL, NULL, NULL, 0, 0, 0, NULL },
 };
+static const struct key policy_workload_keys[] = {
+	{ "mode", read_policy_key, "learn, monitor or enforce", 0, 0, 0, NULL },
+	{ "established", read_policy_key, "keep or cut", 0, 0, 0, NULL },
+	{ "on_failure", read_policy_key, "open or closed", 0, 0, 0, NULL },
+	{ NULL, NULL, NULL, 0, 0, 0, NULL },
+};
+static const struct key policy_keys[] = {
+	{ "default", read_policy_default, "monitor", 0, 0, 0, NULL },
+	{ "analyst", read_analyst, "an address or a prefix", 0, 0, 0, NULL },
+	{ "ct_mark", read_ct_mark, "a mask of 3 or more neighbouring bits", 0, 0, 0, NULL },
+	{ "workloads", read_policy_workloads, "up to 128 names of workloads, each with mode, established, on_failure", 0, 0, 0, NULL },
+	{ NULL, NULL, NULL, 0, 0, 0, NULL },
+};
 static const struct key top_keys[] = {
 	{ "docker", read_docker, "up to 8 different absolute paths of engine sockets, each shorter than 108 bytes", 0, 0, 0, NULL },
 	{ "node", read_node, "a name of at most 127 bytes", 0, 0, 0, NULL },
@@ -352,9 +418,10 @@ static const struct key top_keys[] = {
 	{ "learning", read_section, "keys window_seconds, windows, restarts, requests, unseen_permille", 0, 0, 0, learning_keys },
 	{ "alerts", read_section, "keys max_bytes, files, silence", 0, 0, 0, alerts_keys },
 	{ "feeds", read_section, "keys files, never_block", 0, 0, 0, feeds_keys },
+	{ "policy", read_section, "keys default, analyst, ct_mark, workloads", 0, 0, 0, policy_keys },
 	{ NULL, NULL, NULL, 0, 0, 0, NULL },
 };
-static const struct key top = { "the file", read_section, "keys docker, node, hooks, limits, store, payload, learning, alerts, feeds", 0, 0, 0, top_keys };
+static const struct key top = { "the file", read_section, "keys docker, node, hooks, limits, store, payload, learning, alerts, feeds, policy", 0, 0, 0, top_keys };
 #undef AT
 
 static bool node_is_empty(struct fy_node *n)
@@ -391,6 +458,34 @@ static int read_section(struct reader *r, const struct key *k, struct fy_node *n
 		rc = s->read(r, s, value, node_line(value, line));
 		if (rc)
 			return rc;
+	}
+	return 0;
+}
+
+static int read_policy_workloads(struct reader *r, const struct key *k, struct fy_node *n, int line)
+{
+	struct config_policy *p = &r->c.policy;
+	struct key row = { .expected = "keys mode, established, on_failure", .sub = policy_workload_keys };
+	struct fy_node_pair *pair;
+	void *iter = NULL;
+	int rc;
+
+	if (!fy_node_is_mapping(n))
+		return refuse(r, line, "bad value for", k->name, k->expected);
+	while ((pair = fy_node_mapping_iterate(n, &iter))) {
+		struct config_policy_workload *w = &p->workloads[p->workload_count];
+
+		line = node_line(fy_node_pair_key(pair), line);
+		if (p->workload_count == ARRAY_SIZE(p->workloads))
+			return refuse(r, line, "too many in", k->name, k->expected);
+		*w = (struct config_policy_workload){ .mode = 1 };
+		if (!node_text(fy_node_pair_key(pair), w->name, sizeof(w->name)))
+			return refuse(r, line, "unreadable key in", k->name, k->expected);
+		row.name = w->name;
+		rc = read_section(r, &row, fy_node_pair_value(pair), line);
+		if (rc)
+			return rc;
+		p->workload_count++;
 	}
 	return 0;
 }

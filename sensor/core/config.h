@@ -6,6 +6,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* policy.workloads: one workload. */
+struct config_policy_workload {
+	char name[300];
+	uint8_t mode;              /* learn|monitor|enforce -> enum policy_mode */
+	uint8_t cut;               /* established: keep|cut */
+	uint8_t closed;            /* on_failure: open|closed */
+};
+struct config_policy {
+	char analyst[64];          /* policy.analyst: may reach a quarantined container; "" nobody */
+	uint32_t ct_mark;          /* policy.ct_mark: bits of the conntrack mark that are ours: 0x00f00000 */
+	unsigned workload_count;
+	struct config_policy_workload workloads[128];
+};
+
 struct config {
 	unsigned engine_count;
 	char engines[8][108];      /* docker: [/var/run/docker.sock] */
@@ -33,6 +47,7 @@ struct config {
 	char feeds[16][256];       /* feeds.files: [/etc/pierglass/feeds/…] */
 	unsigned never_block_count;
 	char never_block[64][64];  /* feeds.never_block: addresses and prefixes that no feed may name */
+	struct config_policy policy;
 	unsigned silent_count;
 	char silent[32][32];       /* alerts.silence: [finding, …]: kept nowhere, told nobody */
 };

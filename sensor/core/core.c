@@ -15,6 +15,7 @@
 #include "sensor/core/feeds.h"
 #include "sensor/core/images.h"
 #include "sensor/core/model.h"
+#include "sensor/core/policy.h"
 #include "sensor/core/store.h"
 
 #define TICK_MS 50
@@ -286,6 +287,8 @@ int core_open_tables(struct core *c)
 	if (c->priv->baseline_ns)
 		positions_load(c);
 	r = core_model_open(c);
+	if (r == 0)
+		r = core_policy_open(c);
 	return r < 0 ? r : core_feeds_open(c);
 }
 
@@ -356,6 +359,7 @@ void core_close(struct core *c)
 	cached_names_free(c);
 	events_stop(c);
 	core_feeds_close(c);
+	core_policy_close(c);
 	core_model_close(c);
 	syscalls_stop(c);
 	store_close(c->store);

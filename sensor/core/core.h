@@ -23,6 +23,7 @@ struct core_exe;
 struct core_feeds;
 struct api;
 struct core_model;
+struct core_policy;
 
 /* What is known of one engine. */
 struct core_engine {
@@ -98,6 +99,7 @@ struct core {
 	struct api *api;
 	struct core_feeds *feeds;     /* feeds.h; NULL: none are configured */
 	struct core_model *model;     /* sensor/core/model.h */
+	struct core_policy *policy;   /* sensor/core/policy.h */
 	unsigned engine_count;
 	struct core_engine engines[MSG_ENGINES_MAX];
 	struct msg_program programs[PROGRAM_MAX];

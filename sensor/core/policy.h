@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Policy in core: which workloads are enforced, what their models, declarations and humans allow, handed to the keeper as plans
+ * (enforce/policy.h); what is blocked or quarantined by an action. Core's loop only. */
+#ifndef PG_SENSOR_CORE_POLICY_H
+#define PG_SENSOR_CORE_POLICY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sensor/core/core.h"
+
+struct core_policy;
+
+enum policy_mode { POLICY_LEARN, POLICY_MONITOR, POLICY_ENFORCE, POLICY_MODE_MAX };
+const char *policy_mode_name(enum policy_mode m);
+/* What is done about the workload now: ENFORCE where it was said; else LEARN until its edges are learned, then MONITOR. */
+enum policy_mode policy_mode_of(const struct core *c, const char *workload);
+
+/* IPv4 as IPv4-mapped; bits counts over 128. */
+struct policy_prefix {
+	uint8_t addr[16];
+	uint8_t bits;
+};
+
+/* Refuses everything between the container and the peer (NULL: anybody), by protocol l4 (0: any) and port of the server's side
+ * (network byte order, 0: any), for ttl_s seconds (1 to 86400); existing connections too. finding: the number that policy show
+ * gives as the reason, 0 none. 0; -EPERM: never blocked (policy_refusal() says why); -ENOENT: the container has no address that
+ * could be blocked; other -errno. Takes effect within a millisecond or, in a namespace in which nothing was blocked, some. */
+int policy_block(struct core *c, const struct ident_container *ct, const uint8_t peer[16], uint8_t l4, uint16_t port_be,
+		 unsigned ttl_s, uint64_t finding);
+/* Cuts the container off from everything but the analyst's addresses (NULL: those of policy.analyst), or ends that. 0 or -errno. */
+int policy_quarantine(struct core *c, const struct ident_container *ct, const struct policy_prefix *analyst, bool on);
+/* Why the last policy_block() or policy_quarantine() was refused, one sentence. */
+const char *policy_refusal(const struct core *c);
+
+/* Once the configuration is known. 0 or -ENOMEM. */
+int core_policy_open(struct core *c);
+void core_policy_close(struct core *c);
+
+#endif
