@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Installs the Debian packages that are missing, and only these: tools/deps.sh [build|test|run]...  (default: build test)
+# Installs the Debian packages that are missing, and only these: tools/deps.sh [build|test|run|package]...  (default: build test)
+# tools/deps.sh --list build prints the names of that set, a line each.
 # Prints what it installs; silent when nothing is missing.
 set -u
 
@@ -10,9 +11,11 @@ build_pkgs="gcc make libc6-dev clang-14 bpftool libbpf-dev libnftables-dev libnf
 # What the tests use: harness, sanitisers and linters, traffic and measuring tools, the makers of test images.
 test_pkgs="libcmocka-dev llvm-14 libclang-rt-14-dev cppcheck clang-tidy-14 shellcheck jq git iproute2 iputils-ping iptables nftables procps
 	util-linux ethtool curl netcat-openbsd python3 python3-jsonschema sqlite3 mmdebstrap docker-compose libndpi-bin tshark tcpdump busybox-static
-	dnsmasq-base graphviz zsh"
+	dnsmasq-base graphviz zsh debhelper dpkg-dev"
 # What running needs beyond what building brings: an engine, see engine_missing().
 run_pkgs="ca-certificates"
+# What `make deb` needs beside the build's.
+package_pkgs="debhelper dpkg-dev git"
 
 say() { printf 'deps: %s\n' "$*"; }
 die() { printf 'deps: %s\n' "$*" >&2; exit 1; }
@@ -30,6 +33,11 @@ engine_missing() {
 	! command -v dockerd >/dev/null && ! [ -x /usr/sbin/dockerd ] && ! [ -S /var/run/docker.sock ]
 }
 
+if [ "${1:-}" = --list ] && [ "${2:-}" = build ]; then
+	# shellcheck disable=SC2086 # a list of words
+	printf '%s\n' $build_pkgs
+	exit 0
+fi
 wanted=
 [ $# -gt 0 ] || set -- build test
 for set_name; do
@@ -37,7 +45,8 @@ for set_name; do
 	build) wanted="$wanted $build_pkgs" ;;
 	test) wanted="$wanted $test_pkgs"; engine_missing && wanted="$wanted docker.io" ;;
 	run) wanted="$wanted $run_pkgs"; engine_missing && wanted="$wanted docker.io" ;;
-	*) printf 'usage: tools/deps.sh [build|test|run]...\n' >&2; exit 2 ;;
+	package) wanted="$wanted $package_pkgs" ;;
+	*) printf 'usage: tools/deps.sh [build|test|run|package]...\n' >&2; exit 2 ;;
 	esac
 done
 

@@ -10,13 +10,13 @@ IMAGES_CACHE=${PIERGLASS_CACHE:-/var/cache/pierglass/images}
 IMAGES_SUITE=bookworm
 IMAGES_MIRROR=${PIERGLASS_MIRROR:-http://deb.debian.org/debian}
 IMAGES_SECURITY=${PIERGLASS_SECURITY_MIRROR:-http://deb.debian.org/debian-security}
-IMAGES_ALL="pg-many pg-web pg-db pg-protocols"
+IMAGES_ALL="pg-many pg-web pg-db pg-protocols pg-plain"
 
 # shellcheck disable=SC2034 # lab.sh reads recipe_changes
 # image_recipe NAME: sets recipe_packages (comma list), recipe_files (shell run with $1 = root), recipe_changes (array).
 image_recipe() {
 	recipe_packages=
-	recipe_files=:
+	recipe_files=true
 	recipe_changes=()
 	case $1 in
 	pg-many)
@@ -100,6 +100,13 @@ printf "[mariadbd]\nbind-address = *\nsocket = /var/lib/mysql/mysqld.sock\npid-f
 		recipe_packages+=,ngircd,tftpd-hpa,coturn,openssl
 		# shellcheck disable=SC2016 # for the shell that runs in the build
 		recipe_files='mkdir -p "$1/srv/tftp" "$1/srv/git"'
+		recipe_changes=('CMD ["sleep","infinity"]')
+		;;
+	pg-plain)
+		# a clean Debian with what the package depends on, and nothing else (tests/docker/package.sh)
+		recipe_packages=libarchive13,libbpf1,libcap-ng0,libcurl4,libexpat1,libfyaml0,libgcrypt20,libjansson4,libmaxminddb0
+		recipe_packages+=,libmicrohttpd12,libmnl0,libncursesw6,libndpi4.2,libnetfilter-queue1,libnftables1,libnftnl11,libseccomp2
+		recipe_packages+=,libsqlite3-0,libssl3,libsystemd0,libtinfo6,libuv1,libzstd1,curl,init-system-helpers
 		recipe_changes=('CMD ["sleep","infinity"]')
 		;;
 	*)
