@@ -97,6 +97,10 @@ struct msg_files_drift {
 	uint32_t watch, count;
 };
 
+/* MSG_FILES_MOUNTS: struct msg_files_unwatch. The container makes mounts: from now on those that are new are found and marked
+ * within FILES_MOUNTS_AGAIN_NS. (To wait at its mountinfo instead would hold its mount namespace after its end.) */
+#define FILES_MOUNTS_AGAIN_NS 1000000000ULL
+
 /* ---- files -> core ---------------------------------------------------------------------------------------------------- */
 /* Where a file lies. IMAGE and UPPER need the layers; ROOT: the container's own file system, layer not (yet) looked up. */
 enum files_origin {

@@ -258,6 +258,8 @@ void events_waiting(struct core *c, uint64_t now_ns);
 struct syscall_sets;
 int syscalls_start(struct core *c); /* 0 or -errno */
 void syscalls_stop(struct core *c);
+/* Whether the kernel has seen programs of this container use a system call that `is` says yes to. */
+bool syscalls_used(struct core *c, const struct ident_container *ct, bool (*is)(const char *name));
 
 /* ---- ingest_events.c */
 /* A flow began: its client's connect. */

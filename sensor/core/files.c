@@ -59,6 +59,13 @@ struct file_watch *file_watch_get(struct core *c, uint32_t number)
 	return w;
 }
 
+static void mounts_send(struct core *c, const struct file_watch *w)
+{
+	struct msg_files_unwatch m = { .watch = w->number };
+
+	peer_send(c->priv->files->peer, MSG_FILES_MOUNTS, c->priv->next_seq++, &m, sizeof(m));
+}
+
 static void watch_send(struct core *c, const struct file_watch *w)
 {
 	struct msg_files_watch m = { .watch = w->number, .pid = w->pid };
@@ -68,6 +75,8 @@ static void watch_send(struct core *c, const struct file_watch *w)
 	m.engine_pid = w->of.engine < c->engine_count ? c->engines[w->of.engine].pid : 0;
 	memcpy(m.cid, w->of.cid, sizeof(w->of.cid));
 	peer_send(c->priv->files->peer, MSG_FILES_WATCH, c->priv->next_seq++, &m, sizeof(m));
+	if (w->makes_mounts)
+		mounts_send(c, w);
 	if (!w->drift_count)
 		return;
 	memcpy(body, &d, sizeof(d));
@@ -99,6 +108,12 @@ static void watch_free(struct core *c, struct file_watch *w)
 	free(w);
 }
 
+/* A mount comes into a tree by these. */
+static bool is_mounting(const char *name)
+{
+	return !strcmp(name, "mount") || !strcmp(name, "move_mount");
+}
+
 void files_container_up(struct core *c, const struct ident_container *ct)
 {
 	struct core_files *f = c->priv->files;
@@ -124,6 +139,7 @@ void files_container_up(struct core *c, const struct ident_container *ct)
 	if (old)
 		HASH_DELETE(hh_cid, f->by_cid, old);
 	HASH_ADD(hh_cid, f->by_cid, of, sizeof(w->of), w);
+	w->makes_mounts = syscalls_used(c, ct, is_mounting); /* before there was this core */
 	watch_send(c, w);
 }
 
@@ -230,6 +246,17 @@ void files_exec(const struct core_event_view *v, void *arg)
 
 	if (is_running(w))
 		exe_want(c, w, v->p);
+}
+
+void files_syscall(const struct core_event_view *v, void *arg)
+{
+	struct core *c = arg;
+	struct file_watch *w = !v->runtime && is_mounting(v->name) ? file_watch_of(c, v->container) : NULL;
+
+	if (!is_running(w) || w->makes_mounts)
+		return;
+	w->makes_mounts = true;
+	mounts_send(c, w);
 }
 
 /* Processes that were there before the container was watched. */
@@ -394,6 +421,8 @@ int files_start(struct core *c)
 	if (!c->priv->files)
 		return -ENOMEM;
 	r = core_subscribe_events(c, 1U << CORE_EVENT_EXEC, files_exec, c);
+	if (r >= 0)
+		r = core_subscribe_events(c, 1U << CORE_EVENT_SYSCALL, files_syscall, c);
 	return r < 0 ? r : 0;
 }
 

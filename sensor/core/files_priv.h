@@ -34,6 +34,7 @@ struct file_watch {
 		char cid[IDENT_ID_LEN];
 	} of;                /* padding is zero */
 	uint64_t gone_ns;    /* 0: runs */
+	bool makes_mounts;   /* by system calls of its own */
 	struct core_files_state state;
 	struct file_exe *exes;
 	char *drift;         /* paths, each NUL-terminated */
@@ -65,5 +66,6 @@ struct file_watch *file_watch_get(struct core *c, uint32_t number);
 void files_look_again(struct core *c, struct file_watch *w);
 void files_message(const struct ipc_hdr *hdr, const void *body, int fd, void *core);
 void files_exec(const struct core_event_view *v, void *core);
+void files_syscall(const struct core_event_view *v, void *core);
 
 #endif

@@ -9,6 +9,7 @@
 #include <uthash.h>
 
 #include "sensor/core/core_priv.h"
+#include "sensor/core/syscall_names.h"
 
 #define WORKLOADS_MAX 4096
 
@@ -101,6 +102,24 @@ static void take_kernel(struct core *c)
 					w->s.used[set].bits[k] |= b.used[way][set].bits[k];
 		}
 	}
+}
+
+bool syscalls_used(struct core *c, const struct ident_container *ct, bool (*is)(const char *name))
+{
+	int fd = core_map_fd(c, "syscalls");
+	uint32_t i = pg_syscall_bucket_of(ct->cgroup);
+	struct pg_syscall_bucket b;
+
+	if (fd < 0 || !ct->cgroup || bpf_map_lookup_elem(fd, &i, &b))
+		return false;
+	for (unsigned way = 0; way < PG_SYSCALL_WAYS; way++)
+		for (unsigned bit = 0; b.cgroup[way] == ct->cgroup && bit < PG_ARCH_MAX * PG_SYSCALL_MAX; bit++) {
+			unsigned arch = bit / PG_SYSCALL_MAX, nr = bit % PG_SYSCALL_MAX;
+
+			if (b.used[way][arch].bits[nr / 64] & 1ULL << (nr & 63) && is(syscall_name((uint8_t)arch, (uint16_t)nr)))
+				return true;
+		}
+	return false;
 }
 
 void core_each_syscalls(struct core *c, const char *workload,

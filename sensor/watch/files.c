@@ -160,6 +160,12 @@ static void core_message(struct files *f, const struct ipc_hdr *h)
 		memcpy(&m.unwatch, f->body, sizeof(m.unwatch));
 		watch_remove(f, m.unwatch.watch);
 		break;
+	case MSG_FILES_MOUNTS:
+		if (h->len != sizeof(m.unwatch))
+			break;
+		memcpy(&m.unwatch, f->body, sizeof(m.unwatch));
+		watch_mounts_again(f, m.unwatch.watch);
+		break;
 	case MSG_FILES_EXE:
 		if (h->len < sizeof(m.exe))
 			break;

@@ -57,6 +57,9 @@ struct files_container {
 	char cid[72];
 	struct files_mounts mounts;
 	unsigned pending; /* marks that are not answered yet */
+	bool makes_mounts;
+	uint64_t mounts_ns;   /* when they were asked for last */
+	uint64_t mounts_hash; /* of the text they were read from */
 	int error;
 	/* budget: events in the current second; throttled until */
 	uint64_t second_ns, throttled_until_ns;
@@ -132,6 +135,8 @@ void files_place(const struct files_container *c, struct msg_place *ret);
 /* files_watch.c */
 void watch_add(struct files *f, const struct msg_files_watch *m);
 void watch_remove(struct files *f, uint32_t watch);
+/* It makes mounts of its own. */
+void watch_mounts_again(struct files *f, uint32_t watch);
 void watch_remove_all(struct files *f);
 /* Begins anew with all containers: another opener, or another group. */
 void watch_again(struct files *f);

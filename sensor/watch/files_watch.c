@@ -132,19 +132,34 @@ static void mark_all(struct files *f, struct files_container *c, bool on)
 	}
 }
 
+/* FNV-1a */
+static uint64_t text_hash(const char *text, size_t len)
+{
+	uint64_t h = 0xcbf29ce484222325ULL;
+
+	for (size_t i = 0; i < len; i++)
+		h = (h ^ (unsigned char)text[i]) * 0x100000001b3ULL;
+	return h;
+}
+
 void watch_mounts_answer(struct files *f, const struct files_ask *a, int status, int fd)
 {
 	struct files_container *c = files_container(f, a->watch);
 	_cleanup_free_ char *text = NULL;
 	size_t len = 0;
+	uint64_t hash;
 	ssize_t n;
 
 	if (!c)
 		return;
-	c->error = status;
 	text = status == 0 && fd >= 0 ? malloc(MOUNTINFO_MAX) : NULL;
 	while (text && len < MOUNTINFO_MAX && (n = read(fd, text + len, MOUNTINFO_MAX - len)) > 0)
 		len += (size_t)n;
+	hash = text_hash(text, text ? len : 0);
+	if (a->a && (status < 0 || c->pending || c->throttled_until_ns || (c->error == 0 && hash == c->mounts_hash)))
+		return; /* nothing new, or not now */
+	c->mounts_hash = hash;
+	c->error = status;
 	mounts_forget(f, c);
 	if (c->error == 0)
 		c->error = text ? files_mounts_read(text, len, &c->mounts) : -ENOMEM;
@@ -192,8 +207,31 @@ static void begin(struct files *f, struct files_container *c)
 	struct msg_place p;
 
 	c->pending = 0;
+	c->mounts_ns = clock_mono_ns();
 	files_place(c, &p);
 	(void)files_ask(f, ASK_MOUNTS, c->watch, MSG_PLACE_MOUNTS, &p, sizeof(p), NULL, 0);
+}
+
+static void mounts_look_again(struct files *f, struct files_container *c, uint64_t now_ns)
+{
+	struct files_ask *q;
+	struct msg_place p;
+
+	if (c->pending || c->throttled_until_ns || now_ns - c->mounts_ns < FILES_MOUNTS_AGAIN_NS)
+		return;
+	c->mounts_ns = now_ns;
+	files_place(c, &p);
+	q = files_ask(f, ASK_MOUNTS, c->watch, MSG_PLACE_MOUNTS, &p, sizeof(p), NULL, 0);
+	if (q)
+		q->a = 1;
+}
+
+void watch_mounts_again(struct files *f, uint32_t watch)
+{
+	struct files_container *c = files_container(f, watch);
+
+	if (c)
+		c->makes_mounts = true;
 }
 
 void watch_add(struct files *f, const struct msg_files_watch *m)
@@ -276,11 +314,14 @@ void watch_tick(struct files *f, uint64_t now_ns)
 {
 	struct files_container *c, *tmp;
 
-	HASH_ITER(hh, f->containers, c, tmp)
+	HASH_ITER(hh, f->containers, c, tmp) {
+		if (c->makes_mounts)
+			mounts_look_again(f, c, now_ns);
 		if (c->throttled_until_ns && now_ns >= c->throttled_until_ns && !c->pending) {
 			c->throttled_until_ns = 0;
 			mark_all(f, c, true);
 			if (!c->pending)
 				watch_tell(f, c);
 		}
+	}
 }

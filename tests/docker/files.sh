@@ -105,6 +105,19 @@ flood() {
 ok "3000 files by one process in one directory: joined, none missing" until_true 12 flood
 ok "no file event was lost" eval '[ "$(sensor s status --json | jq ".loss | .file_queue + .file_throttled + .file_hash")" = 0 ]'
 
+# -- a file system that the container mounts itself, later; bind, tmpfs, and after core was killed
+lab_docker a run -d --name mounter --network none --cap-add SYS_ADMIN --security-opt seccomp=unconfined --security-opt apparmor=unconfined pg-many sleep 600 >/dev/null
+ok "a container that may mount is watched" until_true 10 watched mounter
+in_mount() { # PATH PLACE: written again until it is seen
+	in_c mounter sh -c 'echo x >"$1"' sh "$1"
+	jq -es --arg p "$1" --arg w "$2" 'any(.[]; .event == "file" and .container == "mounter" and .path == $p and .place == $w)' "$LAB_DIR/events" >/dev/null
+}
+in_c mounter mount -t tmpfs none /mnt
+ok "written on a tmpfs that the container mounted later" until_true 5 in_mount /mnt/later tmpfs
+in_c mounter sh -c 'mkdir -p /media/b; mount -t tmpfs none /media; mkdir /media/b'
+ok "and on a second one" until_true 5 in_mount /media/b/later tmpfs
+lab_docker a rm -f mounter >/dev/null
+
 # -- configuration files, and opening: the programs themselves, as core would ask them
 engine_pid=$(sensor s status --json | jq '.engines[0].pid')
 pid=$(lab_docker a inspect -f '{{.State.Pid}}' one)

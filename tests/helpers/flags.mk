@@ -1,3 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # How single helper programs are linked: those that run in containers must need nothing there.
 HELPER_L_lab_traffic := -static
+HELPER_L_pid_reuse := -static
