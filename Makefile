@@ -91,7 +91,7 @@ link = $(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.
 $(B)/pierglassd: $(B)/sensor/keeper/keeper_main.o $(call lib,keeper) $(call lib,enforce) $(call lib,sensor) $(call lib,base)
 	$(call say,LINK,$@)
 	$(call link,$(KEEPER_L))
-$(B)/pierglass-core: $(B)/sensor/core/core_main.o $(call lib,core) $(call lib,watch) $(call lib,intel) $(call lib,flows) $(call lib,sensor) $(call lib,base)
+$(B)/pierglass-core: $(B)/sensor/core/core_main.o $(call lib,core) $(call lib,enforce) $(call lib,watch) $(call lib,intel) $(call lib,flows) $(call lib,sensor) $(call lib,base)
 	$(call say,LINK,$@)
 	$(call link,$(CORE_L))
 $(B)/pierglass-inspect: $(B)/appid/inspect_main.o $(call lib,appid) $(call lib,intel) $(call lib,flows) $(call lib,sensor) $(call lib,base)
@@ -130,7 +130,7 @@ helpers: $(HELPERS)
 # Fuzz targets: clang's libFuzzer over the sources themselves, always with ASan and UBSan.
 FUZZ_T   := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 FUZZ_SRC := $(sort $(wildcard base/*.c flows/*.c sensor/*.c)) $(filter-out appid/inspect_main.c,$(sort $(wildcard appid/*.c appid/config/*.c))) \
-            $(sort $(wildcard sensor/watch/*.c intel/*.c)) sensor/keeper/link_parse.c
+            $(sort $(wildcard sensor/watch/*.c intel/*.c)) sensor/keeper/link_parse.c enforce/action.c
 FUZZ_O   := $(patsubst %.c,$(B)/fuzz/obj/%.o,$(FUZZ_SRC))
 FUZZ_F   := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -g -O1 $(STD) -Wno-unknown-warning-option -DPG_SAN=1
 $(B)/fuzz/obj/%.o: %.c

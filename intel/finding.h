@@ -44,6 +44,7 @@ struct finding {
 	char workload[300], container[256], container_id[65];
 	char process[520];         /* executable, "" unknown */
 	uint32_t pid;
+	uint64_t start_boot_ns;    /* of that process, CLOCK_BOOTTIME; 0: not known. Not stored */
 	char parent[520];
 	char peer[384];
 	char key[1300];            /* what makes it the same finding again; starts with the fact's dimension */
@@ -56,6 +57,8 @@ struct finding {
 	char expected[FINDING_EXPECTED_MAX][400];
 	char coverage[128];        /* "complete" or what was lost in that window */
 	char absorbed_by[40];      /* id of the finding that explains it; "" none */
+	char action[256];          /* what was done about it, and what was not and why; "" nothing but telling */
+	char evidence[64];         /* id of the bundle, "" none */
 	bool accepted;
 };
 

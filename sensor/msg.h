@@ -89,6 +89,9 @@ enum msg_type {
 	MSG_DOCUMENT_PART, /* inspector -> core: a piece of the answer; seq of the request */
 	MSG_DOCUMENT_END,  /* inspector -> core: no more comes; status */
 
+	/* -- core -> keeper, each answered by the same type with status: sensor/msg_contain.h */
+	MSG_CONTAIN_KILL, MSG_CONTAIN_FREEZE,
+
 	MSG_TYPE_MAX
 };
 
@@ -241,6 +244,9 @@ enum docker_req {
 	DOCKER_REQ_SERVICES,          /* GET /services (managers) */
 	DOCKER_REQ_NODES,             /* GET /nodes (managers) */
 	DOCKER_REQ_EVENTS,            /* GET /events[?since={arg}]: endless */
+	DOCKER_REQ_PAUSE,             /* POST /containers/{arg}/pause */
+	DOCKER_REQ_UNPAUSE,           /* POST /containers/{arg}/unpause */
+	DOCKER_REQ_STOP,              /* POST /containers/{arg}/stop: SIGTERM, 2 s later SIGKILL */
 	DOCKER_REQ_CANCEL,            /* ends the request whose seq is in cancel_seq */
 	DOCKER_REQ_MAX
 };

@@ -14,6 +14,7 @@
 
 #include "base/cleanup.h"
 #include "base/utf8.h"
+#include "intel/finding.h"
 #include "intel/indicator.h"
 #include "sensor/core/redact.h"
 #include "sensor/msg.h"
@@ -351,6 +352,96 @@ static int read_policy_key(struct reader *r, const struct key *k, struct fy_node
 	return rc;
 }
 
+
+/* ---- actions -------------------------------------------------------------------------------------------------------- */
+#define ACTIONS_EXPECTED "one or a list of alert, evidence, block, reset, refuse, kill, pause, quarantine, stop"
+
+static int read_action(struct reader *r, const struct key *k, struct fy_node *n, int line, uint32_t *actions)
+{
+	char text[24];
+	int a = node_text(n, text, sizeof(text)) ? action_of(text) : -1;
+
+	if (a < 0)
+		return refuse(r, node_line(n, line), "bad value for", k->name, ACTIONS_EXPECTED);
+	*actions |= ACTION_BIT(a);
+	return 0;
+}
+
+/* "kill" or "[evidence, pause]" as the rule of (workload, finding). */
+static int read_rule(struct reader *r, const struct key *k, struct fy_node *n, int line, const char *workload, int finding)
+{
+	uint32_t actions = 0;
+	void *iter = NULL;
+	struct fy_node *e;
+	int rc = 0;
+
+	if (!n || !fy_node_is_sequence(n))
+		rc = n ? read_action(r, k, n, line, &actions) : refuse(r, line, "no value for", k->name, ACTIONS_EXPECTED);
+	else
+		while (!rc && (e = fy_node_sequence_iterate(n, &iter)))
+			rc = read_action(r, k, e, line, &actions);
+	if (!rc && action_rules_set(&r->c.actions, workload, finding, actions) < 0)
+		rc = refuse(r, line, "too many rules or too long a workload in", k->name, "at most 128 rules, names below 192 bytes");
+	return rc;
+}
+
+/* "{ process.new: kill, listener.new: [evidence, pause] }"; of a workload also "default". */
+static int read_rules(struct reader *r, const struct key *k, struct fy_node *n, int line, const char *workload)
+{
+	struct fy_node_pair *pair;
+	void *iter = NULL;
+	char text[40];
+	int rc = 0;
+
+	if (!n || !fy_node_is_mapping(n))
+		return refuse(r, line, "bad value for", k->name, k->expected);
+	while (!rc && (pair = fy_node_mapping_iterate(n, &iter))) {
+		struct fy_node *key = fy_node_pair_key(pair);
+		bool all;
+		int finding;
+
+		line = node_line(key, line);
+		if (!node_text(key, text, sizeof(text)))
+			return refuse(r, line, "unreadable key in", k->name, k->expected);
+		all = workload[0] && !strcmp(text, "default");
+		finding = all ? -1 : finding_kind_of(text);
+		if (!all && finding < 0)
+			return refuse(r, line, "no finding is called", text, NULL);
+		rc = read_rule(r, k, fy_node_pair_value(pair), line, workload, finding);
+	}
+	return rc;
+}
+
+static int read_actions_default(struct reader *r, const struct key *k, struct fy_node *n, int line)
+{
+	return read_rule(r, k, n, line, "", -1);
+}
+
+static int read_actions_findings(struct reader *r, const struct key *k, struct fy_node *n, int line)
+{
+	return read_rules(r, k, n, line, "");
+}
+
+static int read_actions_workloads(struct reader *r, const struct key *k, struct fy_node *n, int line)
+{
+	char workload[ACTION_WORKLOAD_LEN];
+	struct fy_node_pair *pair;
+	void *iter = NULL;
+	int rc = 0;
+
+	if (!fy_node_is_mapping(n))
+		return refuse(r, line, "bad value for", k->name, k->expected);
+	while (!rc && (pair = fy_node_mapping_iterate(n, &iter))) {
+		struct fy_node *key = fy_node_pair_key(pair);
+
+		line = node_line(key, line);
+		if (!node_text(key, workload, sizeof(workload)))
+			return refuse(r, line, "unreadable key in", k->name, k->expected);
+		rc = read_rules(r, k, fy_node_pair_value(pair), line, workload);
+	}
+	return rc;
+}
+
 static int read_section(struct reader *r, const struct key *k, struct fy_node *n, int line);
 static int read_policy_workloads(struct reader *r, const struct key *k, struct fy_node *n, int line);
 
@@ -408,6 +499,12 @@ static const struct key policy_keys[] = {
 	{ "workloads", read_policy_workloads, "up to 128 names of workloads, each with mode, established, on_failure", 0, 0, 0, NULL },
 	{ NULL, NULL, NULL, 0, 0, 0, NULL },
 };
+static const struct key actions_keys[] = {
+	{ "default", read_actions_default, ACTIONS_EXPECTED, 0, 0, 0, NULL },
+	{ "findings", read_actions_findings, "names of findings with their actions", 0, 0, 0, NULL },
+	{ "workloads", read_actions_workloads, "names of workloads, below each names of findings (or default) with their actions", 0, 0, 0, NULL },
+	{ NULL, NULL, NULL, 0, 0, 0, NULL },
+};
 static const struct key top_keys[] = {
 	{ "docker", read_docker, "up to 8 different absolute paths of engine sockets, each shorter than 108 bytes", 0, 0, 0, NULL },
 	{ "node", read_node, "a name of at most 127 bytes", 0, 0, 0, NULL },
@@ -419,9 +516,10 @@ static const struct key top_keys[] = {
 	{ "alerts", read_section, "keys max_bytes, files, silence", 0, 0, 0, alerts_keys },
 	{ "feeds", read_section, "keys files, never_block", 0, 0, 0, feeds_keys },
 	{ "policy", read_section, "keys default, analyst, ct_mark, workloads", 0, 0, 0, policy_keys },
+	{ "actions", read_section, "keys default, findings, workloads", 0, 0, 0, actions_keys },
 	{ NULL, NULL, NULL, 0, 0, 0, NULL },
 };
-static const struct key top = { "the file", read_section, "keys docker, node, hooks, limits, store, payload, learning, alerts, feeds, policy", 0, 0, 0, top_keys };
+static const struct key top = { "the file", read_section, "keys docker, node, hooks, limits, store, payload, learning, alerts, feeds, policy, actions", 0, 0, 0, top_keys };
 #undef AT
 
 static bool node_is_empty(struct fy_node *n)

@@ -3,8 +3,11 @@
 #ifndef PG_SENSOR_CORE_CONFIG_H
 #define PG_SENSOR_CORE_CONFIG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "enforce/action.h"
 
 /* policy.workloads: one workload. */
 struct config_policy_workload {
@@ -19,7 +22,6 @@ struct config_policy {
 	unsigned workload_count;
 	struct config_policy_workload workloads[128];
 };
-
 struct config {
 	unsigned engine_count;
 	char engines[8][108];      /* docker: [/var/run/docker.sock] */
@@ -50,6 +52,8 @@ struct config {
 	struct config_policy policy;
 	unsigned silent_count;
 	char silent[32][32];       /* alerts.silence: [finding, …]: kept nowhere, told nobody */
+	/* actions: what follows a finding (enforce/action.h) */
+	struct action_rules actions; /* actions.default|findings|workloads */
 };
 
 void config_defaults(struct config *c);

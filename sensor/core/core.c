@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "sensor/core/actions.h"
 #include "sensor/core/api.h"
 #include "sensor/core/core_priv.h"
 #include "sensor/core/feeds.h"
@@ -93,6 +94,12 @@ const char *core_loss_name(enum core_loss l)
 		return "model_waiting";
 	case LOSS_FINDINGS:
 		return "findings";
+	case LOSS_ACTIONS:
+		return "actions";
+	case LOSS_EVIDENCE:
+		return "evidence";
+	case LOSS_EXEC_UNJUDGED:
+		return "exec_unjudged";
 	case LOSS_MAX:
 		break;
 	}
@@ -226,6 +233,7 @@ static void core_tick(uv_timer_t *t)
 	if (c->priv->ready)
 		flows_scan(c, false);
 	model_tick(c, clock_mono_ns());
+	actions_tick(c, clock_mono_ns());
 }
 
 void core_save(struct core *c)
@@ -289,6 +297,8 @@ int core_open_tables(struct core *c)
 	r = core_model_open(c);
 	if (r == 0)
 		r = core_policy_open(c);
+	if (r == 0)
+		r = actions_open(c);
 	return r < 0 ? r : core_feeds_open(c);
 }
 
@@ -359,6 +369,7 @@ void core_close(struct core *c)
 	cached_names_free(c);
 	events_stop(c);
 	core_feeds_close(c);
+	actions_close(c);
 	core_policy_close(c);
 	core_model_close(c);
 	syscalls_stop(c);

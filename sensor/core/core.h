@@ -24,6 +24,7 @@ struct core_feeds;
 struct api;
 struct core_model;
 struct core_policy;
+struct core_actions;
 
 /* What is known of one engine. */
 struct core_engine {
@@ -76,6 +77,9 @@ enum core_loss {
 	LOSS_API_STREAM,           /* lines a slow API client did not take */
 	LOSS_MODEL_WAITING,        /* facts that found no room while their container's name was awaited */
 	LOSS_FINDINGS,             /* findings that could not be kept or written out */
+	LOSS_ACTIONS,              /* findings whose actions found no room */
+	LOSS_EVIDENCE,             /* parts of evidence, or whole bundles, that a limit cut or that could not be had */
+	LOSS_EXEC_UNJUDGED,        /* programs started or refused by the choice for failures: nobody judged them in time */
 	LOSS_MAX
 };
 const char *core_loss_name(enum core_loss l);
@@ -100,6 +104,7 @@ struct core {
 	struct core_feeds *feeds;     /* feeds.h; NULL: none are configured */
 	struct core_model *model;     /* sensor/core/model.h */
 	struct core_policy *policy;   /* sensor/core/policy.h */
+	struct core_actions *actions; /* sensor/core/actions.h */
 	unsigned engine_count;
 	struct core_engine engines[MSG_ENGINES_MAX];
 	struct msg_program programs[PROGRAM_MAX];

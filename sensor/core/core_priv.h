@@ -319,6 +319,8 @@ void engines_stop(struct core *c);
 /* An end on this overlay network has no name: asks its engine for the network's records (rate-limited there). */
 void engines_want_remote(struct core *c, unsigned engine, const char *network_id);
 void engines_tick(struct core *c);
+/* Asks an engine to pause, unpause or stop a container; its answer goes to actions_engine_answer(). 0, -ENOTCONN, -EAGAIN. */
+int engines_act(struct core *c, unsigned engine, enum docker_req what, const char *cid);
 void engines_broker(struct core *c, int fd);
 void engines_state(struct core *c, const struct msg_engine *e);
 void engines_keeper_answer(struct core *c, const struct ipc_hdr *hdr, const void *body);

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "sensor/core/core_priv.h"
+#include "sensor/core/actions.h"
 #include "sensor/core/images.h"
 #include "sensor/watch/cgroup_path.h"
 #include "sensor/watch/docker_client.h"
@@ -426,6 +427,16 @@ static void op_image(void *arg, unsigned engine, const char *image_id, int error
 	core_image_answer(arg, engine, image_id, error, json, len);
 }
 
+static void op_acted(void *arg, unsigned engine, enum docker_req what, const char *cid, int error)
+{
+	actions_engine_answer(arg, engine, what, cid, error);
+}
+
+int engines_act(struct core *c, unsigned engine, enum docker_req what, const char *cid)
+{
+	return engine < c->engine_count ? docker_client_act(c->priv->dockers[engine], what, cid, clock_mono_ns()) : -EINVAL;
+}
+
 static void op_log(void *arg, enum log_level lvl, const char *text)
 {
 	log_msg(lvl, "%s", text);
@@ -444,6 +455,7 @@ static const struct docker_client_ops docker_ops = {
 	.lost = op_lost,
 	.log = op_log,
 	.image = op_image,
+	.acted = op_acted,
 };
 
 void engines_want_remote(struct core *c, unsigned engine, const char *network_id)

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "sensor/core/actions.h"
 #include "sensor/core/api.h"
 #include "sensor/core/core_priv.h"
 
@@ -310,6 +311,10 @@ void keeper_message(const struct ipc_hdr *hdr, const void *body, int fd, void *a
 		}
 		log_warn("what was there before the sensor cannot be listed: %s, ignoring: it becomes known when it acts",
 			 strerror(-hdr->status));
+		break;
+	case MSG_CONTAIN_KILL:
+	case MSG_CONTAIN_FREEZE:
+		actions_keeper_answer(c, hdr);
 		break;
 	case MSG_PROC_ARGS:
 		events_args_answer(c, hdr, body);

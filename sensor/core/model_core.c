@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "sensor/core/actions.h"
 #include "sensor/core/events.h"
 #include "sensor/core/model_priv.h"
 #include "sensor/core/store_model.h"
@@ -170,6 +171,13 @@ void model_expect_facts(struct finding *f, const struct model *m, enum fact_kind
 		model_expect(f, "and %u more of this kind", e.more);
 }
 
+void model_alert(struct core *c, struct finding *f, bool tell_it)
+{
+	store_model_finding(c->model->store, f);
+	if (tell_it)
+		alerts_tell(c->model->alerts, c, f);
+}
+
 static void tell(struct core *c, const struct ident_container *ct, struct finding *f)
 {
 	struct core_model *cm = c->model;
@@ -194,9 +202,12 @@ static void tell(struct core *c, const struct ident_container *ct, struct findin
 		core_lost(c, LOSS_FINDINGS, 1);
 		return;
 	}
-	store_model_finding(cm->store, kept);
-	if (outcome == FINDING_TOLD)
-		alerts_tell(cm->alerts, c, kept);
+	kept->pid = f->pid; /* of the last time: whom an action is about */
+	kept->start_boot_ns = f->start_boot_ns;
+	/* With something to be done the alert waits for the outcome: it says what was done. */
+	if (actions_on_finding(c, ct, kept, outcome == FINDING_TOLD))
+		return;
+	model_alert(c, kept, outcome == FINDING_TOLD);
 }
 
 void model_tell(struct core *c, const struct ident_container *ct, const struct model *m, enum fact_kind k, struct finding *f)

@@ -65,6 +65,8 @@ struct model_seen model_seen_of(const struct ident_container *ct, uint64_t now_w
 uint32_t model_lossy(struct core *c, char *text, size_t len);
 /* Fills what a finding of m's container says of the model, scores it, adds it, sends it out. */
 void model_tell(struct core *c, const struct ident_container *ct, const struct model *m, enum fact_kind k, struct finding *f);
+/* Stores the finding as it is now; tell_it: and writes its alert. */
+void model_alert(struct core *c, struct finding *f, bool tell_it);
 void model_expect(struct finding *f, const char *fmt, ...) _printf_(2, 3);
 /* Adds facts of kind k whose first (or second) field is equal to text as expectations. text NULL: all. */
 void model_expect_facts(struct finding *f, const struct model *m, enum fact_kind k, bool by_second, const char *text);

@@ -73,6 +73,7 @@ static void tell_process(struct core *c, const struct ident_container *ct, const
 	f->kind = FINDING_PROCESS_NEW;
 	f->fact_kind = FACT_PROCESS;
 	f->pid = w->ev.tgid;
+	f->start_boot_ns = w->ev.start_boot_ns;
 	f->observed_ns = w->ev.ts_ns ? clock_mono_to_wall_ns(w->ev.ts_ns) : 0;
 	snprintf(f->key, sizeof(f->key), "process\t%s", key);
 	snprintf(f->fact, sizeof(f->fact), "%s", key);
@@ -100,6 +101,7 @@ static void tell_fileless(struct core *c, const struct ident_container *ct, cons
 	f->kind = FINDING_PROCESS_FILELESS;
 	f->fact_kind = -1;
 	f->pid = w->ev.tgid;
+	f->start_boot_ns = w->ev.start_boot_ns;
 	f->observed_ns = clock_mono_to_wall_ns(w->ev.ts_ns);
 	snprintf(f->key, sizeof(f->key), "fileless\t%s\t%s", w->exe, w->parent);
 	snprintf(f->process, sizeof(f->process), "%s", w->exe);
@@ -183,6 +185,7 @@ static void tell_listener(struct core *c, const struct ident_container *ct, cons
 	f->kind = squatted ? FINDING_LISTENER_SQUATTED : FINDING_LISTENER_NEW;
 	f->fact_kind = FACT_LISTENER;
 	f->pid = w->ev.tgid;
+	f->start_boot_ns = w->ev.start_boot_ns;
 	f->observed_ns = w->ev.ts_ns ? clock_mono_to_wall_ns(w->ev.ts_ns) : 0;
 	snprintf(f->key, sizeof(f->key), "listener\t%s", key);
 	snprintf(f->fact, sizeof(f->fact), "%s", key);

@@ -32,6 +32,8 @@ static const char *const migrations[] = {
 	" objector TEXT NOT NULL, observed TEXT NOT NULL, why TEXT NOT NULL, expected TEXT NOT NULL, coverage TEXT NOT NULL,"
 	" absorbed_by TEXT NOT NULL, accepted INTEGER NOT NULL) WITHOUT ROWID;"
 	"CREATE INDEX findings_time ON findings(time);",
+	"ALTER TABLE findings ADD COLUMN action TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE findings ADD COLUMN evidence TEXT NOT NULL DEFAULT '';",
 };
 #define SCHEMA_VERSION ((int)ARRAY_SIZE(migrations))
 
@@ -45,7 +47,7 @@ static const char *const statements[MODEL_STMT_MAX] = {
 	[FACT_PUT] = "INSERT OR REPLACE INTO facts VALUES(?,?,?,?,?,?,?,?,?,?,?)",
 	[MODEL_EACH] = "SELECT id, workload, image, numbers, generation FROM models",
 	[FACT_EACH] = "SELECT kind, key, sources, place, count, windows, first, last, replicas, startup FROM facts WHERE model = ?1",
-	[FINDING_PUT] = "INSERT OR REPLACE INTO findings VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+	[FINDING_PUT] = "INSERT OR REPLACE INTO findings VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[FINDING_EACH] = "SELECT * FROM (SELECT * FROM findings ORDER BY time DESC LIMIT ?1) ORDER BY time",
 	[FINDING_RETIRE] = "DELETE FROM findings WHERE id IN (SELECT id FROM findings ORDER BY time DESC LIMIT -1 OFFSET ?1)",
 };
@@ -364,6 +366,8 @@ void store_model_finding(struct model_store *s, const struct finding *f)
 	bind_text(st, &i, f->coverage);
 	bind_text(st, &i, f->absorbed_by);
 	bind_int(st, &i, f->accepted);
+	bind_text(st, &i, f->action);
+	bind_text(st, &i, f->evidence);
 	run(s, FINDING_PUT);
 }
 
@@ -439,6 +443,8 @@ static void load_finding(sqlite3_stmt *st, struct finding *f)
 	TEXT(why, 21);
 	TEXT(coverage, 23);
 	TEXT(absorbed_by, 24);
+	TEXT(action, 26);
+	TEXT(evidence, 27);
 #undef TEXT
 	copy_expected(f, column(st, 22));
 }

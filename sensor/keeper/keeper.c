@@ -100,6 +100,8 @@ static void keeper_close(struct keeper *k)
 		program_done(&k->programs[i]);
 	loop_timer_stop(k->loop, &k->waiting_timer);
 	loop_timer_stop(k->loop, &k->adoption_timer);
+	loop_timer_stop(k->loop, &k->thaw_timer);
+	contain_thaw_all(k);
 	if (k->watch)
 		link_watch_detach(k->watch);
 	for (unsigned i = 0; i < MSG_ENGINES_MAX; i++)

@@ -132,6 +132,7 @@ static int kernel_open(struct keeper *k, const struct msg_configure *c)
 	if (r < 0)
 		log_warn("no hook for processes and sockets could be attached, ignoring: flows will lack their programs: %s", strerror(-r));
 	commands_init(&k->commands, k->loader);
+	contain_start(k);
 	return 0;
 }
 
@@ -265,6 +266,8 @@ void core_message(struct keeper *k, const struct ipc_hdr *h, const void *body)
 		configure(k, h, body);
 		return;
 	}
+	if (k->loader && contain_message(k, h, body))
+		return;
 	if (!k->loader || commands_run(&k->commands, h, body, &a) < 0) {
 		log_debug("core: message %u, ignoring", h->type);
 		return;

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 
+#include "enforce/contain.h"
 #include "sensor/keeper/bpf_loader.h"
 #include "sensor/keeper/commands.h"
 #include "sensor/keeper/engine.h"
@@ -15,6 +16,7 @@
 #include "sensor/keeper/program.h"
 
 #define ENGINE_WAITING_MAX 16
+#define KEEPER_FROZEN_MAX 8
 
 /* A connection that the broker waits for while the engine's queue is full. */
 struct engine_waiting {
@@ -41,7 +43,8 @@ struct keeper {
 	struct commands commands;
 	struct engine *engines[MSG_ENGINES_MAX];
 	struct engine_waiting waiting[ENGINE_WAITING_MAX];
-	struct loop_timer waiting_timer, adoption_timer;
+	struct loop_timer waiting_timer, adoption_timer, thaw_timer;
+	char frozen[KEEPER_FROZEN_MAX][CONTAIN_PATH_LEN]; /* cgroups, "" none */
 
 	bool core_ready; /* core has been told everything: from now on it hears of changes */
 	bool stopping;
@@ -63,6 +66,13 @@ void files_open(struct keeper *k);
 void files_close(struct keeper *k);
 /* A program that has a part in it was started. */
 void files_introduce(struct keeper *k, enum msg_program_id id);
+
+/* keeper_contain.c: MSG_CONTAIN_* of core. False: it is another message. */
+bool contain_message(struct keeper *k, const struct ipc_hdr *h, const void *body);
+/* Thaws what an earlier keeper left frozen; once the cgroup mount is known. */
+void contain_start(struct keeper *k);
+/* Core ended, or the keeper does. */
+void contain_thaw_all(struct keeper *k);
 
 /* keeper_core.c */
 void core_started(struct keeper *k);

@@ -133,6 +133,7 @@ static void on_ended(struct program *p, void *arg)
 
 	if (p->spec.id == PROGRAM_CORE) {
 		k->core_ready = false;
+		contain_thaw_all(k);
 		/* It has said what is wrong with the configuration. */
 		if (p->starts == 1 && WIFEXITED(p->last_status) && WEXITSTATUS(p->last_status) == EXIT_USAGE) {
 			p->stopping = true;

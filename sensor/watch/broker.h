@@ -7,6 +7,7 @@
 #ifndef PG_SENSOR_WATCH_BROKER_H
 #define PG_SENSOR_WATCH_BROKER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,6 +25,8 @@ int broker_main(int keeper_fd);
 /* ---- pieces, public for the tests ---------------------------------------------------------------------------- */
 /* Path of the request below "/v<api>" (VERSION: complete), arg checked. 0; -EINVAL: unknown request or refused arg. */
 int broker_request_path(const struct msg_docker_req *req, const char *api, char *ret, size_t len);
+/* Whether it changes something: a POST without a body. Else a GET. */
+bool broker_request_is_post(uint8_t what);
 /* The API version to speak with an engine that offers min..max: what we know (1.43) if it is offered, else the nearest.
  * ret holds 16 bytes. -EPROTONOSUPPORT: the engine is older than 1.24; -EBADMSG: no version numbers. */
 int broker_api_version(const char *engine_min, const char *engine_max, char ret[16]);

@@ -297,6 +297,8 @@ static int easy_setup(struct request *r)
 	    curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body) || curl_easy_setopt(c, CURLOPT_WRITEDATA, r) ||
 	    curl_easy_setopt(c, CURLOPT_PRIVATE, r))
 		return -ENOMEM;
+	if (broker_request_is_post(r->req.what) && curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, "POST"))
+		return -ENOMEM;
 	if (r->req.what == DOCKER_REQ_VERSION && !r->tee) {
 		r->tee = malloc(VERSION_BODY_MAX);
 		if (!r->tee)
@@ -436,7 +438,7 @@ static void request_done(struct request *r, CURLcode code)
 	unsigned engine = r->req.engine;
 	int err = error_of(code, r);
 
-	/* A kept connection that the engine had closed meanwhile: all requests are GETs, once more on a fresh one. */
+	/* A kept connection that the engine had closed meanwhile: once more on a fresh one (a second pause or stop is refused). */
 	if ((err == -ECONNRESET || err == -ECONNREFUSED) && !r->headers && r->tries++ < 2) {
 		request_stop(r);
 		r->tee_len = 0;

@@ -27,6 +27,9 @@ static const struct {
 	[DOCKER_REQ_SERVICES] = { "/services", "", ARG_NONE, false },
 	[DOCKER_REQ_NODES] = { "/nodes", "", ARG_NONE, false },
 	[DOCKER_REQ_EVENTS] = { "/events", "", ARG_TIME, false },
+	[DOCKER_REQ_PAUSE] = { "/containers/", "/pause", ARG_SEGMENT, false },
+	[DOCKER_REQ_UNPAUSE] = { "/containers/", "/unpause", ARG_SEGMENT, false },
+	[DOCKER_REQ_STOP] = { "/containers/", "/stop?t=2", ARG_SEGMENT, false },
 	/* CANCEL is no request of the engine. */
 };
 
@@ -63,6 +66,11 @@ static bool arg_ok(const char *arg, enum arg_rule rule)
 		return !arg[strspn(arg, "0123456789.")];
 	}
 	return false;
+}
+
+bool broker_request_is_post(uint8_t what)
+{
+	return what == DOCKER_REQ_PAUSE || what == DOCKER_REQ_UNPAUSE || what == DOCKER_REQ_STOP;
 }
 
 int broker_request_path(const struct msg_docker_req *req, const char *api, char *ret, size_t len)

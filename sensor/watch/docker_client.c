@@ -416,6 +416,31 @@ int docker_client_image(struct docker_client *dc, const char *image_id, uint64_t
 	return dc_send(dc, DOCKER_REQ_IMAGE, image_id) < 0 ? -EAGAIN : 0;
 }
 
+int docker_client_act(struct docker_client *dc, enum docker_req what, const char *cid, uint64_t now_ns)
+{
+	dc->now_ns = now_ns;
+	if (dc->state != DOCKER_CLIENT_LIVE && dc->state != DOCKER_CLIENT_LISTING)
+		return -ENOTCONN;
+	return dc_send(dc, what, cid) < 0 ? -EAGAIN : 0;
+}
+
+static bool is_act(uint8_t what)
+{
+	return what == DOCKER_REQ_PAUSE || what == DOCKER_REQ_UNPAUSE || what == DOCKER_REQ_STOP;
+}
+
+/* 204: done; 304: it stopped before; 409: it is paused (or not) already. */
+static void act_answer(struct docker_client *dc, const struct dc_request *rq, int error)
+{
+	if (error == 0)
+		error = rq->http_status == 204 || rq->http_status == 304 ? 0 : rq->http_status == 404 ? -ENOENT :
+			rq->http_status == 409 ? -EALREADY : -EREMOTEIO;
+	if (error < 0)
+		dc->stats.failed_requests++;
+	if (dc->ops->acted)
+		dc->ops->acted(dc->arg, dc->engine, (enum docker_req)rq->what, rq->arg, error);
+}
+
 static void answer(struct docker_client *dc, const struct dc_request *rq, int error)
 {
 	static void (*const takers[DOCKER_REQ_MAX])(struct docker_client *, const struct dc_request *, int) = {
@@ -426,6 +451,10 @@ static void answer(struct docker_client *dc, const struct dc_request *rq, int er
 		[DOCKER_REQ_SERVICES] = dc_swarm_answer, [DOCKER_REQ_NODES] = dc_swarm_answer, [DOCKER_REQ_IMAGE] = image_answer,
 	};
 
+	if (is_act(rq->what)) {
+		act_answer(dc, rq, error);
+		return;
+	}
 	if (error == 0 && rq->too_big)
 		error = -EFBIG;
 	if (error == 0 && rq->http_status != 200)

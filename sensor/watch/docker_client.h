@@ -53,9 +53,11 @@ struct docker_client_ops {
 	void (*engine_info)(void *arg, const struct docker_engine_info *info); /* at every connection and change */
 	void (*lost)(void *arg, unsigned engine, enum docker_lost what, uint64_t n);
 	void (*log)(void *arg, enum log_level lvl, const char *text);
-	/* The answer to docker_client_image(): error 0 and the engine's JSON, or -errno (-ENOENT: no such image). The one function
-	 * that may be NULL, for who never asks. */
+	/* The answer to docker_client_image(): error 0 and the engine's JSON, or -errno (-ENOENT: no such image). May be
+	 * NULL, for who never asks. */
 	void (*image)(void *arg, unsigned engine, const char *image_id, int error, const char *json, size_t len);
+	/* The engine did what docker_client_act() asked for: 0, -EALREADY, -ENOENT, other -errno. May be NULL. */
+	void (*acted)(void *arg, unsigned engine, enum docker_req what, const char *cid, int error);
 };
 
 enum docker_client_state {
@@ -100,6 +102,10 @@ void docker_client_want_remote(struct docker_client *dc, const char *network_id,
 
 /* Asks for an image's record; the answer comes to ops.image. 0; -EAGAIN: not now (no connection, or too much under way). */
 int docker_client_image(struct docker_client *dc, const char *image_id, uint64_t now_ns);
+
+/* Pauses, unpauses or stops a container (DOCKER_REQ_PAUSE, …); the end comes to ops.acted. A connection that breaks meanwhile
+ * forgets it. 0; -ENOTCONN, -EAGAIN: not now. */
+int docker_client_act(struct docker_client *dc, enum docker_req what, const char *cid, uint64_t now_ns);
 
 void docker_client_stats(const struct docker_client *dc, struct docker_client_stats *ret);
 

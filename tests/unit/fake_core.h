@@ -41,7 +41,7 @@ const char *core_loss_name(enum core_loss l)
 		"flow_table_full", "half_open_budget", "malformed", "sample_ring", "event_ring", "socket_map", "vtep_map", "late_attach", "not_hooked",
 		"user_flow_table", "labels_dropped", "inspector_evicted", "inspector_pieces", "process_table", "listener_table", "edge_table", "event_throttled", "event_unnamed", "file_queue", "file_throttled", "file_hash", "engine_gaps",
 		"engine_answers", "container_late", "container_table",
-		"bad_version", "store", "unsaved", "history", "api_stream", "model_waiting", "findings",
+		"bad_version", "store", "unsaved", "history", "api_stream", "model_waiting", "findings", "actions", "evidence", "exec_unjudged",
 	};
 	return names[l];
 }
