@@ -46,6 +46,9 @@ struct finding {
 	uint32_t pid;
 	uint64_t start_boot_ns;    /* of that process, CLOCK_BOOTTIME; 0: not known. Not stored */
 	char parent[520];
+	uint8_t peer_addr[16];     /* peer_l4 != 0: the peer (IPv4-mapped), the protocol and the server's port. Not stored */
+	uint8_t peer_l4;
+	uint16_t peer_port_be;
 	char peer[384];
 	char key[1300];            /* what makes it the same finding again; starts with the fact's dimension */
 	char fact[1300];           /* the fact, "" none: what `model accept` adds */

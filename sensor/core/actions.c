@@ -10,8 +10,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "sensor/core/model_priv.h"
+#include "sensor/core/policy.h"
 #include "sensor/msg_contain.h"
 
+#define BLOCK_S 3600  /* an address stays blocked that long after the last finding about it */
+#define RESET_S 5      /* existing connections are cut; new ones meet the policy again soon */
 #define RUNS_MAX 256 /* findings under way */
 #define ANSWER_WAIT_NS (15 * NSEC_PER_SEC)
 
@@ -22,6 +25,9 @@ struct action_run {
 	const struct ident_container *ct; /* referenced; NULL: none */
 	uint32_t pid;
 	uint64_t start_boot_ns;
+	uint8_t peer_addr[16], peer_l4;
+	uint16_t peer_port_be;
+	uint64_t number; /* the finding's, for the policy */
 	bool tell_it, told;
 	uint32_t left;      /* ACTION_BITs not begun */
 	uint32_t under_way; /* begun, answer to come */
@@ -113,6 +119,26 @@ static void begin_engine(struct core *c, struct action_run *r, enum action a)
 		run_failed(c, r, a, reason(err));
 }
 
+static void begin_network(struct core *c, struct action_run *r, enum action a)
+{
+	int err;
+
+	if (!r->ct || (a != ACTION_QUARANTINE && !r->peer_l4)) {
+		run_failed(c, r, a, r->ct ? "the finding names no address" : "the finding names no container");
+		return;
+	}
+	if (a == ACTION_QUARANTINE)
+		err = policy_quarantine(c, r->ct, NULL, true);
+	else if (a == ACTION_BLOCK)
+		err = policy_block(c, r->ct, r->peer_addr, 0, 0, BLOCK_S, r->number);
+	else
+		err = policy_block(c, r->ct, r->peer_addr, r->peer_l4, r->peer_port_be, RESET_S, r->number);
+	if (err < 0)
+		run_failed(c, r, a, err == -EPERM && policy_refusal(c)[0] ? policy_refusal(c) : reason(err));
+	else
+		run_done(c, r, a);
+}
+
 static void begin(struct core *c, struct action_run *r, enum action a)
 {
 	switch (a) {
@@ -126,6 +152,8 @@ static void begin(struct core *c, struct action_run *r, enum action a)
 	case ACTION_BLOCK:
 	case ACTION_RESET:
 	case ACTION_QUARANTINE:
+		begin_network(c, r, a);
+		break;
 	case ACTION_EVIDENCE:
 	case ACTION_REFUSE:
 		run_failed(c, r, a, "not available");
@@ -210,6 +238,23 @@ static void runs_sweep(struct core *c, uint64_t now_ns)
 	}
 }
 
+/* What changes something is done where the policy says enforce, for the one that acted or for the one that objects; else it is only
+ * said what would have been done. */
+static void run_rehearse(struct core *c, struct action_run *r, const struct finding *f)
+{
+	enum policy_mode mode = policy_mode_of(c, f->workload);
+
+	if (mode == POLICY_ENFORCE || (f->objector[0] && policy_mode_of(c, f->objector) == POLICY_ENFORCE))
+		return;
+	for (int a = 0; a < ACTION_MAX; a++)
+		if (r->left & ACTIONS_CHANGING & ACTION_BIT(a)) {
+			c->actions->counts.dry[a]++;
+			run_say(r, "%s not done: %s is in %s mode", action_name((enum action)a), f->workload[0] ? f->workload : "the node",
+				policy_mode_name(mode));
+		}
+	r->left &= ~ACTIONS_CHANGING;
+}
+
 bool actions_on_finding(struct core *c, const struct ident_container *ct, struct finding *f, bool tell_it)
 {
 	struct core_actions *ca = c->actions;
@@ -236,8 +281,13 @@ bool actions_on_finding(struct core *c, const struct ident_container *ct, struct
 	p = r->pid && !r->start_boot_ns ? processes_get(c->procs, processes_find(c->procs, r->pid, 0)) : NULL;
 	if (p && !strcmp(p->exe, f->process))
 		r->start_boot_ns = p->start_boot_ns;
+	memcpy(r->peer_addr, f->peer_addr, sizeof(r->peer_addr));
+	r->peer_l4 = f->peer_l4;
+	r->peer_port_be = f->peer_port_be;
+	r->number = strtoull(f->id, NULL, 16) << 16 | strtoul(f->id + strcspn(f->id, "-") + 1, NULL, 16);
 	r->tell_it = tell_it;
 	r->left = actions;
+	run_rehearse(c, r, f);
 	r->begun_ns = clock_mono_ns();
 	r->next = ca->runs;
 	ca->runs = r;

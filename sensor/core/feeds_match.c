@@ -16,6 +16,7 @@ struct match {
 	struct finding *f;      /* what is known before it is held against a feed */
 	const char *thing;      /* "198.51.100.7", "bad.example.org", a digest */
 	bool subject_only;
+	uint8_t last[16];       /* scratch */
 };
 
 static void tell(const struct core_feed_view *v, const struct feed_hit *h, void *arg)
@@ -75,6 +76,10 @@ static void end_match(struct core *c, const struct core_flow_view *v, const stru
 	snprintf(m.f->process, sizeof(m.f->process), "%s", near->exe);
 	snprintf(m.f->peer, sizeof(m.f->peer), "%.380s", far->id);
 	m.f->observed_ns = v->first_seen_ns;
+	if (indicator_ip(far->addr, strlen(far->addr), m.f->peer_addr, m.last)) {
+		m.f->peer_l4 = v->l4;
+		m.f->peer_port_be = htons(v->server.port);
+	}
 	snprintf(m.f->observed, sizeof(m.f->observed), out ? "%.180s connected to %.180s on port %u%s%.80s" : "%.180s was reached by %.180s on port %u%s%.80s",
 		 near->id, far->id, v->server.port, near->exe[0] ? " with " : "", near->exe);
 	ask(&m);

@@ -204,6 +204,9 @@ static void tell(struct core *c, const struct ident_container *ct, struct findin
 	}
 	kept->pid = f->pid; /* of the last time: whom an action is about */
 	kept->start_boot_ns = f->start_boot_ns;
+	memcpy(kept->peer_addr, f->peer_addr, sizeof(kept->peer_addr));
+	kept->peer_l4 = f->peer_l4;
+	kept->peer_port_be = f->peer_port_be;
 	/* With something to be done the alert waits for the outcome: it says what was done. */
 	if (actions_on_finding(c, ct, kept, outcome == FINDING_TOLD))
 		return;

@@ -85,6 +85,7 @@ static void edge_process(struct core *c, const struct flow *f, unsigned end, str
 	if (!p)
 		return;
 	ret->pid = p->tgid;
+	ret->start_boot_ns = p->start_boot_ns;
 	snprintf(ret->process, sizeof(ret->process), "%s", p->exe);
 	p = processes_get(c->procs, p->parent);
 	snprintf(ret->parent, sizeof(ret->parent), "%s", p ? p->exe : "");
@@ -115,6 +116,13 @@ static void tell_edge(struct core *c, const struct edge *e, bool new_out, bool n
 	snprintf(f->fact, sizeof(f->fact), "%s", new_in ? e->in : e->out);
 	snprintf(f->peer, sizeof(f->peer), "%s", who == e->cct ? e->server->id : e->client->id);
 	f->observed_ns = e->f ? clock_mono_to_wall_ns(e->f->first_ns) : 0;
+	if (e->f) {
+		unsigned far = who == e->cct ? !e->f->client_end : e->f->client_end & 1;
+
+		memcpy(f->peer_addr, e->f->key.addr[far], sizeof(f->peer_addr));
+		f->peer_l4 = e->f->key.proto;
+		f->peer_port_be = e->f->key.port[!e->f->client_end];
+	}
 	edge_process(c, e->f, !e->f ? 0 : who == e->cct ? e->f->client_end : !e->f->client_end, f);
 	if (scan.horizontal || scan.vertical)
 		snprintf(f->observed, sizeof(f->observed), "%s tried %u addresses and %u ports of %s within seconds, last %s", e->client->id,

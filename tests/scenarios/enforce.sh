@@ -13,6 +13,10 @@ d network create --subnet 172.31.0.0/16 front >/dev/null
 SC_SILENCE=
 scenario_config s
 cat >>"$LAB_DIR/sensor-s/config.yaml" <<'END'
+policy:
+  workloads:
+    pg-web/e-pause: { mode: enforce }
+    pg-many/e-kill: { mode: enforce }
 actions:
   workloads:
     pg-web/e-pause: { listener.squatted: pause }
