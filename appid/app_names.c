@@ -68,6 +68,8 @@ const char *app_name(enum app_id id)
 		return "Git";
 	case APP_SYSLOG:
 		return "Syslog";
+	case APP_BITTORRENT:
+		return "BitTorrent";
 	case APP_TFTP:
 		return "TFTP";
 	case APP_HTTP2:

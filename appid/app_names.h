@@ -39,6 +39,7 @@ enum app_id {
 	APP_GIT,
 	APP_SYSLOG,
 	APP_TFTP,
+	APP_BITTORRENT,
 	/* names of ours */
 	APP_HTTP2,
 	APP_KAFKA,

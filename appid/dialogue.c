@@ -7,6 +7,13 @@ void dialogue_init(struct dialogue *d, bool datagrams)
 {
 	stream_head_init(&d->head[0]);
 	stream_head_init(&d->head[1]);
+	dialogue_reset(d, datagrams);
+}
+
+void dialogue_reset(struct dialogue *d, bool datagrams)
+{
+	stream_head_reset(&d->head[0]);
+	stream_head_reset(&d->head[1]);
 	d->datagrams = datagrams;
 	d->turn_count = 0;
 	d->turns_lost = 0;

@@ -26,6 +26,8 @@ struct dialogue {
 
 void dialogue_init(struct dialogue *d, bool datagrams);
 void dialogue_done(struct dialogue *d);
+/* For another conversation; memory may be kept for it. */
+void dialogue_reset(struct dialogue *d, bool datagrams);
 /* Adds payload that direction dir sent, of which the first len of wire_len bytes are here. 1: there are new bytes; 0: nothing
  * new (retransmission, empty); -ERANGE, -ENOSPC, -ENOMEM: dropped. */
 int dialogue_add(struct dialogue *d, unsigned dir, uint32_t seq, const void *data, size_t len, size_t wire_len);

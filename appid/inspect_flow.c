@@ -2,6 +2,7 @@
 #include "appid/inspect_flow.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -41,20 +42,29 @@ static void work_free(struct inspect_table *t, struct inspect_flow *f)
 {
 	if (!f->work)
 		return;
-	dialogue_done(&f->work->talk);
-	if (t->work_count < INSPECT_WORKS_KEPT)
+	if (t->work_count < INSPECT_WORKS_KEPT) {
 		t->works[t->work_count++] = f->work;
-	else
+	} else {
+		dialogue_done(&f->work->talk);
 		free(f->work);
+	}
 	f->work = NULL;
 }
 
-static struct inspect_work *work_make(struct inspect_table *t)
+static struct inspect_work *work_make(struct inspect_table *t, bool datagrams)
 {
-	struct inspect_work *w = t->work_count ? t->works[--t->work_count] : malloc(sizeof(*w));
+	struct inspect_work *w;
 
-	if (w)
-		memset(w, 0, sizeof(*w));
+	if (t->work_count) {
+		w = t->works[--t->work_count];
+		dialogue_reset(&w->talk, datagrams);
+	} else {
+		w = malloc(sizeof(*w));
+		if (!w)
+			return NULL;
+		dialogue_init(&w->talk, datagrams);
+	}
+	memset((char *)w + sizeof(w->talk), 0, sizeof(*w) - sizeof(w->talk));
 	return w;
 }
 
@@ -62,8 +72,10 @@ void inspect_table_done(struct inspect_table *t)
 {
 	for (unsigned i = 0; i < t->max; i++)
 		work_free(t, &t->flows[i]);
-	while (t->work_count)
-		free(t->works[--t->work_count]);
+	while (t->work_count) {
+		dialogue_done(&t->works[--t->work_count]->talk);
+		free(t->works[t->work_count]);
+	}
 	free(t->flows);
 	free(t->buckets);
 	memset(t, 0, sizeof(*t));
@@ -91,7 +103,7 @@ struct inspect_flow *inspect_table_add(struct inspect_table *t, const struct flo
 
 	if (!f)
 		return NULL;
-	w = work_make(t);
+	w = work_make(t, key->proto == IPPROTO_UDP);
 	if (!w)
 		return NULL;
 	SLIST_REMOVE_HEAD(&t->spare, chain);

@@ -15,12 +15,12 @@
 
 /* What is needed only while a flow is looked at. */
 struct inspect_work {
-	struct dialogue talk;
+	struct dialogue talk;      /* first: it is kept when the rest is cleared */
 	struct recog_state race;
 	struct recog_found likely; /* app APP_UNKNOWN: none */
 	size_t memory;             /* of the heads, as last added up */
 	/* nDPI: how often it was asked, and about how much */
-	uint8_t asks, asked_turns;
+	uint8_t asks, asked_turns, same;
 	uint8_t named;             /* enum app_id that label.app was made for */
 	uint16_t asked_bytes;
 	uint64_t facts_hash, changed_ns; /* facts said last; when the protocol was seen to change; 0: not */

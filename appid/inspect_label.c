@@ -8,6 +8,9 @@
 #include "appid/ndpi_engine.h"
 #include "appid/text.h"
 
+/* nDPI would see more, and has said the same so often. */
+enum { SAME_ENOUGH = 2 };
+
 /* ---- labels -------------------------------------------------------------------------------------- */
 bool inspect_is_dns(const struct inspect_flow *f)
 {
@@ -139,6 +142,7 @@ bool inspect_ask_ndpi(struct inspector *i, struct inspect_flow *f, bool last)
 	struct ndpi_turn turns[DIALOGUE_TURNS];
 	struct ndpi_answer a;
 	unsigned n = w->talk.turn_count;
+	bool same;
 
 	if (!i->engine || !n)
 		return false;
@@ -150,6 +154,8 @@ bool inspect_ask_ndpi(struct inspector *i, struct inspect_flow *f, bool last)
 	ndpi_engine_ask(i->engine, &f->key, turns, n, last, &a);
 	if (a.sure == NDPI_SURE_NO || (a.sure == NDPI_SURE_PARTIAL && !last))
 		return false;
+	same = w->label.confidence == LABEL_DPI && !strcmp(w->label.app, a.app) && !strcmp(w->label.host, a.host);
+	w->same = same ? (uint8_t)(w->same + 1) : 0;
 	w->label.confidence = a.sure == NDPI_SURE_DPI ? LABEL_DPI : LABEL_PARTIAL;
 	memcpy(w->label.app, a.app, sizeof(w->label.app));
 	memcpy(w->label.host, a.host, sizeof(w->label.host));
@@ -157,11 +163,16 @@ bool inspect_ask_ndpi(struct inspector *i, struct inspect_flow *f, bool last)
 	inspect_facts_overlap(i, f);
 	if (a.server_end < 2)
 		f->server_dir = (uint8_t)a.server_end;
-	if (a.settled || last || w->asks >= INSPECT_ASKS_MAX)
+	if (a.settled || last || w->asks >= INSPECT_ASKS_MAX || w->same >= SAME_ENOUGH)
 		w->label.final = 1;
 	inspect_wait_remove(i, f);
 	inspect_out_add(i, f);
 	return true;
+}
+
+bool inspect_turns_worth_asking(const struct inspect_work *w)
+{
+	return w->talk.turn_count > w->asked_turns + w->asked_turns / 4u;
 }
 
 bool inspect_worth_asking(const struct inspect_work *w)
@@ -172,7 +183,7 @@ bool inspect_worth_asking(const struct inspect_work *w)
 		return false;
 	if (dialogue_waits(&w->talk))
 		return false;
-	return w->talk.turn_count > w->asked_turns || bytes >= w->asked_bytes + w->asked_bytes / 2u;
+	return inspect_turns_worth_asking(w) || bytes >= 2u * w->asked_bytes;
 }
 
 /* ---- giving up ----------------------------------------------------------------------------------- */

@@ -17,6 +17,7 @@ struct inspector {
 	struct ndpi_engine *engine;
 	struct ip_join *join;
 	size_t head_bytes, head_bytes_max;
+	bool forget;
 	struct inspect_list out, wait, ask; /* wait: in order of wait_since_ns; ask: nDPI, at the end of the batch */
 	unsigned out_count;
 	uint64_t swept_ns;
@@ -105,6 +106,8 @@ void inspect_own_more(struct inspector *i, struct inspect_flow *f);
 bool inspect_own_label(struct inspector *i, struct inspect_flow *f);
 /* Bytes of all turns. */
 unsigned inspect_talk_bytes(const struct dialogue *d);
+/* nDPI sees the whole conversation again with each question: the first turns one by one, later ones in growing steps. */
+bool inspect_turns_worth_asking(const struct inspect_work *w);
 /* Is there enough new to ask nDPI again? */
 bool inspect_worth_asking(const struct inspect_work *w);
 /* last: nothing more will come. True when nDPI gave an identification; it is in the label then. */

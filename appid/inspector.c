@@ -31,6 +31,7 @@ struct inspector *inspector_new(const struct inspector_limits *limits, const str
 	i->sink = *sink;
 	i->engine = engine;
 	i->head_bytes_max = limits->head_bytes ? limits->head_bytes : 6u << 20;
+	i->forget = limits->forget;
 	TAILQ_INIT(&i->out);
 	TAILQ_INIT(&i->wait);
 	TAILQ_INIT(&i->ask);
@@ -116,7 +117,7 @@ static void step_datagram(struct inspector *i, struct inspect_flow *f, const str
 		inspect_own_found(i, f, &found);
 		return;
 	}
-	if (f->work->asks < INSPECT_ASKS_MAX && inspect_ask_ndpi(i, f, false))
+	if (f->work->asks < INSPECT_ASKS_MAX && inspect_turns_worth_asking(f->work) && inspect_ask_ndpi(i, f, false))
 		return;
 	if (f->work->talk.turn_count <= 2 && recognise_quic(s->dir, b, &found) == RECOG_YES)
 		inspect_own_found(i, f, &found); /* nDPI could not decrypt it: no name, but sure what it is */
@@ -186,7 +187,6 @@ static struct inspect_flow *flow_of(struct inspector *i, const struct pg_sample 
 	if (!f)
 		return NULL;
 	i->stats.flows++;
-	dialogue_init(&f->work->talk, s->key.proto == IPPROTO_UDP);
 	return f;
 }
 
@@ -318,6 +318,11 @@ void inspector_flush(struct inspector *i)
 		inspect_label_send(i, f);
 		if (!f->work->label.final)
 			continue;
+		if (i->forget && f->work->label.confidence >= LABEL_OWN) {
+			inspect_finish(i, f);
+			inspect_table_remove(&i->table, f);
+			continue;
+		}
 		/* DNS goes on for as long as the kernel gives samples: each answer names addresses. */
 		if (!(f->whole[0] && f->whole[1]) && !inspect_is_dns(f)) {
 			i->sink.enough(&f->key, f->serial, i->sink.arg);

@@ -29,6 +29,7 @@ struct inspector_limits {
 	unsigned flows;     /* tracked at a time; 0: 8192 */
 	size_t head_bytes;  /* of first bytes kept, all flows together; 0: 6 MiB */
 	uint64_t seed;      /* of the flow hash; random in production */
+	bool forget;        /* no sample of a flow comes after its final, sure label: nothing is kept of it */
 };
 
 /* engine may be NULL: then only our own recognisers work. It is not owned. NULL: no memory. */

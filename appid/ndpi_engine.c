@@ -16,6 +16,7 @@
 #include "appid/text.h"
 
 #define HOSTS_SAID 64
+#define ADDRESSES_SAID 256
 #define HOST_SAID_LEN 64 /* longer ones are not remembered */
 #define L3_MAX 4500 /* bytes of a packet that is made for nDPI */
 
@@ -27,6 +28,11 @@ struct ndpi_engine {
 	struct host_said {
 		char host[HOST_SAID_LEN], app[32];
 	} hosts[HOSTS_SAID];
+	/* The same of a server's address; id NDPI_PROTOCOL_UNKNOWN: none. */
+	struct address_said {
+		uint32_t addr;
+		uint16_t id;
+	} addresses[ADDRESSES_SAID];
 };
 
 struct ndpi_engine *ndpi_engine_new(void)
@@ -223,17 +229,19 @@ bool ndpi_engine_guess_port(struct ndpi_engine *e, const struct flow_key *key, c
 
 bool ndpi_engine_address_app(struct ndpi_engine *e, const uint8_t addr[16], char *ret, size_t size)
 {
+	struct address_said *said;
 	struct in_addr a;
 	const char *name;
-	uint16_t id;
 
 	memcpy(&a, addr + 12, 4);
 	if (a.s_addr == 0 || addr[10] != 0xff || addr[11] != 0xff)
 		return false;
-	id = ndpi_network_ptree_match(e->mod, &a);
-	if (id == NDPI_PROTOCOL_UNKNOWN)
+	said = &e->addresses[a.s_addr * 0x9e3779b1u >> 24];
+	if (said->addr != a.s_addr)
+		*said = (struct address_said){ a.s_addr, ndpi_network_ptree_match(e->mod, &a) };
+	if (said->id == NDPI_PROTOCOL_UNKNOWN)
 		return false;
-	name = ndpi_get_proto_name(e->mod, id);
+	name = ndpi_get_proto_name(e->mod, said->id);
 	if (!name || !strcmp(name, "Unknown"))
 		return false;
 	text_sanitise(ret, size, name, strlen(name));

@@ -549,6 +549,16 @@ static enum recog syslog_tcp(const struct recog_in *in, enum app_id *ret_app, in
 	return best;
 }
 
+/* BEP 3: either peer may speak first. */
+static enum recog bittorrent(const struct recog_in *in, enum app_id *ret_app, int *ret_server)
+{
+	static const char start[] = "\x13" "BitTorrent protocol";
+
+	if (!text_may_start(in->head[0], start))
+		return RECOG_NO;
+	return bytes_left(&in->head[0]) >= sizeof(start) - 1 ? RECOG_YES : RECOG_MORE;
+}
+
 const struct recogniser recog_text[] = {
 	SELF(APP_HTTP, http, "GPHDOCTMULRSNBV"),
 	SELF(APP_HTTP2, http2, "P"),
@@ -569,5 +579,6 @@ const struct recogniser recog_text[] = {
 	SELF(APP_RSYNC, rsync, "@"),
 	SELF(APP_GIT, git, "0"),
 	SELF(APP_SYSLOG, syslog_tcp, "123456789<"),
+	SELF(APP_BITTORRENT, bittorrent, "\x13"),
 };
 const unsigned recog_text_count = ARRAY_SIZE(recog_text);

@@ -34,6 +34,7 @@ struct capture {
 	uint8_t *buf;
 	size_t cap, at, end; /* unread: [at, end) */
 	bool eof, swapped, ng;
+	bool hold, held; /* what is in the buffer must not move; and this stopped us */
 	/* pcap */
 	unsigned record_header;
 	uint32_t tick_ns;
@@ -101,6 +102,10 @@ static int buffer_grow(struct capture *c, size_t need)
  * BUFFER_MAX. */
 static bool want_slow(struct capture *c, size_t n)
 {
+	if (c->hold) {
+		c->held = true;
+		return false;
+	}
 	memmove(c->buf, c->buf + c->at, c->end - c->at);
 	c->end -= c->at;
 	c->at = 0;
@@ -147,7 +152,7 @@ static bool skip(struct capture *c, uint64_t n)
 /* No more records: why? left: bytes of a record that is not whole are there. */
 static int ended(struct capture *c, bool left)
 {
-	if (c->stats.end == CAPTURE_OPEN)
+	if (c->stats.end == CAPTURE_OPEN && !c->held)
 		c->stats.end = left ? CAPTURE_CUT : CAPTURE_WHOLE;
 	return 0;
 }
@@ -352,6 +357,8 @@ static int ng_next(struct capture *c, struct capture_packet *ret)
 		len = u32(c, c->buf + c->at + 4);
 		if (len < 12 || len % 4)
 			return damaged(c);
+		if (len > BUFFER_MAX && c->hold)
+			return want_slow(c, len);
 		if (len > BUFFER_MAX) {
 			if (!ng_skip_block(c, type, len))
 				return 0;
@@ -452,6 +459,18 @@ int capture_next(struct capture *c, struct capture_packet *ret)
 	if (c->stats.end != CAPTURE_OPEN)
 		return 0;
 	return c->ng ? ng_next(c, ret) : pcap_next(c, ret);
+}
+
+int capture_next_held(struct capture *c, struct capture_packet *ret)
+{
+	int r;
+
+	c->hold = true;
+	c->held = false;
+	r = capture_next(c, ret);
+	r = c->held ? -EAGAIN : r;
+	c->hold = c->held = false;
+	return r;
 }
 
 const struct capture_stats *capture_stats(const struct capture *c)

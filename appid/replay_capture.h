@@ -48,6 +48,9 @@ int capture_open_fd(int fd, struct capture **ret);
 void capture_close(struct capture *c);
 /* 1: *ret is the next packet; 0: no more, the statistics say why. */
 int capture_next(struct capture *c, struct capture_packet *ret);
+/* The same, but the data of packets given out before stays valid: -EAGAIN when that cannot be (deal with them, then call
+ * capture_next()). */
+int capture_next_held(struct capture *c, struct capture_packet *ret);
 const struct capture_stats *capture_stats(const struct capture *c);
 
 #endif

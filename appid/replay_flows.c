@@ -57,6 +57,7 @@ struct replay {
 	struct replay_stats stats;
 	char app[40];           /* of the row given out */
 	struct strpool *strings; /* facts: many flows say the same */
+	struct flow *said;      /* the flow that was last spoken of */
 };
 
 const char *replay_skip_name(enum replay_skip s)
@@ -115,10 +116,18 @@ static uint16_t domain_number(struct replay *r, const struct replay_packet *p)
 }
 
 /* ---- labels ---------------------------------------------------------------------------------------------------- */
+/* Facts come before the label of the same flow, and that often while one of its packets is looked at. */
+static struct flow *flow_spoken_of(struct replay *r, const struct flow_key *key)
+{
+	if (!r->said || memcmp(&r->said->key, key, sizeof(*key)))
+		r->said = flow_table_find(r->table, key);
+	return r->said;
+}
+
 static void on_label(const struct msg_label *l, void *arg)
 {
 	struct replay *r = arg;
-	struct flow *f = flow_table_find(r->table, &l->key);
+	struct flow *f = flow_spoken_of(r, &l->key);
 
 	if (!f)
 		return;
@@ -130,7 +139,7 @@ static void on_label(const struct msg_label *l, void *arg)
 static void on_facts(const struct flow_key *key, const char *text, size_t len, void *arg)
 {
 	struct replay *r = arg;
-	struct flow *f = flow_table_find(r->table, key);
+	struct flow *f = flow_spoken_of(r, key);
 
 	if (f)
 		f->edge = replay_label_facts(f->edge, r->strings, text);
@@ -243,16 +252,24 @@ static void direction_note(struct flow *f, const struct packet_view *v, bool bar
 	f->client_end = v->tcp_flags & TH_ACK ? !v->dir : v->dir;
 }
 
-static void flow_add(struct replay *r, struct replay_packet *p, uint32_t packets, uint64_t bytes, uint64_t first_ns, uint64_t last_ns)
+/* Completes the key; returns its hash. */
+static uint32_t flow_hash(struct replay *r, struct replay_packet *p)
+{
+	struct flow_key *key = &p->view.key;
+
+	if (key->proto == IPPROTO_ICMP || key->proto == IPPROTO_ICMPV6) /* both ports are the same: the order stays */
+		key->port[0] = key->port[1] = 0;
+	key->ns = domain_number(r, p);
+	return flow_table_hash(r->table, key);
+}
+
+static void flow_add_hashed(struct replay *r, struct replay_packet *p, uint32_t hash, uint32_t packets, uint64_t bytes, uint64_t first_ns,
+			    uint64_t last_ns)
 {
 	struct packet_view *v = &p->view;
-	struct flow *f;
 	bool made;
+	struct flow *f = flow_table_get_hashed(r->table, &v->key, hash, &made);
 
-	if (v->key.proto == IPPROTO_ICMP || v->key.proto == IPPROTO_ICMPV6) /* both ports are the same: the order stays */
-		v->key.port[0] = v->key.port[1] = 0;
-	v->key.ns = domain_number(r, p);
-	f = flow_table_get(r->table, &v->key, &made);
 	if (!f) {
 		r->stats.skipped[REPLAY_SKIP_FLOWS_FULL] += packets;
 		return;
@@ -277,6 +294,11 @@ static void flow_add(struct replay *r, struct replay_packet *p, uint32_t packets
 	time_passes(r);
 	if (wants_sample(r, f, v))
 		sample(r, f, v, last_ns);
+}
+
+static void flow_add(struct replay *r, struct replay_packet *p, uint32_t packets, uint64_t bytes, uint64_t first_ns, uint64_t last_ns)
+{
+	flow_add_hashed(r, p, flow_hash(r, p), packets, bytes, first_ns, last_ns);
 }
 
 static void skip_note(struct replay *r, enum replay_outcome o, uint32_t packets)
@@ -340,11 +362,17 @@ static void fragments_expire(struct replay *r, uint64_t ts_ns)
 }
 
 /* ---- packets -------------------------------------------------------------------------------------------------------------- */
-void replay_packet(struct replay *r, const struct capture_packet *c)
+/* A packet whose headers were read. */
+struct unwrapped {
+	struct replay_packet packet;
+	enum replay_outcome outcome;
+	uint32_t hash; /* REPLAY_OK: of its flow */
+};
+
+static void packet_add(struct replay *r, const struct capture_packet *c, struct unwrapped *u)
 {
 	uint64_t ts_ns = c->ts_ns ? c->ts_ns : r->clock_ns;
-	struct replay_packet p;
-	enum replay_outcome o;
+	enum replay_outcome o = u->outcome;
 
 	if (ts_ns > r->clock_ns)
 		r->clock_ns = ts_ns;
@@ -354,17 +382,42 @@ void replay_packet(struct replay *r, const struct capture_packet *c)
 		r->stats.last_ns = ts_ns;
 	r->stats.packets++;
 	r->stats.bytes += c->wire_len;
-	o = replay_unwrap(c->linktype, c->data, c->cap_len, c->wire_len, r->opt.vxlan_port, &p);
 	if (o == REPLAY_OK) {
-		flow_add(r, &p, 1, p.frame_len, ts_ns, ts_ns);
+		flow_add_hashed(r, &u->packet, u->hash, 1, u->packet.frame_len, ts_ns, ts_ns);
 	} else if (o == REPLAY_FRAGMENT) {
 		fragments_expire(r, ts_ns);
-		fragment_add(r, &p, ts_ns);
+		fragment_add(r, &u->packet, ts_ns);
 	} else {
 		skip_note(r, o, 1);
 		if (o == REPLAY_LINK_TYPE && c->linktype >= 0 && c->linktype < 64)
 			r->stats.linktypes_unknown |= 1ULL << c->linktype;
 	}
+}
+
+/* A flow's place and record are seldom in the cache: they are fetched while the batch's other packets are dealt with. */
+void replay_packets(struct replay *r, const struct capture_packet *c, unsigned count)
+{
+	struct unwrapped batch[REPLAY_BATCH];
+
+	for (unsigned i = 0; i < count; i++) {
+		struct unwrapped *u = &batch[i];
+
+		u->outcome = replay_unwrap(c[i].linktype, c[i].data, c[i].cap_len, c[i].wire_len, r->opt.vxlan_port, &u->packet);
+		if (u->outcome != REPLAY_OK)
+			continue;
+		u->hash = flow_hash(r, &u->packet);
+		flow_table_near_index(r->table, u->hash);
+	}
+	for (unsigned i = 0; i < count; i++)
+		if (batch[i].outcome == REPLAY_OK)
+			flow_table_near_record(r->table, batch[i].hash);
+	for (unsigned i = 0; i < count; i++)
+		packet_add(r, &c[i], &batch[i]);
+}
+
+void replay_packet(struct replay *r, const struct capture_packet *c)
+{
+	replay_packets(r, c, 1);
 }
 
 void replay_finish(struct replay *r)
@@ -471,7 +524,7 @@ void replay_each(struct replay *r, bool (*cb)(const struct replay_row *row, void
 struct replay *replay_new(const struct replay_options *options, struct ndpi_engine *engine, uint64_t seed)
 {
 	const struct inspector_limits limits = { .flows = options->inspected ? options->inspected : INSPECTED_FLOWS,
-						 .head_bytes = INSPECTED_BYTES, .seed = seed };
+						 .head_bytes = INSPECTED_BYTES, .seed = seed, .forget = true };
 	struct replay *r = calloc(1, sizeof(*r));
 
 	if (!r)

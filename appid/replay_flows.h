@@ -72,6 +72,9 @@ struct replay;
 struct replay *replay_new(const struct replay_options *options, struct ndpi_engine *engine, uint64_t seed);
 void replay_free(struct replay *r);
 void replay_packet(struct replay *r, const struct capture_packet *p);
+/* Several at a time, which is faster: at most REPLAY_BATCH. */
+#define REPLAY_BATCH 32
+void replay_packets(struct replay *r, const struct capture_packet *p, unsigned count);
 /* No more packets come: what waits is decided. */
 void replay_finish(struct replay *r);
 /* Rows in the order in which the flows began. Stops when cb returns false. After replay_finish(). */

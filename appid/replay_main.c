@@ -157,6 +157,8 @@ static void progress(struct program *p, bool last)
 
 static void read_all(struct program *p)
 {
+	struct capture_packet batch[REPLAY_BATCH];
+	unsigned count = 0;
 	struct source *s;
 	uint64_t n = 0;
 
@@ -165,11 +167,20 @@ static void read_all(struct program *p)
 		source_advance(&p->files[i]);
 	}
 	while ((s = next_source(p))) {
-		replay_packet(p->replay, &s->head);
-		source_advance(s);
+		int r;
+
+		batch[count++] = s->head;
+		r = count < REPLAY_BATCH ? capture_next_held(s->capture, &s->head) : -EAGAIN;
+		s->has_head = r == 1;
+		if (r == -EAGAIN) {
+			replay_packets(p->replay, batch, count);
+			count = 0;
+			source_advance(s);
+		}
 		if (++n % PROGRESS_EVERY == 0)
 			progress(p, false);
 	}
+	replay_packets(p->replay, batch, count);
 	replay_finish(p->replay);
 	progress(p, true);
 }

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { BUFFER_KEPT = 2048 };
+
 void stream_head_init(struct stream_head *h)
 {
 	h->buf = NULL;
@@ -24,6 +26,21 @@ void stream_head_done(struct stream_head *h)
 	if (h->ranges != h->few)
 		free(h->ranges);
 	stream_head_init(h);
+}
+
+void stream_head_reset(struct stream_head *h)
+{
+	uint8_t *buf = h->buf;
+	uint16_t cap = h->cap;
+
+	if (cap > BUFFER_KEPT) {
+		stream_head_done(h);
+		return;
+	}
+	h->buf = NULL;
+	stream_head_done(h);
+	h->buf = buf;
+	h->cap = cap;
 }
 
 void stream_head_begin(struct stream_head *h, uint32_t seq)

@@ -44,6 +44,8 @@ struct stream_head {
 
 void stream_head_init(struct stream_head *h);
 void stream_head_done(struct stream_head *h);
+/* Empty, as after stream_head_init(), but a buffer of usual size is kept for the next stream. */
+void stream_head_reset(struct stream_head *h);
 /* The stream's first byte has this sequence number. No effect when bytes are there already. */
 void stream_head_begin(struct stream_head *h, uint32_t seq);
 /* The first byte is not waited for any longer: what is there counts as the beginning. */

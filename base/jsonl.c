@@ -28,17 +28,13 @@ void jsonl_reset(struct jsonl *j)
 	j->failed = false;
 }
 
-static bool jsonl_room(struct jsonl *j, size_t n)
+static bool jsonl_grow(struct jsonl *j, size_t n)
 {
 	size_t cap = j->cap ? j->cap : 256;
 	char *p;
 
-	if (j->failed)
-		return false;
 	while (cap - j->len < n + 1) /* + 1: NUL */
 		cap *= 2;
-	if (cap == j->cap)
-		return true;
 	p = realloc(j->buf, cap);
 	if (!p) {
 		j->failed = true;
@@ -49,7 +45,14 @@ static bool jsonl_room(struct jsonl *j, size_t n)
 	return true;
 }
 
-static void jsonl_put(struct jsonl *j, const char *s, size_t n)
+static inline bool jsonl_room(struct jsonl *j, size_t n)
+{
+	if (j->failed)
+		return false;
+	return j->cap - j->len > n || jsonl_grow(j, n); /* more: NUL */
+}
+
+static inline void jsonl_put(struct jsonl *j, const char *s, size_t n)
 {
 	if (!jsonl_room(j, n))
 		return;
@@ -214,10 +217,15 @@ static void jsonl_plain(struct jsonl *j, const char *key, const char *text)
 
 void jsonl_u64(struct jsonl *j, const char *key, uint64_t value)
 {
-	char t[24];
+	char t[20]; /* printf is slow, and there are many numbers */
+	size_t at = sizeof(t);
 
-	snprintf(t, sizeof(t), "%" PRIu64, value);
-	jsonl_plain(j, key, t);
+	do {
+		t[--at] = (char)('0' + value % 10);
+		value /= 10;
+	} while (value);
+	jsonl_key(j, key);
+	jsonl_put(j, t + at, sizeof(t) - at);
 }
 
 void jsonl_i64(struct jsonl *j, const char *key, int64_t value)

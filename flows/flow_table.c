@@ -282,10 +282,38 @@ struct flow *flow_table_find(struct flow_table *t, const struct flow_key *key)
 	return find_hashed(t, key, key_hash(t, key));
 }
 
+uint32_t flow_table_hash(const struct flow_table *t, const struct flow_key *key)
+{
+	return key_hash(t, key);
+}
+
+void flow_table_near_index(const struct flow_table *t, uint32_t hash)
+{
+	__builtin_prefetch(&t->index[hash & t->mask]);
+}
+
+void flow_table_near_record(const struct flow_table *t, uint32_t hash)
+{
+	const struct slot *s = &t->index[hash & t->mask];
+	const char *f;
+
+	if (!s->rec_plus1)
+		return;
+	f = (const char *)record_at(t, s->rec_plus1 - 1);
+	__builtin_prefetch(f, 1);
+	__builtin_prefetch(f + 64, 1);
+	__builtin_prefetch(f + 128, 1);
+}
+
 struct flow *flow_table_get(struct flow_table *t, const struct flow_key *key, bool *ret_made)
 {
-	uint32_t hash = key_hash(t, key), n;
+	return flow_table_get_hashed(t, key, key_hash(t, key), ret_made);
+}
+
+struct flow *flow_table_get_hashed(struct flow_table *t, const struct flow_key *key, uint32_t hash, bool *ret_made)
+{
 	struct flow *f = find_hashed(t, key, hash);
+	uint32_t n;
 
 	if (f) {
 		*ret_made = false;

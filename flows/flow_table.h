@@ -36,6 +36,12 @@ void flow_table_free(struct flow_table *t);
 struct flow *flow_table_find(struct flow_table *t, const struct flow_key *key);
 /* Finds or makes (zeroed but for the key; *ret_made says which). NULL: full (counted) or no memory. */
 struct flow *flow_table_get(struct flow_table *t, const struct flow_key *key, bool *ret_made);
+/* The same in steps, for callers that know of several flows ahead: the hash of a key of this table, two hints that bring its
+ * place and then its record near (to be called some time before they are needed), and the lookup. */
+uint32_t flow_table_hash(const struct flow_table *t, const struct flow_key *key);
+void flow_table_near_index(const struct flow_table *t, uint32_t hash);
+void flow_table_near_record(const struct flow_table *t, uint32_t hash);
+struct flow *flow_table_get_hashed(struct flow_table *t, const struct flow_key *key, uint32_t hash, bool *ret_made);
 void flow_table_remove(struct flow_table *t, struct flow *f);
 size_t flow_table_count(const struct flow_table *t);
 uint64_t flow_table_refused(const struct flow_table *t);

@@ -198,6 +198,27 @@ bool facts_valid(const char *text, size_t len)
 	return true;
 }
 
+void facts_at_wall(const char *text, uint64_t (*wall_of)(uint64_t ns), char *ret, size_t size)
+{
+	size_t at = 0;
+
+	for (const char *nl; (nl = strchr(text, '\n')); text = nl + 1) {
+		size_t len = (size_t)(nl + 1 - text);
+		char line[32];
+
+		if (facts_is(text, FACT_CHANGED_AT) && wall_of) {
+			snprintf(line, sizeof(line), "%c%" PRIu64 "\n", *text, wall_of(strtoull(text + 1, NULL, 10)));
+			text = line;
+			len = strlen(line);
+		}
+		if (at + len >= size)
+			continue;
+		memcpy(ret + at, text, len);
+		at += len;
+	}
+	ret[at] = '\0';
+}
+
 static bool is_change(enum fact f)
 {
 	return f >= FACT_CHANGED_FROM && f <= FACT_CHANGED_AT;
@@ -217,7 +238,9 @@ static void changed_json(struct jsonl *j, const char *text, uint64_t (*at_ns)(ui
 	facts_get(text, FACT_CHANGED_BY, value, sizeof(value));
 	jsonl_str(j, "by", value);
 	facts_get(text, FACT_CHANGED_AT, value, sizeof(value));
-	ns = at_ns(strtoull(value, NULL, 10), arg);
+	ns = strtoull(value, NULL, 10);
+	if (at_ns)
+		ns = at_ns(ns, arg);
 	if (epoch) {
 		snprintf(value, sizeof(value), "%" PRIu64 ".%09" PRIu64, (uint64_t)(ns / NSEC_PER_SEC), (uint64_t)(ns % NSEC_PER_SEC));
 		jsonl_raw(j, "at", value);

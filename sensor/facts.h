@@ -83,8 +83,10 @@ bool facts_get(const char *text, enum fact what, char *ret, size_t size);
 bool facts_is(const char *line, enum fact what);
 /* Is this a text as facts_add() makes them? len without a NUL. */
 bool facts_valid(const char *text, size_t len);
+/* Copies a text with FACT_CHANGED_AT made by wall_of (NULL: as it is); a fact that finds no room is left out. */
+void facts_at_wall(const char *text, uint64_t (*wall_of)(uint64_t ns), char *ret, size_t size);
 /* Writes members of the open object: "details": {…}, and "changed": {from, to, by, at} when it did. at_ns: makes nanoseconds
- * since 1970 of FACT_CHANGED_AT; epoch: at is a number of seconds instead of a date. */
+ * since 1970 of FACT_CHANGED_AT, NULL: they are; epoch: at is a number of seconds instead of a date. */
 void facts_json(struct jsonl *j, const char *text, uint64_t (*at_ns)(uint64_t ns, void *arg), void *arg, bool epoch);
 
 #endif

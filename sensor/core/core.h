@@ -147,6 +147,7 @@ struct core_flow_view {
 	uint8_t app_confidence;      /* enum label_confidence */
 	const char *host, *info;     /* "" none */
 	const char *facts;           /* sensor/facts.h; "" none */
+	bool facts_wall;             /* times in them are wall clock (history), else monotonic */
 	uint64_t bytes_to_server, bytes_to_client, packets_to_server, packets_to_client;
 	uint64_t first_seen_ns, last_seen_ns; /* wall */
 	const char *state;           /* "new" "established" "closed" "half-open" */

@@ -113,7 +113,7 @@ void json_flow(struct jsonl *j, const struct core_flow_view *v, const char *node
 	jsonl_str(j, "host", text(v->host));
 	jsonl_str(j, "info", text(v->info));
 	if (v->facts && v->facts[0])
-		facts_json(j, v->facts, wall_of, NULL, false);
+		facts_json(j, v->facts, v->facts_wall ? NULL : wall_of, NULL, false);
 	jsonl_u64(j, "bytes_to_server", v->bytes_to_server);
 	jsonl_u64(j, "bytes_to_client", v->bytes_to_client);
 	jsonl_u64(j, "packets_to_server", v->packets_to_server);

@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "sensor/core/store_priv.h"
+#include "sensor/facts.h"
 
 #define FLOWS_PER_TX 20000 /* an open transaction is held at most so long between ticks */
 #define RETIRE_EVERY_NS (10 * NSEC_PER_SEC)
@@ -110,9 +111,9 @@ static void flows_lost(struct store *s, uint64_t n)
 
 int64_t store_flow_ended(struct store *s, const struct core_flow_view *v)
 {
+	char details[FACTS_MAX + 32];
 	sqlite3_stmt *st;
 	int i = 1;
-
 	int64_t row;
 
 	if (!s || !s->history_days)
@@ -121,6 +122,7 @@ int64_t store_flow_ended(struct store *s, const struct core_flow_view *v)
 		flows_lost(s, 1);
 		return 0;
 	}
+	facts_at_wall(v->facts ? v->facts : "", v->facts_wall ? NULL : clock_mono_to_wall_ns, details, sizeof(details));
 	st = s->stmts[STMT_FLOW_PUT];
 	bind_int(st, &i, v->l4);
 	bind_end(st, &i, &v->client);
@@ -140,6 +142,7 @@ int64_t store_flow_ended(struct store *s, const struct core_flow_view *v)
 	bind_int(st, &i, (v->client.spoofed ? 1U : 0U) | (v->server.spoofed ? 2U : 0U));
 	bind_text(st, &i, v->engine);
 	bind_int(st, &i, v->flows);
+	bind_text(st, &i, details);
 	s->pending++; /* before: a failure counts it with the rest of its transaction */
 	if (store_db_run(s, STMT_FLOW_PUT, "flow"))
 		return 0;

@@ -43,6 +43,7 @@ static const char *const migrations[] = {
 	"ALTER TABLE flows ADD COLUMN flows INTEGER NOT NULL DEFAULT 1;",
 	"CREATE TABLE positions(key BLOB PRIMARY KEY, first_ns INTEGER NOT NULL, packets_0 INTEGER NOT NULL, packets_1 INTEGER NOT NULL,"
 	" bytes_0 INTEGER NOT NULL, bytes_1 INTEGER NOT NULL) WITHOUT ROWID;",
+	"ALTER TABLE flows ADD COLUMN details TEXT NOT NULL DEFAULT '';",
 };
 #define SCHEMA_VERSION ((int)ARRAY_SIZE(migrations))
 
@@ -64,8 +65,8 @@ static const char *const statements[STMT_MAX] = {
 	[STMT_FLOW_PUT] = "INSERT INTO flows(l4, client, client_kind, client_container, client_addr, client_port, client_exe, client_pid,"
 			  " client_attr, client_network, server, server_kind, server_container, server_addr, server_port, server_exe,"
 			  " server_pid, server_attr, server_network, app, app_confidence, host, info, bytes_to_server, bytes_to_client,"
-			  " packets_to_server, packets_to_client, first_seen, last_seen, vni, published_port, spoofed, engine, flows)"
-			  " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+			  " packets_to_server, packets_to_client, first_seen, last_seen, vni, published_port, spoofed, engine, flows, details)"
+			  " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[STMT_FLOW_MORE] = "UPDATE flows SET flows = flows + ?, bytes_to_server = bytes_to_server + ?, bytes_to_client = bytes_to_client + ?,"
 			   " packets_to_server = packets_to_server + ?, packets_to_client = packets_to_client + ?,"
 			   " first_seen = min(first_seen, ?), last_seen = max(last_seen, ?) WHERE id = ?",

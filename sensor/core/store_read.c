@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "sensor/core/store_priv.h"
+#include "sensor/facts.h"
 
 struct names {
 	char buf[STORE_LIST_LEN];
@@ -160,7 +161,11 @@ static void read_flow(sqlite3_stmt *row, struct core_flow_view *v)
 		.published_port = (uint16_t)sqlite3_column_int(row, 31),
 		.engine = store_column_text(row, 33),
 		.flows = column_u64(row, 34),
+		.facts = store_column_text(row, 35),
+		.facts_wall = true,
 	};
+	if (!facts_valid(v->facts, strlen(v->facts))) /* it is a file: anybody may have written it */
+		v->facts = "";
 	read_end(row, 2, &v->client);
 	read_end(row, 11, &v->server);
 	v->client.spoofed = sqlite3_column_int(row, 32) & 1;

@@ -16,6 +16,7 @@
 
 #include "base/cleanup.h"
 #include "sensor/core/store.h"
+#include "sensor/facts.h"
 #include "tests/unit/fake_core.h"
 
 struct world {
@@ -104,6 +105,7 @@ static struct found find(struct core *c, const char *client, const char *server,
 static void flow_cb(const struct core_flow_view *v, const char *cc, const char *sc, void *arg)
 {
 	struct core_flow_view *out = arg;
+	char value[64];
 
 	*out = *v;
 	assert_string_equal(sc, "shop_db_1");
@@ -112,6 +114,11 @@ static void flow_cb(const struct core_flow_view *v, const char *cc, const char *
 	assert_string_equal(v->server.addr, "172.18.0.4");
 	assert_int_equal(v->bytes_to_client, 98765);
 	assert_int_equal(v->client.attribution, ATTR_EXACT);
+	assert_true(facts_get(v->facts, FACT_SERVER_VERSION, value, sizeof(value)));
+	assert_string_equal(value, "10.11.18-MariaDB");
+	assert_true(v->facts_wall);
+	assert_true(facts_get(v->facts, FACT_CHANGED_AT, value, sizeof(value)));
+	assert_true(strtoull(value, NULL, 10) > 1700000000000000000ULL); /* a date, not a time since the start */
 }
 
 static void restart_core(struct world *w)
@@ -128,8 +135,14 @@ static void test_map_and_history_survive_a_restart(void **state)
 	struct store *s = open_store(w);
 	struct store_stats st;
 	struct found f;
+	struct facts facts;
 	struct stat file;
 
+	facts_init(&facts);
+	facts_add_str(&facts, FACT_SERVER_VERSION, "10.11.18-MariaDB");
+	facts_add_str(&facts, FACT_CHANGED_FROM, "MySQL");
+	facts_add_str(&facts, FACT_CHANGED_AT, "5000000000");
+	fake.flows[1].facts = facts.text;
 	for (size_t i = 0; i < fake.flow_count; i++)
 		store_flow_ended(s, &fake.flows[i]);
 	assert_int_equal(store_tick(s, w->core), 0);
@@ -230,7 +243,7 @@ static void test_an_older_schema_is_upgraded(void **state)
 	store_tick(s, w->core);
 	store_close(s);
 	assert_int_equal(sqlite3_open(w->db, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, "ALTER TABLE flows DROP COLUMN flows; DROP TABLE positions; DROP TABLE meta; PRAGMA user_version=1", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "ALTER TABLE flows DROP COLUMN details; ALTER TABLE flows DROP COLUMN flows; DROP TABLE positions; DROP TABLE meta; PRAGMA user_version=1", NULL, NULL, NULL), SQLITE_OK);
 	sqlite3_close(db);
 	restart_core(w);
 	s = open_store(w);
