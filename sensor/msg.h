@@ -9,6 +9,7 @@
  *   inspector -> core     labels, details, DNS answers
  *   keeper <-> verdict    heartbeat
  *   core   <-> files      which containers to watch, what was written, digests (sensor/msg_files.h)
+ *   core   <-> fetch      what to get from or to send to the world (sensor/msg_fetch.h)
  *   files  <-> opener     files and directories of containers to open and to mark (sensor/msg_files.h)
  */
 #ifndef PG_SENSOR_MSG_H
@@ -65,6 +66,7 @@ enum msg_type {
 
 	MSG_PROC_ARGS, /* struct msg_pid -> answer body: first PG_ARGS_MAX bytes of /proc/PID/cmdline */
 	MSG_SYSCALLS,  /* struct msg_syscalls: watch system calls, or stop */
+	MSG_OPEN,      /* body: a path that stands in the configuration file -> answer with a descriptor of that regular file */
 
 	/* -- broker -> keeper, answered by the same type */
 	MSG_ENGINE_CONNECT, /* struct msg_engine_ref -> answer with a connected stream descriptor, or -errno */
@@ -91,6 +93,8 @@ enum msg_type {
 
 	/* -- core -> keeper, each answered by the same type with status: sensor/msg_contain.h */
 	MSG_CONTAIN_KILL, MSG_CONTAIN_FREEZE,
+	/* -- core <-> fetch: sensor/msg_fetch.h */
+	MSG_FETCH, MSG_FETCHED,
 
 	MSG_TYPE_MAX
 };
@@ -107,6 +111,7 @@ enum msg_fd_kind {
 	MSG_FD_FILES,        /* core, opener: ipc to files; replaces an earlier one */
 	MSG_FD_OPENER,       /* files: ipc to the opener; replaces an earlier one */
 	MSG_FD_FANOTIFY,     /* files, opener: the one fanotify group */
+	MSG_FD_FETCH,        /* core: ipc to fetch; replaces an earlier one */
 	MSG_FD_INOTIFY,      /* files, opener: the one inotify instance */
 	MSG_FD_MAX
 };
@@ -177,7 +182,7 @@ struct msg_engine {
 };
 
 enum msg_program_id { PROGRAM_KEEPER, PROGRAM_VERDICT, PROGRAM_BROKER, PROGRAM_CORE, PROGRAM_INSPECT_PACKETS, PROGRAM_INSPECT_DOCUMENTS,
-	PROGRAM_FILES, PROGRAM_OPENER, PROGRAM_MAX };
+	PROGRAM_FILES, PROGRAM_OPENER, PROGRAM_FETCH, PROGRAM_MAX };
 struct msg_program {
 	uint8_t program; /* enum msg_program_id */
 	uint8_t running;
@@ -202,6 +207,8 @@ struct msg_configure {
 	uint16_t vxlan_port;   /* host byte order, 4789 */
 	uint32_t half_open_max;
 	uint32_t flows_max;    /* only honoured before the maps exist */
+	uint8_t fetch;         /* the fetching program is wanted */
+	uint8_t pad[3];
 	char engines[MSG_ENGINES_MAX][108];        /* paths of unix sockets */
 	char uplinks[4][16];   /* names; empty: found by rule (has an address, is no bridge, no lo) */
 };

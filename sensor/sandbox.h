@@ -38,7 +38,7 @@ int sandbox_enter_inspector(uint64_t mem_max_bytes);
 int sandbox_enter_replay(uint64_t mem_max_bytes);
 
 /* The keeper: a wide list (it is also the outer bound of all others, who inherit it), but: no execve at all, execveat
- * only of a descriptor (AT_EMPTY_PATH), sockets only AF_NETLINK and AF_UNIX, no ptrace, no modules, no keys, no clocks. */
+ * only of a descriptor (AT_EMPTY_PATH), sockets only AF_NETLINK and AF_UNIX (and, for fetch, TCP and UDP), no ptrace, no modules, no keys, no clocks. */
 int sandbox_enter_keeper(void);
 
 /* The verdict process: passed sockets only; drops all capabilities but CAP_NET_ADMIN, then as the broker. */
@@ -47,6 +47,10 @@ int sandbox_enter_verdict(void);
 /* pierglass-core, "files" mode: descriptors it is given by the keeper, by fanotify and by the opener: reading, their names and
  * status. No open, no socket, no new thread or process. The worker thread must have been started before. */
 int sandbox_enter_files(void);
+
+/* pierglass-core, "fetch" mode: connections over IP (no raw socket, nothing that listens); reads the resolver's files and the
+ * system's certificates, where the kernel has Landlock nothing else; threads (the resolver's). No bpf, no process. */
+int sandbox_enter_fetch(void);
 
 /* The opener (forked from the keeper): keeps CAP_SYS_ADMIN, CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH; opens and marks files,
  * sends descriptors; nothing else: no mount, no namespace, no socket, no process. */

@@ -69,6 +69,13 @@ static const int calls_descriptors[] = {
 	SCMP_SYS(statx), SCMP_SYS(readlinkat), SCMP_SYS(readlink), SCMP_SYS(fadvise64),
 };
 
+/* What fetch needs beside its sockets: the resolver's files and certificates (Landlock), a file in memory for what came. */
+static const int calls_fetch[] = {
+	SCMP_SYS(openat), SCMP_SYS(open), SCMP_SYS(access), SCMP_SYS(faccessat), SCMP_SYS(faccessat2), SCMP_SYS(stat),
+	SCMP_SYS(lstat), SCMP_SYS(statx), SCMP_SYS(readlink), SCMP_SYS(readlinkat), SCMP_SYS(connect), SCMP_SYS(bind),
+	SCMP_SYS(memfd_create), SCMP_SYS(ftruncate),
+};
+
 /* The opener's own: paths are opened and marked. */
 static const int calls_opener[] = {
 	SCMP_SYS(statx), SCMP_SYS(openat), SCMP_SYS(open), SCMP_SYS(openat2), SCMP_SYS(fanotify_mark), SCMP_SYS(inotify_add_watch),
@@ -87,7 +94,7 @@ static const int calls_keeper[] = {
 	SCMP_SYS(name_to_handle_at), SCMP_SYS(openat2), SCMP_SYS(prlimit64), SCMP_SYS(setrlimit), SCMP_SYS(getrlimit),
 	SCMP_SYS(landlock_create_ruleset), SCMP_SYS(landlock_add_rule), SCMP_SYS(landlock_restrict_self),
 	SCMP_SYS(socketpair), SCMP_SYS(ioctl), SCMP_SYS(clone), SCMP_SYS(setpriority), SCMP_SYS(fanotify_init),
-	SCMP_SYS(fanotify_mark), SCMP_SYS(getxattr), SCMP_SYS(getpgid), SCMP_SYS(getsid), SCMP_SYS(mknodat), SCMP_SYS(symlinkat),
+	SCMP_SYS(fanotify_mark), SCMP_SYS(getxattr), SCMP_SYS(getpgid), SCMP_SYS(getsid), SCMP_SYS(memfd_create), SCMP_SYS(mknodat), SCMP_SYS(symlinkat),
 };
 
 /* What the sanitizers' runtimes need beyond that: maps of the process, a tracer thread for the leak check, reports. */
@@ -195,6 +202,20 @@ static int bpf_rules(scmp_filter_ctx f, bool run)
 	return 0;
 }
 
+/* Connections over IP: no raw socket, nothing that listens. */
+static int inet_rules(scmp_filter_ctx f)
+{
+	static const int families[] = { AF_INET, AF_INET6 }, types[] = { SOCK_STREAM, SOCK_DGRAM };
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(families); i++)
+		for (size_t k = 0; k < ARRAY_SIZE(types); k++)
+			r |= seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2,
+					      SCMP_A0(SCMP_CMP_MASKED_EQ, 0xffffffff, (scmp_datum_t)families[i]),
+					      SCMP_A1(SCMP_CMP_MASKED_EQ, 0xf, (scmp_datum_t)types[k]));
+	return r ? -EINVAL : 0;
+}
+
 static int keeper_rules(scmp_filter_ctx f)
 {
 	static const int families[] = { AF_UNIX, AF_NETLINK };
@@ -207,11 +228,27 @@ static int keeper_rules(scmp_filter_ctx f)
 	for (size_t i = 0; i < ARRAY_SIZE(families); i++)
 		r |= seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
 				      SCMP_A0(SCMP_CMP_MASKED_EQ, 0xffffffff, (scmp_datum_t)families[i]));
+	r |= inet_rules(f); /* fetch's, who inherits this filter; the keeper itself opens none */
 	/* Only a program whose descriptor was opened at start: no path is ever executed. */
 	r |= seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(execveat), 1,
 			      SCMP_A4(SCMP_CMP_MASKED_EQ, 0xffffffff, 0x1000 /* AT_EMPTY_PATH */));
 	r |= seccomp_rule_add(f, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
 	return r ? -EINVAL : 0;
+}
+
+/* The resolver also asks which addresses this node has. */
+static int fetch_rules(scmp_filter_ctx f)
+{
+	int r = allow(f, calls_fetch, ARRAY_SIZE(calls_fetch));
+
+	if (r == 0)
+		r = allow(f, calls_threads, ARRAY_SIZE(calls_threads));
+	if (r == 0)
+		r = inet_rules(f);
+	if (r == 0)
+		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2, SCMP_A0(SCMP_CMP_MASKED_EQ, 0xffffffff, AF_NETLINK),
+				     SCMP_A2(SCMP_CMP_MASKED_EQ, 0xffffffff, 0 /* NETLINK_ROUTE */));
+	return r;
 }
 
 static int program_rules(scmp_filter_ctx f, enum sandbox_program p)
@@ -240,8 +277,10 @@ static int program_rules(scmp_filter_ctx f, enum sandbox_program p)
 		r = allow(f, calls_accept, ARRAY_SIZE(calls_accept));
 	if (r == 0 && p == SANDBOX_CORE)
 		r = allow(f, calls_threads, ARRAY_SIZE(calls_threads));
-	if (r == 0 && !sanitized && (p == SANDBOX_CORE || p == SANDBOX_BROKER))
+	if (r == 0 && !sanitized && (p == SANDBOX_CORE || p == SANDBOX_BROKER || p == SANDBOX_FETCH))
 		r = clone_rules(f);
+	if (r == 0 && p == SANDBOX_FETCH)
+		r = fetch_rules(f);
 	/* libcurl 7.88 calls connect() on the connections the keeper gave it, although told that they are connected, and takes
 	 * this for "look whether it is writable"; nothing is ever connected. */
 	if (r == 0 && p == SANDBOX_BROKER)

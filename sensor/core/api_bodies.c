@@ -35,6 +35,7 @@ static const struct {
 	[API_MODEL_LOCK] = { "/v1/model/lock", API_ARG_WORKLOAD | API_ARG_DIMENSION },
 	[API_MODEL_REOPEN] = { "/v1/model/reopen", API_ARG_WORKLOAD | API_ARG_DIMENSION },
 	[API_MODEL_ACCEPT] = { "/v1/model/accept", API_ARG_ID },
+	[API_FEED_UPDATE] = { "/v1/feeds/update", API_ARG_THING | API_ARG_ALL },
 	[API_MODEL_IMPORT] = { "/v1/model/import", 0 },
 };
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Feeds over the API: what they hold, and what they say of one thing. */
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,6 +29,15 @@ static void feed_row(const struct core_feed_view *v, void *arg)
 	jsonl_u64(j, "memory", v->memory);
 	jsonl_u64(j, "hits", v->hits);
 	jsonl_time(j, "read", v->read_wall_ns);
+	jsonl_bool(j, "busy", v->busy);
+	if (v->url) {
+		jsonl_str(j, "url", v->url);
+		jsonl_str(j, "etag", v->etag);
+		jsonl_str(j, "modified", v->modified);
+		jsonl_str(j, "error", v->error);
+		jsonl_time(j, "fetched", v->fetched_wall_ns);
+		jsonl_time(j, "next", v->next_wall_ns);
+	}
 	jsonl_obj_end(j);
 }
 
@@ -35,6 +46,22 @@ void json_feeds(struct jsonl *j, struct core *c)
 	jsonl_arr(j, NULL);
 	core_each_feed(c, feed_row, j);
 	jsonl_arr_end(j);
+}
+
+int json_feed_update(struct jsonl *j, struct core *c, const struct api_query *q, char *err, size_t err_len)
+{
+	int n = core_feeds_update(c, q->thing, q->all);
+
+	if (n == 0) {
+		snprintf(err, err_len, q->thing[0] ? "no feed has this name: see /v1/feeds" : "no feeds are configured");
+		return -ENOENT;
+	}
+	jsonl_obj(j, NULL);
+	jsonl_str(j, "done", "asked for");
+	jsonl_str(j, "workload", "");
+	jsonl_u64(j, "count", (uint64_t)n);
+	jsonl_obj_end(j);
+	return 0;
 }
 
 struct answers {

@@ -330,6 +330,16 @@ int api_model_post(struct api *a, enum api_path p, const struct api_query *q, co
 	uint64_t n;
 	int r;
 
+	if (p == API_FEED_UPDATE) {
+		struct jsonl j;
+
+		jsonl_init(&j);
+		r = json_feed_update(&j, a->core, q, err, err_len);
+		jsonl_newline(&j);
+		ret->text = r < 0 ? NULL : jsonl_take(&j, &ret->len);
+		jsonl_done(&j);
+		return r;
+	}
 	if (!core_models(a->core)) {
 		snprintf(err, err_len, "the sensor is starting");
 		return -EAGAIN;

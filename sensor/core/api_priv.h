@@ -57,7 +57,7 @@ struct api_body {
 enum api_path { API_STATUS, API_CONTAINERS, API_LISTENERS, API_FLOWS, API_FLOWS_STREAM, API_EVENTS_STREAM, API_TREE,
 		API_SYSCALLS, API_MAP, API_NETWORKS, API_VERSION, API_FEEDS, API_FEED_CHECK,
 		API_ALERTS, API_ALERTS_STREAM, API_WHY, API_MODELS, API_MODEL, API_MODEL_EXPORT,
-		API_MODEL_LOCK, API_MODEL_REOPEN, API_MODEL_ACCEPT, API_MODEL_IMPORT, /* from here on: POST */
+		API_MODEL_LOCK, API_MODEL_REOPEN, API_MODEL_ACCEPT, API_MODEL_IMPORT, API_FEED_UPDATE, /* from here on: POST */
 		API_PATH_MAX };
 #define API_PATH_FIRST_POST API_MODEL_LOCK
 /* -1: no such path. */
@@ -67,6 +67,8 @@ void api_body_make(struct api *a, enum api_path p, const struct api_query *q, st
 
 /* ---- api_feeds.c */
 void json_feeds(struct jsonl *j, struct core *c);
+/* 0, or -ENOENT with err saying what there is not. */
+int json_feed_update(struct jsonl *j, struct core *c, const struct api_query *q, char *err, size_t err_len);
 void json_feed_check(struct jsonl *j, struct core *c, const char *thing);
 
 /* ---- api_model.c: alerts and models */

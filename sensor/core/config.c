@@ -16,27 +16,11 @@
 #include "base/utf8.h"
 #include "intel/finding.h"
 #include "intel/indicator.h"
+#include "sensor/core/config_priv.h"
 #include "sensor/core/redact.h"
 #include "sensor/msg.h"
 
 #define CONFIG_BYTES_MAX (1U << 20)
-
-struct reader {
-	struct config c;
-	const char *name; /* of the file, for messages */
-	char *err;
-	size_t err_len;
-	char diag[256];   /* the parser's first complaint */
-};
-
-struct key {
-	const char *name;
-	int (*read)(struct reader *r, const struct key *k, struct fy_node *n, int line);
-	const char *expected;
-	size_t offset;
-	uint64_t min, max;
-	const struct key *sub; /* of a section */
-};
 
 void config_defaults(struct config *c)
 {
@@ -57,6 +41,7 @@ void config_defaults(struct config *c)
 		.learn_target_permille = 10,
 		.alerts_max_bytes = 64ULL << 20,
 		.alerts_files = 4,
+		.feed_timeout_s = 120,
 		.policy = { .ct_mark = 0x00f00000 },
 	};
 	if (gethostname(c->node, sizeof(c->node) - 1) || !c->node[0])
@@ -76,14 +61,14 @@ static const char *shown(const char *s, size_t len, char *buf, size_t buf_len)
 	return buf;
 }
 
-static int refuse(struct reader *r, int line, const char *what, const char *key, const char *expected)
+int config_refuse(struct config_reader *r, int line, const char *what, const char *key, const char *expected)
 {
 	snprintf(r->err, r->err_len, "%s:%d: %s \"%s\"%s%s", r->name, line, what, key, expected ? ": expected " : "",
 		 expected ? expected : "");
 	return -EINVAL;
 }
 
-static int node_line(struct fy_node *n, int fallback)
+int config_node_line(struct fy_node *n, int fallback)
 {
 	struct fy_token *t = fy_node_is_scalar(n) ? fy_node_get_scalar_token(n) : NULL;
 	const struct fy_mark *m = t ? fy_token_start_mark(t) : NULL;
@@ -92,7 +77,7 @@ static int node_line(struct fy_node *n, int fallback)
 }
 
 /* The scalar's text; NULL for sequences, mappings, aliases, too long texts and texts with control bytes. */
-static const char *node_text(struct fy_node *n, char *buf, size_t len)
+const char *config_node_text(struct fy_node *n, char *buf, size_t len)
 {
 	const char *s;
 	size_t l;
@@ -143,21 +128,21 @@ static bool parse_number(const char *s, bool bytes, uint64_t *ret)
 	return true;
 }
 
-static int read_number(struct reader *r, const struct key *k, struct fy_node *n, int line, bool bytes, uint64_t *ret)
+int config_number(struct config_reader *r, const struct config_key *k, struct fy_node *n, int line, bool bytes, uint64_t *ret)
 {
 	char text[40], range[128];
 
-	if (node_text(n, text, sizeof(text)) && parse_number(text, bytes, ret) && *ret >= k->min && *ret <= k->max)
+	if (config_node_text(n, text, sizeof(text)) && parse_number(text, bytes, ret) && *ret >= k->min && *ret <= k->max)
 		return 0;
 	snprintf(range, sizeof(range), "%s from %llu to %llu", k->expected, (unsigned long long)k->min,
 		 (unsigned long long)k->max);
-	return refuse(r, line, "bad value for", k->name, range);
+	return config_refuse(r, line, "bad value for", k->name, range);
 }
 
-static int read_u32(struct reader *r, const struct key *k, struct fy_node *n, int line)
+static int read_u32(struct config_reader *r, const struct config_key *k, struct fy_node *n, int line)
 {
 	uint64_t v;
-	int rc = read_number(r, k, n, line, false, &v);
+	int rc = config_number(r, k, n, line, false, &v);
 	uint32_t v32;
 
 	if (rc)
@@ -167,10 +152,10 @@ static int read_u32(struct reader *r, const struct key *k, struct fy_node *n, in
 	return 0;
 }
 
-static int read_u16(struct reader *r, const struct key *k, struct fy_node *n, int line)
+static int read_u16(struct config_reader *r, const struct config_key *k, struct fy_node *n, int line)
 {
 	uint64_t v;
-	int rc = read_number(r, k, n, line, false, &v);
+	int rc = config_number(r, k, n, line, false, &v);
 	uint16_t v16;
 
 	if (rc)
@@ -180,57 +165,57 @@ static int read_u16(struct reader *r, const struct key *k, struct fy_node *n, in
 	return 0;
 }
 
-static int read_bytes(struct reader *r, const struct key *k, struct fy_node *n, int line)
+static int read_bytes(struct config_reader *r, const struct config_key *k, struct fy_node *n, int line)
 {
 	uint64_t v;
-	int rc = read_number(r, k, n, line, true, &v);
+	int rc = config_number(r, k, n, line, true, &v);
 
 	if (!rc)
 		memcpy((char *)&r->c + k->offset, &v, sizeof(v));
 	return rc;
 }
 
-static int read_node(struct reader *r, const struct key *k, struct fy_node *n, int line)
+static int read_node(struct config_reader *r, const struct config_key *k, struct fy_node *n, int line)
 {
 	char text[sizeof(r->c.node)];
 
-	if (!node_text(n, text, sizeof(text)))
-		return refuse(r, line, "bad value for", k->name, k->expected);
+	if (!config_node_text(n, text, sizeof(text)))
+		return config_refuse(r, line, "bad value for", k->name, k->expected);
 	memcpy(r->c.node, text, sizeof(text));
 	return 0;
 }
 
 /* One of some words; its number is the value. */
-static int read_word(struct reader *r, const struct key *k, struct fy_node *n, int line, const char *const *words, unsigned count,
+int config_word(struct config_reader *r, const struct config_key *k, struct fy_node *n, int line, const char *const *words, unsigned count,
 		     unsigned *ret)
 {
 	char text[16];
 
-	if (node_text(n, text, sizeof(text)))
+	if (config_node_text(n, text, sizeof(text)))
 		for (unsigned i = 0; i < count; i++)
 			if (!strcmp(text, words[i])) {
 				*ret = i;
 				return 0;
 			}
-	return refuse(r, line, "bad value for", k->name, k->expected);
+	return config_refuse(r, line, "bad value for", k->name, k->expected);
 }
 
-static int read_xdp(struct reader *r, const struct key *k, struct fy_node *n, int line)
+static int read_xdp(struct config_reader *r, const struct config_key *k, struct fy_node *n, int line)
 {
 	static const char *const names[] = { "off", "uplink", "overlay", "all" }; /* in the order of enum msg_xdp_mode */
 
-	return read_word(r, k, n, line, names, ARRAY_SIZE(names), &r->c.xdp);
+	return config_word(r, k, n, line, names, ARRAY_SIZE(names), &r->c.xdp);
 }
 
-static int read_keep(struct reader *r, const struct key *k, struct fy_node *n, int line)
+static int read_keep(struct config_reader *r, const struct config_key *k, struct fy_node *n, int line)
 {
 	static const char *const names[] = { "all", "redacted", "none" }; /* in the order of enum redact_keep */
 
-	return read_word(r, k, n, line, names, ARRAY_SIZE(names), &r->c.payload_keep);
+	return config_word(r, k, n, line, names, ARRAY_SIZE(names), &r->c.payload_keep);
 }
 
 /* A text or a list of texts into an array of fixed rows. */
-static int read_rows(struct reader *r, const struct key *k, struct fy_node *n, int line, char *rows, size_t row_len, unsigned max,
+int config_rows(struct config_reader *r, const struct config_key *k, struct fy_node *n, int line, char *rows, size_t row_len, unsigned max,
 		     bool path, unsigned *ret_count)
 {
 	void *iter = NULL;
@@ -238,104 +223,84 @@ static int read_rows(struct reader *r, const struct key *k, struct fy_node *n, i
 	struct fy_node *e;
 
 	if (fy_node_is_scalar(n)) {
-		if (!node_text(n, rows, row_len) || (path && rows[0] != '/'))
-			return refuse(r, line, "bad value for", k->name, k->expected);
+		if (!config_node_text(n, rows, row_len) || (path && rows[0] != '/'))
+			return config_refuse(r, line, "bad value for", k->name, k->expected);
 		*ret_count = 1;
 		return 0;
 	}
 	if (!fy_node_is_sequence(n))
-		return refuse(r, line, "bad value for", k->name, k->expected);
+		return config_refuse(r, line, "bad value for", k->name, k->expected);
 	while ((e = fy_node_sequence_iterate(n, &iter))) {
 		char *row = rows + count * row_len;
 
-		line = node_line(e, line);
-		if (count == max || !node_text(e, row, row_len) || (path && row[0] != '/'))
-			return refuse(r, line, "bad value for", k->name, k->expected);
+		line = config_node_line(e, line);
+		if (count == max || !config_node_text(e, row, row_len) || (path && row[0] != '/'))
+			return config_refuse(r, line, "bad value for", k->name, k->expected);
 		for (unsigned i = 0; i < count; i++)
 			if (!strcmp(rows + i * row_len, row))
-				return refuse(r, line, "named twice in", k->name, NULL);
+				return config_refuse(r, line, "named twice in", k->name, NULL);
 		count++;
 	}
 	if (path && !count)
-		return refuse(r, line, "bad value for", k->name, k->expected);
+		return config_refuse(r, line, "bad value for", k->name, k->expected);
 	*ret_count = count;
 	return 0;
 }
 
-static int read_docker(struct reader *r, const struct key *k, struct fy_node *n, int line)
+static int read_docker(struct config_reader *r, const struct config_key *k, struct fy_node *n, int line)
 {
 	memset(r->c.engines, 0, sizeof(r->c.engines));
-	return read_rows(r, k, n, line, r->c.engines[0], sizeof(r->c.engines[0]), ARRAY_SIZE(r->c.engines), true, &r->c.engine_count);
+	return config_rows(r, k, n, line, r->c.engines[0], sizeof(r->c.engines[0]), ARRAY_SIZE(r->c.engines), true, &r->c.engine_count);
 }
 
-static int read_uplinks(struct reader *r, const struct key *k, struct fy_node *n, int line)
+static int read_uplinks(struct config_reader *r, const struct config_key *k, struct fy_node *n, int line)
 {
 	memset(r->c.uplinks, 0, sizeof(r->c.uplinks));
-	return read_rows(r, k, n, line, r->c.uplinks[0], sizeof(r->c.uplinks[0]), ARRAY_SIZE(r->c.uplinks), false,
+	return config_rows(r, k, n, line, r->c.uplinks[0], sizeof(r->c.uplinks[0]), ARRAY_SIZE(r->c.uplinks), false,
 			 &r->c.uplink_count);
 }
 
-static int read_feeds(struct reader *r, const struct key *k, struct fy_node *n, int line)
-{
-	memset(r->c.feeds, 0, sizeof(r->c.feeds));
-	return read_rows(r, k, n, line, r->c.feeds[0], sizeof(r->c.feeds[0]), ARRAY_SIZE(r->c.feeds), true, &r->c.feed_count);
-}
-
-static int read_never_block(struct reader *r, const struct key *k, struct fy_node *n, int line)
-{
-	uint8_t first[16], last[16];
-	int rc;
-
-	memset(r->c.never_block, 0, sizeof(r->c.never_block));
-	rc = read_rows(r, k, n, line, r->c.never_block[0], sizeof(r->c.never_block[0]), ARRAY_SIZE(r->c.never_block), false,
-		       &r->c.never_block_count);
-	for (unsigned i = 0; !rc && i < r->c.never_block_count; i++)
-		if (!indicator_ip(r->c.never_block[i], strlen(r->c.never_block[i]), first, last))
-			rc = refuse(r, line, "bad value for", k->name, k->expected);
-	return rc;
-}
-
-static int read_silence(struct reader *r, const struct key *k, struct fy_node *n, int line)
+static int read_silence(struct config_reader *r, const struct config_key *k, struct fy_node *n, int line)
 {
 	memset(r->c.silent, 0, sizeof(r->c.silent));
-	return read_rows(r, k, n, line, r->c.silent[0], sizeof(r->c.silent[0]), ARRAY_SIZE(r->c.silent), false, &r->c.silent_count);
+	return config_rows(r, k, n, line, r->c.silent[0], sizeof(r->c.silent[0]), ARRAY_SIZE(r->c.silent), false, &r->c.silent_count);
 }
 
-static int read_analyst(struct reader *r, const struct key *k, struct fy_node *n, int line)
+static int read_analyst(struct config_reader *r, const struct config_key *k, struct fy_node *n, int line)
 {
 	uint8_t first[16], last[16];
 	char text[sizeof(r->c.policy.analyst)];
 
-	if (!node_text(n, text, sizeof(text)) || strchr(text, '-') || !indicator_ip(text, strlen(text), first, last))
-		return refuse(r, line, "bad value for", k->name, k->expected);
+	if (!config_node_text(n, text, sizeof(text)) || strchr(text, '-') || !indicator_ip(text, strlen(text), first, last))
+		return config_refuse(r, line, "bad value for", k->name, k->expected);
 	memcpy(r->c.policy.analyst, text, sizeof(text));
 	return 0;
 }
 
 /* 3 to 32 neighbouring bits: fewer have no room for what is said with them. */
-static int read_ct_mark(struct reader *r, const struct key *k, struct fy_node *n, int line)
+static int read_ct_mark(struct config_reader *r, const struct config_key *k, struct fy_node *n, int line)
 {
 	unsigned long v = 0;
 	char text[16], *end = text;
 
-	if (node_text(n, text, sizeof(text)) && isdigit((unsigned char)text[0]))
+	if (config_node_text(n, text, sizeof(text)) && isdigit((unsigned char)text[0]))
 		v = strtoul(text, &end, 0);
 	if (end == text || *end || !v || v > UINT32_MAX || __builtin_popcountl(v) < 3 || ((v + (v & -v)) & v))
-		return refuse(r, line, "bad value for", k->name, k->expected);
+		return config_refuse(r, line, "bad value for", k->name, k->expected);
 	r->c.policy.ct_mark = (uint32_t)v;
 	return 0;
 }
 
 /* monitor is the only one: what is enforced is said by name. */
-static int read_policy_default(struct reader *r, const struct key *k, struct fy_node *n, int line)
+static int read_policy_default(struct config_reader *r, const struct config_key *k, struct fy_node *n, int line)
 {
 	static const char *const names[] = { "monitor" };
 	unsigned v;
 
-	return read_word(r, k, n, line, names, ARRAY_SIZE(names), &v);
+	return config_word(r, k, n, line, names, ARRAY_SIZE(names), &v);
 }
 
-static int read_policy_key(struct reader *r, const struct key *k, struct fy_node *n, int line)
+static int read_policy_key(struct config_reader *r, const struct config_key *k, struct fy_node *n, int line)
 {
 	static const char *const modes[] = { "learn", "monitor", "enforce" }; /* in the order of enum policy_mode */
 	static const char *const established[] = { "keep", "cut" }, *const failure[] = { "open", "closed" };
@@ -344,31 +309,31 @@ static int read_policy_key(struct reader *r, const struct key *k, struct fy_node
 	int rc;
 
 	if (!strcmp(k->name, "mode"))
-		rc = read_word(r, k, n, line, modes, ARRAY_SIZE(modes), &v), w->mode = (uint8_t)v;
+		rc = config_word(r, k, n, line, modes, ARRAY_SIZE(modes), &v), w->mode = (uint8_t)v;
 	else if (!strcmp(k->name, "established"))
-		rc = read_word(r, k, n, line, established, ARRAY_SIZE(established), &v), w->cut = (uint8_t)v;
+		rc = config_word(r, k, n, line, established, ARRAY_SIZE(established), &v), w->cut = (uint8_t)v;
 	else
-		rc = read_word(r, k, n, line, failure, ARRAY_SIZE(failure), &v), w->closed = (uint8_t)v;
+		rc = config_word(r, k, n, line, failure, ARRAY_SIZE(failure), &v), w->closed = (uint8_t)v;
 	return rc;
 }
 
 
 /* ---- actions -------------------------------------------------------------------------------------------------------- */
-#define ACTIONS_EXPECTED "one or a list of alert, evidence, block, reset, refuse, kill, pause, quarantine, stop"
+#define ACTIONS_EXPECTED "one or a list of alert, evidence, block, reset, config_refuse, kill, pause, quarantine, stop"
 
-static int read_action(struct reader *r, const struct key *k, struct fy_node *n, int line, uint32_t *actions)
+static int read_action(struct config_reader *r, const struct config_key *k, struct fy_node *n, int line, uint32_t *actions)
 {
 	char text[24];
-	int a = node_text(n, text, sizeof(text)) ? action_of(text) : -1;
+	int a = config_node_text(n, text, sizeof(text)) ? action_of(text) : -1;
 
 	if (a < 0)
-		return refuse(r, node_line(n, line), "bad value for", k->name, ACTIONS_EXPECTED);
+		return config_refuse(r, config_node_line(n, line), "bad value for", k->name, ACTIONS_EXPECTED);
 	*actions |= ACTION_BIT(a);
 	return 0;
 }
 
 /* "kill" or "[evidence, pause]" as the rule of (workload, finding). */
-static int read_rule(struct reader *r, const struct key *k, struct fy_node *n, int line, const char *workload, int finding)
+static int read_rule(struct config_reader *r, const struct config_key *k, struct fy_node *n, int line, const char *workload, int finding)
 {
 	uint32_t actions = 0;
 	void *iter = NULL;
@@ -376,17 +341,17 @@ static int read_rule(struct reader *r, const struct key *k, struct fy_node *n, i
 	int rc = 0;
 
 	if (!n || !fy_node_is_sequence(n))
-		rc = n ? read_action(r, k, n, line, &actions) : refuse(r, line, "no value for", k->name, ACTIONS_EXPECTED);
+		rc = n ? read_action(r, k, n, line, &actions) : config_refuse(r, line, "no value for", k->name, ACTIONS_EXPECTED);
 	else
 		while (!rc && (e = fy_node_sequence_iterate(n, &iter)))
 			rc = read_action(r, k, e, line, &actions);
 	if (!rc && action_rules_set(&r->c.actions, workload, finding, actions) < 0)
-		rc = refuse(r, line, "too many rules or too long a workload in", k->name, "at most 128 rules, names below 192 bytes");
+		rc = config_refuse(r, line, "too many rules or too long a workload in", k->name, "at most 128 rules, names below 192 bytes");
 	return rc;
 }
 
 /* "{ process.new: kill, listener.new: [evidence, pause] }"; of a workload also "default". */
-static int read_rules(struct reader *r, const struct key *k, struct fy_node *n, int line, const char *workload)
+static int read_rules(struct config_reader *r, const struct config_key *k, struct fy_node *n, int line, const char *workload)
 {
 	struct fy_node_pair *pair;
 	void *iter = NULL;
@@ -394,35 +359,35 @@ static int read_rules(struct reader *r, const struct key *k, struct fy_node *n, 
 	int rc = 0;
 
 	if (!n || !fy_node_is_mapping(n))
-		return refuse(r, line, "bad value for", k->name, k->expected);
+		return config_refuse(r, line, "bad value for", k->name, k->expected);
 	while (!rc && (pair = fy_node_mapping_iterate(n, &iter))) {
 		struct fy_node *key = fy_node_pair_key(pair);
 		bool all;
 		int finding;
 
-		line = node_line(key, line);
-		if (!node_text(key, text, sizeof(text)))
-			return refuse(r, line, "unreadable key in", k->name, k->expected);
+		line = config_node_line(key, line);
+		if (!config_node_text(key, text, sizeof(text)))
+			return config_refuse(r, line, "unreadable key in", k->name, k->expected);
 		all = workload[0] && !strcmp(text, "default");
 		finding = all ? -1 : finding_kind_of(text);
 		if (!all && finding < 0)
-			return refuse(r, line, "no finding is called", text, NULL);
+			return config_refuse(r, line, "no finding is called", text, NULL);
 		rc = read_rule(r, k, fy_node_pair_value(pair), line, workload, finding);
 	}
 	return rc;
 }
 
-static int read_actions_default(struct reader *r, const struct key *k, struct fy_node *n, int line)
+static int read_actions_default(struct config_reader *r, const struct config_key *k, struct fy_node *n, int line)
 {
 	return read_rule(r, k, n, line, "", -1);
 }
 
-static int read_actions_findings(struct reader *r, const struct key *k, struct fy_node *n, int line)
+static int read_actions_findings(struct config_reader *r, const struct config_key *k, struct fy_node *n, int line)
 {
 	return read_rules(r, k, n, line, "");
 }
 
-static int read_actions_workloads(struct reader *r, const struct key *k, struct fy_node *n, int line)
+static int read_actions_workloads(struct config_reader *r, const struct config_key *k, struct fy_node *n, int line)
 {
 	char workload[ACTION_WORKLOAD_LEN];
 	struct fy_node_pair *pair;
@@ -430,40 +395,39 @@ static int read_actions_workloads(struct reader *r, const struct key *k, struct 
 	int rc = 0;
 
 	if (!fy_node_is_mapping(n))
-		return refuse(r, line, "bad value for", k->name, k->expected);
+		return config_refuse(r, line, "bad value for", k->name, k->expected);
 	while (!rc && (pair = fy_node_mapping_iterate(n, &iter))) {
 		struct fy_node *key = fy_node_pair_key(pair);
 
-		line = node_line(key, line);
-		if (!node_text(key, workload, sizeof(workload)))
-			return refuse(r, line, "unreadable key in", k->name, k->expected);
+		line = config_node_line(key, line);
+		if (!config_node_text(key, workload, sizeof(workload)))
+			return config_refuse(r, line, "unreadable key in", k->name, k->expected);
 		rc = read_rules(r, k, fy_node_pair_value(pair), line, workload);
 	}
 	return rc;
 }
 
-static int read_section(struct reader *r, const struct key *k, struct fy_node *n, int line);
-static int read_policy_workloads(struct reader *r, const struct key *k, struct fy_node *n, int line);
+static int read_policy_workloads(struct config_reader *r, const struct config_key *k, struct fy_node *n, int line);
 
 #define AT(field) offsetof(struct config, field)
-static const struct key hooks_keys[] = {
+static const struct config_key hooks_keys[] = {
 	{ "xdp", read_xdp, "off, uplink, overlay or all", 0, 0, 0, NULL },
 	{ "uplinks", read_uplinks, "up to 4 interface names of at most 15 characters", 0, 0, 0, NULL },
 	{ "vxlan_port", read_u16, "a UDP port", AT(vxlan_port), 1, 65535, NULL },
 	{ NULL, NULL, NULL, 0, 0, 0, NULL },
 };
-static const struct key limits_keys[] = {
+static const struct config_key limits_keys[] = {
 	{ "flows", read_u32, "a number of flows", AT(flows_max), 1024, 4194304, NULL },
 	{ "half_open", read_u32, "a number of flows", AT(half_open_max), 64, 4194304, NULL },
 	{ "edges", read_u32, "a number of edges", AT(edges_max), 64, 1000000, NULL },
 	{ NULL, NULL, NULL, 0, 0, 0, NULL },
 };
-static const struct key store_keys[] = {
+static const struct config_key store_keys[] = {
 	{ "history_days", read_u32, "days", AT(history_days), 0, 3650, NULL },
 	{ "max_bytes", read_bytes, "bytes (KiB, MiB, GiB are understood)", AT(store_max_bytes), 1ULL << 20, 1ULL << 44, NULL },
 	{ NULL, NULL, NULL, 0, 0, 0, NULL },
 };
-static const struct key learning_keys[] = {
+static const struct config_key learning_keys[] = {
 	{ "window_seconds", read_u32, "seconds", AT(learn_window_s), 1, 3600, NULL },
 	{ "windows", read_u32, "windows without losses", AT(learn_windows), 1, 1000000, NULL },
 	{ "restarts", read_u32, "further starts of a container", AT(learn_restarts), 0, 1000, NULL },
@@ -471,55 +435,50 @@ static const struct key learning_keys[] = {
 	{ "unseen_permille", read_u32, "thousandths", AT(learn_target_permille), 0, 1000, NULL },
 	{ NULL, NULL, NULL, 0, 0, 0, NULL },
 };
-static const struct key alerts_keys[] = {
+static const struct config_key alerts_keys[] = {
 	{ "max_bytes", read_bytes, "bytes (KiB, MiB, GiB are understood)", AT(alerts_max_bytes), 65536, 1ULL << 40, NULL },
 	{ "files", read_u32, "files", AT(alerts_files), 1, 100, NULL },
 	{ "silence", read_silence, "up to 32 names of findings", 0, 0, 0, NULL },
 	{ NULL, NULL, NULL, 0, 0, 0, NULL },
 };
-static const struct key payload_keys[] = {
+static const struct config_key payload_keys[] = {
 	{ "keep", read_keep, "all, redacted or none", 0, 0, 0, NULL },
 	{ NULL, NULL, NULL, 0, 0, 0, NULL },
 };
-static const struct key feeds_keys[] = {
-	{ "files", read_feeds, "up to 16 different absolute paths", 0, 0, 0, NULL },
-	{ "never_block", read_never_block, "up to 64 addresses, prefixes or ranges", 0, 0, 0, NULL },
-	{ NULL, NULL, NULL, 0, 0, 0, NULL },
-};
-static const struct key policy_workload_keys[] = {
+static const struct config_key policy_workload_keys[] = {
 	{ "mode", read_policy_key, "learn, monitor or enforce", 0, 0, 0, NULL },
 	{ "established", read_policy_key, "keep or cut", 0, 0, 0, NULL },
 	{ "on_failure", read_policy_key, "open or closed", 0, 0, 0, NULL },
 	{ NULL, NULL, NULL, 0, 0, 0, NULL },
 };
-static const struct key policy_keys[] = {
+static const struct config_key policy_keys[] = {
 	{ "default", read_policy_default, "monitor", 0, 0, 0, NULL },
 	{ "analyst", read_analyst, "an address or a prefix", 0, 0, 0, NULL },
 	{ "ct_mark", read_ct_mark, "a mask of 3 or more neighbouring bits", 0, 0, 0, NULL },
 	{ "workloads", read_policy_workloads, "up to 128 names of workloads, each with mode, established, on_failure", 0, 0, 0, NULL },
 	{ NULL, NULL, NULL, 0, 0, 0, NULL },
 };
-static const struct key actions_keys[] = {
+static const struct config_key actions_keys[] = {
 	{ "default", read_actions_default, ACTIONS_EXPECTED, 0, 0, 0, NULL },
 	{ "findings", read_actions_findings, "names of findings with their actions", 0, 0, 0, NULL },
 	{ "workloads", read_actions_workloads, "names of workloads, below each names of findings (or default) with their actions", 0, 0, 0, NULL },
 	{ NULL, NULL, NULL, 0, 0, 0, NULL },
 };
-static const struct key top_keys[] = {
+static const struct config_key top_keys[] = {
 	{ "docker", read_docker, "up to 8 different absolute paths of engine sockets, each shorter than 108 bytes", 0, 0, 0, NULL },
 	{ "node", read_node, "a name of at most 127 bytes", 0, 0, 0, NULL },
-	{ "hooks", read_section, "keys xdp, uplinks, vxlan_port", 0, 0, 0, hooks_keys },
-	{ "limits", read_section, "keys flows, half_open, edges", 0, 0, 0, limits_keys },
-	{ "store", read_section, "keys history_days, max_bytes", 0, 0, 0, store_keys },
-	{ "payload", read_section, "key keep", 0, 0, 0, payload_keys },
-	{ "learning", read_section, "keys window_seconds, windows, restarts, requests, unseen_permille", 0, 0, 0, learning_keys },
-	{ "alerts", read_section, "keys max_bytes, files, silence", 0, 0, 0, alerts_keys },
-	{ "feeds", read_section, "keys files, never_block", 0, 0, 0, feeds_keys },
-	{ "policy", read_section, "keys default, analyst, ct_mark, workloads", 0, 0, 0, policy_keys },
-	{ "actions", read_section, "keys default, findings, workloads", 0, 0, 0, actions_keys },
+	{ "hooks", config_section, "keys xdp, uplinks, vxlan_port", 0, 0, 0, hooks_keys },
+	{ "limits", config_section, "keys flows, half_open, edges", 0, 0, 0, limits_keys },
+	{ "store", config_section, "keys history_days, max_bytes", 0, 0, 0, store_keys },
+	{ "payload", config_section, "key keep", 0, 0, 0, payload_keys },
+	{ "learning", config_section, "keys window_seconds, windows, restarts, requests, unseen_permille", 0, 0, 0, learning_keys },
+	{ "alerts", config_section, "keys max_bytes, files, silence", 0, 0, 0, alerts_keys },
+	{ "feeds", config_section, "keys files, urls, proxy, timeout, never_block", 0, 0, 0, config_feeds_keys },
+	{ "policy", config_section, "keys default, analyst, ct_mark, workloads", 0, 0, 0, policy_keys },
+	{ "actions", config_section, "keys default, findings, workloads", 0, 0, 0, actions_keys },
 	{ NULL, NULL, NULL, 0, 0, 0, NULL },
 };
-static const struct key top = { "the file", read_section, "keys docker, node, hooks, limits, store, payload, learning, alerts, feeds, policy, actions", 0, 0, 0, top_keys };
+static const struct config_key top = { "the file", config_section, "keys docker, node, hooks, limits, store, payload, learning, alerts, feeds, policy, actions", 0, 0, 0, top_keys };
 #undef AT
 
 static bool node_is_empty(struct fy_node *n)
@@ -529,7 +488,7 @@ static bool node_is_empty(struct fy_node *n)
 	return !n || (fy_node_is_scalar(n) && !fy_node_is_alias(n) && (!fy_node_get_scalar(n, &l) || !l));
 }
 
-static int read_section(struct reader *r, const struct key *k, struct fy_node *n, int line)
+int config_section(struct config_reader *r, const struct config_key *k, struct fy_node *n, int line)
 {
 	struct fy_node_pair *pair;
 	void *iter = NULL;
@@ -538,49 +497,49 @@ static int read_section(struct reader *r, const struct key *k, struct fy_node *n
 	if (node_is_empty(n)) /* "limits:" with everything below it commented out */
 		return 0;
 	if (!fy_node_is_mapping(n))
-		return refuse(r, node_line(n, line), "bad value for", k->name, k->expected);
+		return config_refuse(r, config_node_line(n, line), "bad value for", k->name, k->expected);
 	while ((pair = fy_node_mapping_iterate(n, &iter))) {
 		struct fy_node *key = fy_node_pair_key(pair), *value = fy_node_pair_value(pair);
-		const struct key *s = k->sub;
+		const struct config_key *s = k->sub;
 		int rc;
 
-		line = node_line(key, line);
-		if (!node_text(key, text, sizeof(text)))
-			return refuse(r, line, "unreadable key in", k->name, k->expected);
+		line = config_node_line(key, line);
+		if (!config_node_text(key, text, sizeof(text)))
+			return config_refuse(r, line, "unreadable key in", k->name, k->expected);
 		while (s->name && strcmp(s->name, text))
 			s++;
 		if (!s->name)
-			return refuse(r, line, "unknown key", shown(text, strlen(text), buf, sizeof(buf)), k->expected);
-		if (node_is_empty(value) && s->read != read_section)
-			return refuse(r, line, "no value for", s->name, s->expected);
-		rc = s->read(r, s, value, node_line(value, line));
+			return config_refuse(r, line, "unknown key", shown(text, strlen(text), buf, sizeof(buf)), k->expected);
+		if (node_is_empty(value) && s->read != config_section)
+			return config_refuse(r, line, "no value for", s->name, s->expected);
+		rc = s->read(r, s, value, config_node_line(value, line));
 		if (rc)
 			return rc;
 	}
 	return 0;
 }
 
-static int read_policy_workloads(struct reader *r, const struct key *k, struct fy_node *n, int line)
+static int read_policy_workloads(struct config_reader *r, const struct config_key *k, struct fy_node *n, int line)
 {
 	struct config_policy *p = &r->c.policy;
-	struct key row = { .expected = "keys mode, established, on_failure", .sub = policy_workload_keys };
+	struct config_key row = { .expected = "keys mode, established, on_failure", .sub = policy_workload_keys };
 	struct fy_node_pair *pair;
 	void *iter = NULL;
 	int rc;
 
 	if (!fy_node_is_mapping(n))
-		return refuse(r, line, "bad value for", k->name, k->expected);
+		return config_refuse(r, line, "bad value for", k->name, k->expected);
 	while ((pair = fy_node_mapping_iterate(n, &iter))) {
 		struct config_policy_workload *w = &p->workloads[p->workload_count];
 
-		line = node_line(fy_node_pair_key(pair), line);
+		line = config_node_line(fy_node_pair_key(pair), line);
 		if (p->workload_count == ARRAY_SIZE(p->workloads))
-			return refuse(r, line, "too many in", k->name, k->expected);
+			return config_refuse(r, line, "too many in", k->name, k->expected);
 		*w = (struct config_policy_workload){ .mode = 1 };
-		if (!node_text(fy_node_pair_key(pair), w->name, sizeof(w->name)))
-			return refuse(r, line, "unreadable key in", k->name, k->expected);
+		if (!config_node_text(fy_node_pair_key(pair), w->name, sizeof(w->name)))
+			return config_refuse(r, line, "unreadable key in", k->name, k->expected);
 		row.name = w->name;
-		rc = read_section(r, &row, fy_node_pair_value(pair), line);
+		rc = config_section(r, &row, fy_node_pair_value(pair), line);
 		if (rc)
 			return rc;
 		p->workload_count++;
@@ -588,9 +547,9 @@ static int read_policy_workloads(struct reader *r, const struct key *k, struct f
 	return 0;
 }
 
-static int read_document(struct reader *r, struct fy_document *doc)
+static int read_document(struct config_reader *r, struct fy_document *doc)
 {
-	int rc = read_section(r, &top, fy_document_root(doc), 1);
+	int rc = config_section(r, &top, fy_document_root(doc), 1);
 
 	if (rc)
 		return rc;
@@ -605,7 +564,7 @@ static int read_document(struct reader *r, struct fy_document *doc)
 /* Called by libfyaml piece by piece; "line:column: what" comes as one text. Kept: the first line. */
 static void on_diag(struct fy_diag *diag, void *user, const char *buf, size_t len)
 {
-	struct reader *r = user;
+	struct config_reader *r = user;
 	size_t have = strlen(r->diag);
 
 	if (have && r->diag[have - 1] == '\n')
@@ -647,7 +606,7 @@ static int read_all(int fd, const char *name, char **ret, size_t *ret_len, char 
 }
 
 /* libfyaml writes "<memory-@…>:LINE:COLUMN: error: what". */
-static int refuse_syntax(struct reader *r)
+static int refuse_syntax(struct config_reader *r)
 {
 	const char *at = strstr(r->diag, ">:"), *what = strstr(r->diag, "error: ");
 
@@ -659,7 +618,7 @@ static int refuse_syntax(struct reader *r)
 	return -EINVAL;
 }
 
-static int parse(struct reader *r, const struct fy_parse_cfg *cfg, const char *text, size_t len)
+static int parse(struct config_reader *r, const struct fy_parse_cfg *cfg, const char *text, size_t len)
 {
 	struct fy_parser *p = fy_parser_create(cfg);
 	struct fy_document *doc, *second;
@@ -688,7 +647,7 @@ out:
 }
 
 /* libfyaml takes a byte that is no UTF-8 for the end of the file, and is silent about it. */
-static int check_text(struct reader *r, const char *text, size_t len)
+static int check_text(struct config_reader *r, const char *text, size_t len)
 {
 	int line = 1;
 	uint32_t c;
@@ -706,7 +665,7 @@ static int check_text(struct reader *r, const char *text, size_t len)
 
 int config_read(struct config *c, int fd, const char *name, char *err, size_t err_len)
 {
-	struct reader r = { .c = *c, .name = name, .err = err, .err_len = err_len };
+	struct config_reader r = { .c = *c, .name = name, .err = err, .err_len = err_len };
 	struct fy_diag_cfg dcfg;
 	struct fy_parse_cfg cfg = { .flags = FYPCF_QUIET };
 	_cleanup_free_ char *text = NULL;

@@ -22,6 +22,18 @@ struct config_policy {
 	unsigned workload_count;
 	struct config_policy_workload workloads[128];
 };
+/* A feed that is fetched. */
+struct config_feed_url {
+	char name[40];             /* [a-z0-9._-], unique: names its copy in STATE/feeds */
+	char url[1024];            /* https://… */
+	char ca[256];              /* path of the certificates to trust; "": the system's */
+	char category[64];         /* for entries that have none; "" */
+	unsigned format;           /* enum feed_format */
+	uint32_t confidence;       /* for all its entries, 0: as the format has it */
+	uint32_t every_s;          /* 3600 */
+	uint64_t max_bytes;        /* 64 MiB */
+};
+
 struct config {
 	unsigned engine_count;
 	char engines[8][108];      /* docker: [/var/run/docker.sock] */
@@ -47,6 +59,10 @@ struct config {
 	uint32_t alerts_files;     /* alerts.files: 4 */
 	unsigned feed_count;
 	char feeds[16][256];       /* feeds.files: [/etc/pierglass/feeds/…] */
+	unsigned feed_url_count;
+	struct config_feed_url feed_urls[16]; /* feeds.urls: [{name, url, format, category, confidence, every, ca, max_bytes}] */
+	char feed_proxy[256];      /* feeds.proxy: http://proxy:3128 */
+	uint32_t feed_timeout_s;   /* feeds.timeout: 120 seconds for one fetch */
 	unsigned never_block_count;
 	char never_block[64][64];  /* feeds.never_block: addresses and prefixes that no feed may name */
 	struct config_policy policy;

@@ -262,6 +262,7 @@ static void core_second(uv_timer_t *t)
 	ident_expire(c->ident, now);
 	files_tick(c, now);
 	feeds_tick(c, now);
+	fetch_tick(c);
 	banner_tick(c, now);
 	if (++turns % STORE_EVERY_S == 0)
 		core_save(c);
@@ -299,6 +300,8 @@ int core_open_tables(struct core *c)
 		r = core_policy_open(c);
 	if (r == 0)
 		r = actions_open(c);
+	if (r >= 0)
+		r = fetch_open(c);
 	return r < 0 ? r : core_feeds_open(c);
 }
 
@@ -371,6 +374,7 @@ void core_close(struct core *c)
 	core_feeds_close(c);
 	actions_close(c);
 	core_policy_close(c);
+	fetch_close(c);
 	core_model_close(c);
 	syscalls_stop(c);
 	store_close(c->store);

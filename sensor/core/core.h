@@ -21,6 +21,7 @@
 struct store;
 struct core_exe;
 struct core_feeds;
+struct core_fetches;
 struct api;
 struct core_model;
 struct core_policy;
@@ -101,6 +102,7 @@ struct core {
 	struct dns_names *dns;
 	struct store *store;
 	struct api *api;
+	struct core_fetches *fetches; /* fetch.h */
 	struct core_feeds *feeds;     /* feeds.h; NULL: none are configured */
 	struct core_model *model;     /* sensor/core/model.h */
 	struct core_policy *policy;   /* sensor/core/policy.h */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* pierglass-core: started by the keeper as "core" (everything but privileges), as "broker" (the engines'
- * connections) or as "files" (what containers write). */
+ * connections), as "files" (what containers write) or as "fetch" (what core wants from the world outside). */
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
@@ -13,6 +13,7 @@
 #include "sensor/core/core_priv.h"
 #include "sensor/sandbox.h"
 #include "sensor/watch/broker.h"
+#include "sensor/watch/fetch.h"
 #include "sensor/watch/files.h"
 
 static void keeper_gone(void *arg)
@@ -71,7 +72,7 @@ static int core_run(struct core *c, const char *docker)
 
 static int usage(void)
 {
-	fprintf(stderr, "pierglass-core is started by pierglassd: pierglass-core core --state DIR --run DIR --docker LIST --node NAME | broker | files\n");
+	fprintf(stderr, "pierglass-core is started by pierglassd: pierglass-core core --state DIR --run DIR --docker LIST --node NAME | broker | files | fetch\n");
 	return 2;
 }
 
@@ -119,6 +120,10 @@ int main(int argc, char **argv)
 	if (strcmp(argv[1], "files") == 0) {
 		log_init("pierglass-core: files", lvl);
 		return files_main(CHILD_FD_KEEPER);
+	}
+	if (strcmp(argv[1], "fetch") == 0) {
+		log_init("pierglass-core: fetch", lvl);
+		return fetch_main(CHILD_FD_KEEPER);
 	}
 	if (strcmp(argv[1], "core") != 0 || !core.state_dir[0])
 		return usage();

@@ -8,6 +8,7 @@
 #include "base/strpool.h"
 #include "sensor/core/core.h"
 #include "sensor/core/events.h"
+#include "sensor/core/named.h"
 #include "sensor/core/peer.h"
 
 struct docker_client;
@@ -99,6 +100,8 @@ struct core_private {
 	uint32_t banner_engines, banner_waiting; /* bits: engines that were announced, that were said to be waited for */
 	uint64_t banner_at_ns;
 	bool banner_shown;
+
+	struct { uint32_t seq; core_named_cb cb; void *arg; } named[32]; /* of the keeper; cb NULL: free */
 
 	char docker_list[1024];        /* --docker, "" none */
 	int config_fd;
@@ -309,6 +312,18 @@ int keeper_configure(struct core *c);
 void feeds_inspector(struct core *c, int fd);
 /* Every second: looks for feeds that changed. */
 void feeds_tick(struct core *c, uint64_t now_mono_ns);
+
+/* ---- named.c */
+/* The keeper's answer; takes fd over. */
+void named_answer(struct core *c, const struct ipc_hdr *hdr, int fd);
+
+/* ---- fetch.c */
+int fetch_open(struct core *c);
+void fetch_close(struct core *c);
+/* Takes over a connection to the fetching program. */
+void fetch_connected(struct core *c, int fd);
+/* Every second. */
+void fetch_tick(struct core *c);
 
 /* ---- banner.c */
 void banner_tick(struct core *c, uint64_t now_ns);

@@ -20,50 +20,17 @@
 /* A feed that loses or gains this much at once is more likely broken or forged than right. */
 enum { SUSPICIOUS_MIN = 200, SHRINK_PERCENT = 50, GROW_TIMES = 10 };
 
-static const char *base_name(const char *path)
+const char *feed_name(const struct core_feed *f)
 {
-	const char *slash = strrchr(path, '/');
+	const char *slash = strrchr(f->path, '/');
 
-	return slash ? slash + 1 : path;
+	return f->remote.cfg ? f->remote.cfg->name : slash ? slash + 1 : f->path;
 }
 
-/* ---- what must never be taken from a feed ------------------------------------------------------------------------------ */
-static void own_add(struct core_feeds *f, const uint8_t first[16], const uint8_t last[16])
+/* As findings and the log call it: where it comes from. */
+static const char *feed_source(const struct core_feed *f)
 {
-	if (f->own_count == FEED_OWN_MAX)
-		return;
-	memcpy(f->own[f->own_count].first, first, 16);
-	memcpy(f->own[f->own_count++].last, last, 16);
-}
-
-static void own_network(const struct ident_network *n, void *arg)
-{
-	for (unsigned i = 0; i < n->subnet_count && i < 8; i++) {
-		uint8_t first[16], last[16];
-
-		for (unsigned k = 0; k < 16; k++) {
-			unsigned bits = n->subnets[i].prefix_len;
-			uint8_t host = bits >= 8 * (k + 1) ? 0 : bits <= 8 * k ? 0xff : (uint8_t)(0xff >> (bits - 8 * k));
-
-			first[k] = (uint8_t)(n->subnets[i].addr[k] & ~host);
-			last[k] = first[k] | host;
-		}
-		own_add(arg, first, last);
-	}
-}
-
-static void own_collect(struct core *c)
-{
-	struct core_feeds *f = c->feeds;
-
-	f->own_count = 0;
-	for (unsigned i = 0; i < c->config.never_block_count; i++) {
-		uint8_t first[16], last[16];
-
-		if (indicator_ip(c->config.never_block[i], strlen(c->config.never_block[i]), first, last))
-			own_add(f, first, last);
-	}
-	ident_each_network(c->ident, own_network, f);
+	return f->remote.cfg ? f->remote.cfg->url : f->path;
 }
 
 /* ---- refusing ------------------------------------------------------------------------------------------------------------ */
@@ -75,8 +42,8 @@ static void tell_poisoned(struct core *c, const struct core_feed *f, const char 
 		return;
 	n->kind = FINDING_FEED_POISONED;
 	n->fact_kind = -1;
-	snprintf(n->key, sizeof(n->key), "feed\t%s\t%s", f->path, what);
-	snprintf(n->observed, sizeof(n->observed), "Feed %s: %s", f->path, what);
+	snprintf(n->key, sizeof(n->key), "feed\t%s\t%s", feed_source(f), what);
+	snprintf(n->observed, sizeof(n->observed), "Feed %.300s: %s", feed_source(f), what);
 	snprintf(n->why, sizeof(n->why), "%s", why);
 	n->expected_count = 1;
 	snprintf(n->expected[0], sizeof(n->expected[0]), "a whole list of what is bad, and of nothing that this node needs");
@@ -88,7 +55,7 @@ static void feed_refuse(struct core *c, struct core_feed *f, const char *why)
 {
 	f->state = FEED_REFUSED;
 	snprintf(f->why, sizeof(f->why), "%s", why);
-	log_warn("feed %s is not used: %s, ignoring: %s", f->path, why, f->set ? "the last good copy stays in use" : "nothing of it is matched");
+	log_warn("feed %s is not used: %s, ignoring: %s", feed_source(f), why, f->set ? "the last good copy stays in use" : "nothing of it is matched");
 	tell_poisoned(c, f, why, f->set ? "What was read before stays in use." : "Nothing of it is matched.");
 }
 
@@ -105,7 +72,7 @@ static const char *suspicion(const struct core_feed *f, const struct msg_feed_en
 {
 	uint64_t had = entries_of(&f->end), has = entries_of(now);
 
-	if (!f->set || had < SUSPICIOUS_MIN)
+	if (!f->set || had < SUSPICIOUS_MIN || f->remote.forced)
 		return NULL;
 	if (has * 100 < had * SHRINK_PERCENT)
 		return "it lost more than half of its entries at once";
@@ -118,7 +85,20 @@ static void reading_over(struct core_feeds *f)
 	f->reading = -1;
 }
 
-static void part_take(struct feed_set *set, const uint8_t *p, size_t len)
+/* What the operator says of a whole feed. */
+static void operators_word(const struct config_feed_url *cfg, struct indicator *i)
+{
+	if (!cfg)
+		return;
+	if (!i->category_len) {
+		i->category = cfg->category;
+		i->category_len = strlen(cfg->category);
+	}
+	if (cfg->confidence)
+		i->confidence = (uint8_t)cfg->confidence;
+}
+
+static void part_take(struct core_feed *f, const uint8_t *p, size_t len)
 {
 	while (len >= sizeof(struct msg_indicator)) {
 		struct indicator i = { .text = "" };
@@ -144,11 +124,12 @@ static void part_take(struct feed_set *set, const uint8_t *p, size_t len)
 		i.category_len = m.category_len;
 		p += (size_t)m.text_len + m.category_len;
 		len -= (size_t)m.text_len + m.category_len;
-		feed_set_add(&i, set);
+		operators_word(f->remote.cfg, &i);
+		feed_set_add(&i, f->coming);
 	}
 }
 
-static void feed_end(struct core *c, struct core_feed *f, int status, const struct msg_feed_end *e)
+static bool feed_end(struct core *c, struct core_feed *f, int status, const struct msg_feed_end *e)
 {
 	struct feed_set *coming = f->coming;
 	const char *doubt = suspicion(f, e);
@@ -160,7 +141,7 @@ static void feed_end(struct core *c, struct core_feed *f, int status, const stru
 	if (status < 0 || doubt) {
 		feed_set_free(coming);
 		feed_refuse(c, f, doubt ? doubt : e->why[0] ? e->why : strerror(-status));
-		return;
+		return false;
 	}
 	feed_set_free(f->set);
 	f->set = coming;
@@ -168,7 +149,7 @@ static void feed_end(struct core *c, struct core_feed *f, int status, const stru
 	f->state = FEED_USED;
 	f->why[0] = '\0';
 	f->read_wall_ns = clock_wall_ns();
-	log_info("feed %s: %llu entries in use (%s), %zu never blocked", f->path, (unsigned long long)entries_of(e),
+	log_info("feed %s: %llu entries in use (%s), %zu never blocked", feed_source(f), (unsigned long long)entries_of(e),
 		 feed_format_name((enum feed_format)e->format), feed_set_never(coming));
 	if (feed_set_never(coming)) {
 		snprintf(what, sizeof(what), "names %zu addresses or prefixes that must never be blocked", feed_set_never(coming));
@@ -176,6 +157,19 @@ static void feed_end(struct core *c, struct core_feed *f, int status, const stru
 			      "Private, link-local, multicast and this node's networks, and prefixes that are too wide, are not taken from "
 			      "a feed.");
 	}
+	return true;
+}
+
+/* The copy on disk or what was fetched was judged. */
+static void reading_judged(struct core *c, struct core_feed *f, bool good)
+{
+	struct core_feeds *feeds = c->feeds;
+
+	if (feeds->reading_fetched)
+		feed_remote_judged(c, f, good);
+	else
+		f->remote.forced = f->remote.forced && f->remote.cfg;
+	feeds->reading_fetched = false;
 }
 
 static void documents_message(const struct ipc_hdr *hdr, const void *body, int fd, void *arg)
@@ -190,12 +184,12 @@ static void documents_message(const struct ipc_hdr *hdr, const void *body, int f
 	if (!feed || hdr->seq != f->seq)
 		return;
 	if (hdr->type == MSG_DOCUMENT_PART) {
-		part_take(feed->coming, body, hdr->len);
+		part_take(feed, body, hdr->len);
 	} else if (hdr->type == MSG_DOCUMENT_END && hdr->len == sizeof(end)) {
 		memcpy(&end, body, sizeof(end));
 		end.why[sizeof(end.why) - 1] = '\0';
 		reading_over(f);
-		feed_end(c, feed, hdr->status, &end);
+		reading_judged(c, feed, feed_end(c, feed, hdr->status, &end));
 	}
 }
 
@@ -210,6 +204,7 @@ static void reading_lost(struct core *c)
 	feed_set_free(feed->coming);
 	feed->coming = NULL;
 	feed_refuse(c, feed, "reading it took too long, too much memory, or ended the program that reads it");
+	reading_judged(c, feed, false);
 }
 
 static void documents_gone(void *arg)
@@ -247,7 +242,7 @@ static void feed_begin(struct core *c, struct core_feed *feed, int fd, const str
 	struct core_feeds *f = c->feeds;
 	struct msg_document m = { .kind = MSG_DOCUMENT_FEED, .format = FEED_AUTO, .now_s = (uint64_t)time(NULL) };
 
-	own_collect(c);
+	feeds_own_collect(c);
 	feed->coming = feed_set_new(f->own, f->own_count, f->seed);
 	if (!feed->coming || peer_send_fd(f->documents, MSG_DOCUMENT, ++f->seq, &m, sizeof(m), fd) < 0) {
 		feed_set_free(feed->coming); /* tried again at the next look */
@@ -261,23 +256,40 @@ static void feed_begin(struct core *c, struct core_feed *feed, int fd, const str
 	f->reading = (int)(feed - f->feeds);
 }
 
-static void feed_look(struct core *c, struct core_feed *feed)
+static void feed_opened(struct core *c, int fd, void *arg)
 {
-	int fd = open(feed->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct core_feed *feed = arg;
 	struct stat st;
 
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+	feed->opening = false;
+	feed->looked = true;
+	if (fd < 0 && feed->remote.cfg) {
+		; /* nothing was fetched yet */
+	} else if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
 		if (!feed->unopened) {
 			feed->unopened = true;
-			feed_refuse(c, feed, fd < 0 ? strerror(errno) : "it is no regular file");
+			feed_refuse(c, feed, fd < 0 ? strerror(-fd) : "it is no regular file");
 		}
 	} else {
 		feed->unopened = false;
-		if (has_changed(feed, &st))
-			feed_begin(c, feed, fd, &st);
+		if (has_changed(feed, &st)) {
+			if (c->feeds->reading < 0 && c->feeds->documents)
+				feed_begin(c, feed, fd, &st);
+			else
+				feed->tried_ns = 0; /* another one is being read */
+		}
 	}
-	if (fd >= 0)
-		close(fd);
+	close_fd(&fd);
+}
+
+static void fetched_begin(struct core *c, struct core_feed *feed)
+{
+	struct stat st;
+
+	if (fstat(feed->remote.coming, &st) < 0)
+		return;
+	feed_begin(c, feed, feed->remote.coming, &st);
+	c->feeds->reading_fetched = c->feeds->reading >= 0;
 }
 
 void feeds_tick(struct core *c, uint64_t now_mono_ns)
@@ -286,13 +298,20 @@ void feeds_tick(struct core *c, uint64_t now_mono_ns)
 
 	if (!f || !f->documents || !c->priv->ready)
 		return;
-	for (unsigned i = 0; i < f->count && f->reading < 0; i++) {
+	for (unsigned i = 0; i < f->count; i++) {
 		struct core_feed *feed = &f->feeds[i];
 
-		if (feed->tried_ns && now_mono_ns - feed->tried_ns < LOOK_EVERY_NS)
+		if (feed->remote.cfg)
+			feed_remote_tick(c, feed, now_mono_ns);
+		if (f->reading >= 0 || feed->opening)
 			continue;
-		feed->tried_ns = now_mono_ns;
-		feed_look(c, feed);
+		if (feed->remote.cfg && feed->remote.coming >= 0) {
+			fetched_begin(c, feed);
+		} else if (!feed->tried_ns || now_mono_ns - feed->tried_ns >= LOOK_EVERY_NS) {
+			feed->tried_ns = now_mono_ns;
+			feed->opening = true;
+			core_open_named(c, feed->path, feed_opened, feed);
+		}
 	}
 }
 
@@ -304,12 +323,13 @@ int core_feeds_open(struct core *c)
 	if (!f)
 		return -ENOMEM;
 	f->reading = f->events = f->flows = -1;
-	f->count = c->config.feed_count;
-	for (unsigned i = 0; i < f->count; i++)
-		memcpy(f->feeds[i].path, c->config.feeds[i], sizeof(f->feeds[i].path));
+	c->feeds = f;
+	for (unsigned i = 0; i < c->config.feed_count; i++)
+		snprintf(f->feeds[f->count++].path, sizeof(f->feeds[0].path), "%s", c->config.feeds[i]);
+	for (unsigned i = 0; i < c->config.feed_url_count; i++)
+		feed_remote_open(c, &f->feeds[f->count++], &c->config.feed_urls[i]);
 	if (getrandom(&f->seed, sizeof(f->seed), 0) != sizeof(f->seed))
 		f->seed = clock_mono_ns();
-	c->feeds = f;
 	return f->count ? feeds_match_start(c) : 0;
 }
 
@@ -324,6 +344,7 @@ void core_feeds_close(struct core *c)
 	for (unsigned i = 0; i < f->count; i++) {
 		feed_set_free(f->feeds[i].set);
 		feed_set_free(f->feeds[i].coming);
+		feed_remote_close(c, &f->feeds[i]);
 	}
 	free(f);
 	c->feeds = NULL;
@@ -334,10 +355,20 @@ void feed_view(const struct core_feed *f, struct core_feed_view *ret)
 {
 	static const char *const states[] = { "waiting", "reading", "used", "refused" };
 
-	*ret = (struct core_feed_view){ .path = f->path, .name = base_name(f->path), .state = states[f->state], .why = f->why,
+	*ret = (struct core_feed_view){ .path = f->path, .name = feed_name(f), .state = states[f->state], .why = f->why,
 					.format = f->set ? feed_format_name((enum feed_format)f->end.format) : "",
 					.unsupported = f->end.unsupported, .expired = f->end.expired, .bad = f->end.bad,
 					.read_wall_ns = f->read_wall_ns, .hits = f->hits };
+	ret->busy = !f->tried_ns || f->opening || f->state == FEED_READING ||
+		    (f->remote.cfg && (f->remote.asking || f->remote.coming >= 0 || !f->remote.next_mono_ns));
+	if (f->remote.cfg) {
+		ret->url = f->remote.cfg->url;
+		ret->etag = f->remote.etag;
+		ret->modified = f->remote.modified;
+		ret->error = f->remote.error;
+		ret->fetched_wall_ns = f->remote.fetched_wall_ns;
+		ret->next_wall_ns = clock_mono_to_wall_ns(f->remote.next_mono_ns ? f->remote.next_mono_ns : clock_mono_ns());
+	}
 	memcpy(ret->entries, f->end.entries, sizeof(ret->entries));
 	if (f->set) {
 		ret->never_blocked = feed_set_never(f->set);

@@ -14,7 +14,7 @@ int core_feeds_open(struct core *c);
 void core_feeds_close(struct core *c);
 
 struct core_feed_view {
-	const char *path, *name;      /* name: the path's last component */
+	const char *path, *name;      /* name: as configured, or the path's last component */
 	const char *format;           /* "" not read yet */
 	const char *state;            /* "waiting", "reading", "used", "refused" (a last good copy may be in use still) */
 	const char *why;              /* of the last refusal, "" none */
@@ -22,8 +22,16 @@ struct core_feed_view {
 	size_t memory;                /* bytes */
 	uint64_t read_wall_ns;        /* when the copy in use was read; 0: none is */
 	uint64_t hits;
+	bool busy;                    /* it is being fetched or read, or is about to be */
+	/* of one that is fetched; url NULL: a file */
+	const char *url, *etag, *modified, *error; /* error: of the last try, "" none */
+	uint64_t fetched_wall_ns, next_wall_ns; /* the copy in use was got or confirmed; next try */
 };
 void core_each_feed(struct core *c, void (*cb)(const struct core_feed_view *v, void *arg), void *arg);
+
+/* Fetches (reads, if it is a file) the feed with this name now, "": all. force: takes what comes however much it changed. How many
+ * there are. */
+int core_feeds_update(struct core *c, const char *name, bool force);
 
 /* Asks every feed; calls cb for each that lists it. text: an address, a name, a digest in hex, a URL. Returns its kind, or
  * -EINVAL when it is none of these. */

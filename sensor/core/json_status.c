@@ -30,6 +30,8 @@ static const char *program_name(enum msg_program_id p)
 		return "files";
 	case PROGRAM_OPENER:
 		return "opener";
+	case PROGRAM_FETCH:
+		return "fetch";
 	case PROGRAM_MAX:
 		break;
 	}

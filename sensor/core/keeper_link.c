@@ -10,6 +10,7 @@
 #include "sensor/core/actions.h"
 #include "sensor/core/api.h"
 #include "sensor/core/core_priv.h"
+#include "sensor/core/fetch.h"
 
 static void peer_lost(struct peer **p)
 {
@@ -71,6 +72,9 @@ static void take_fd_message(struct core *c, const struct msg_fd *m, int fd)
 		return;
 	case MSG_FD_FILES:
 		files_connected(c, fd);
+		return;
+	case MSG_FD_FETCH:
+		fetch_connected(c, fd);
 		return;
 	case MSG_FD_INSPECTOR:
 		if (strcmp(m->name, "packets") != 0) {
@@ -316,6 +320,9 @@ void keeper_message(const struct ipc_hdr *hdr, const void *body, int fd, void *a
 	case MSG_CONTAIN_FREEZE:
 		actions_keeper_answer(c, hdr);
 		break;
+	case MSG_OPEN:
+		named_answer(c, hdr, fd);
+		return;
 	case MSG_PROC_ARGS:
 		events_args_answer(c, hdr, body);
 		break;
@@ -379,6 +386,7 @@ int keeper_configure(struct core *c)
 	m.vxlan_port = cfg.vxlan_port;
 	m.half_open_max = cfg.half_open_max;
 	m.flows_max = cfg.flows_max;
+	m.fetch = core_wants_fetch(&cfg);
 	memcpy(m.engines, cfg.engines, sizeof(m.engines));
 	for (unsigned i = 0; i < cfg.uplink_count && i < ARRAY_SIZE(m.uplinks); i++)
 		memcpy(m.uplinks[i], cfg.uplinks[i], sizeof(m.uplinks[i]));

@@ -27,7 +27,7 @@ static void copy(char *to, size_t len, const char *from, const char **ret)
 void model_hold(struct core *c, const struct ident_container *ct, const struct model_fact_in *in)
 {
 	struct core_model *cm = c->model;
-	struct held *h = cm->held_count < HELD_MAX && c->feeds && c->config.feed_count ? malloc(sizeof(*h)) : NULL;
+	struct held *h = cm->held_count < HELD_MAX && c->feeds && (c->config.feed_count || c->config.feed_url_count) ? malloc(sizeof(*h)) : NULL;
 
 	if (!h) {
 		model_on_fact(c, ct, in);

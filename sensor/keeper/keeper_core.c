@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "sensor/keeper/keeper_private.h"
+#include "sensor/keeper/named_file.h"
 
 #define WAITING_EVERY_NS (20 * NSEC_PER_MSEC)
 #define WAITING_TRIES 50
@@ -255,7 +256,17 @@ static void configure(struct keeper *k, const struct ipc_hdr *h, const void *bod
 	if (k->core_ready) /* a second one: only what it changed is told */
 		return;
 	snapshot(k);
-	programs_start_others(k);
+	programs_start_others(k, c.fetch);
+}
+
+/* MSG_OPEN. The file is read anew each time, as core reads it. */
+static void open_named(struct keeper *k, const struct ipc_hdr *h, const void *body)
+{
+	_cleanup_close_ int config = -1, fd = -1;
+	int r = setup_config(k->options, &config) == 0 && config >= 0 ? named_file_open(config, body, h->len) : -EACCES;
+
+	fd = r < 0 ? -1 : r;
+	program_send(core_of(k), MSG_OPEN, h->seq, r < 0 ? r : 0, NULL, 0, fd);
 }
 
 void core_message(struct keeper *k, const struct ipc_hdr *h, const void *body)
@@ -268,6 +279,10 @@ void core_message(struct keeper *k, const struct ipc_hdr *h, const void *body)
 	}
 	if (k->loader && contain_message(k, h, body))
 		return;
+	if (h->type == MSG_OPEN) {
+		open_named(k, h, body);
+		return;
+	}
 	if (!k->loader || commands_run(&k->commands, h, body, &a) < 0) {
 		log_debug("core: message %u, ignoring", h->type);
 		return;

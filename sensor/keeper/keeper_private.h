@@ -29,7 +29,7 @@ struct keeper {
 	const struct options *options;
 	struct loop *loop;
 	struct program programs[PROGRAM_MAX]; /* [PROGRAM_KEEPER] is not used */
-	char *core_argv[14], *broker_argv[4], *files_argv[4], *packets_argv[4], *documents_argv[4], *child_env[8];
+	char *core_argv[14], *broker_argv[4], *files_argv[4], *fetch_argv[4], *packets_argv[4], *documents_argv[4], *child_env[8];
 	char env_tz[64];
 	char *title; /* the command line's bytes */
 	size_t title_len;
@@ -56,7 +56,8 @@ void keeper_stop(struct keeper *k, int exit_code);
 
 /* keeper_programs.c */
 void programs_init(struct keeper *k);
-void programs_start_others(struct keeper *k);
+/* fetch: also the program that may open connections. */
+void programs_start_others(struct keeper *k, bool fetch);
 /* Gives core and the other one the two ends of a new socket, if both run and core is ready. */
 void programs_introduce(struct keeper *k, enum msg_program_id other);
 void program_tell(struct keeper *k, enum msg_program_id id);

@@ -89,6 +89,8 @@ void programs_introduce(struct keeper *k, enum msg_program_id other)
 		program_send_fd(core, MSG_FD_BROKER, 0, "", fds[0]);
 	else if (other == PROGRAM_FILES)
 		program_send_fd(core, MSG_FD_FILES, 0, "", fds[0]);
+	else if (other == PROGRAM_FETCH)
+		program_send_fd(core, MSG_FD_FETCH, 0, "", fds[0]);
 	else
 		program_send_fd(core, MSG_FD_INSPECTOR, 0, inspector_name(other), fds[0]);
 	program_send_fd(p, MSG_FD_CORE, 0, "", fds[1]);
@@ -173,11 +175,13 @@ static void set_argv(struct keeper *k)
 	k->broker_argv[1] = (char *)"broker";
 	k->files_argv[0] = (char *)"pierglass-core";
 	k->files_argv[1] = (char *)"files";
+	k->fetch_argv[0] = (char *)"pierglass-core";
+	k->fetch_argv[1] = (char *)"fetch";
 	k->packets_argv[0] = k->documents_argv[0] = (char *)"pierglass-inspect";
 	k->packets_argv[1] = (char *)"packets";
 	k->documents_argv[1] = (char *)"documents";
 	if (o->verbose)
-		k->broker_argv[2] = k->files_argv[2] = (char *)"--verbose";
+		k->broker_argv[2] = k->files_argv[2] = k->fetch_argv[2] = (char *)"--verbose";
 }
 
 /* Nothing of our caller's environment reaches a child but the time zone. */
@@ -224,6 +228,8 @@ void programs_init(struct keeper *k)
 		  .ping_every_ns = second, .hung_after_ns = 10 * second },
 		{ .id = PROGRAM_FILES, .exe_fd = s->core_exe, .argv = k->files_argv, .envp = k->child_env, .uid = s->uid, .gid = s->gid,
 		  .ping_every_ns = second, .hung_after_ns = 10 * second },
+		{ .id = PROGRAM_FETCH, .exe_fd = s->core_exe, .argv = k->fetch_argv, .envp = k->child_env, .uid = s->uid, .gid = s->gid,
+		  .ping_every_ns = second, .hung_after_ns = 10 * second },
 		{ .id = PROGRAM_OPENER, .exe_fd = -1, .main = opener_main, .uid = s->uid, .gid = s->gid, .caps = opener_caps,
 		  .cap_count = ARRAY_SIZE(opener_caps), .ping_every_ns = second, .hung_after_ns = 3 * second },
 		{ .id = PROGRAM_VERDICT, .exe_fd = -1, .main = verdict_main, .uid = s->uid, .gid = s->gid, .caps = verdict_caps,
@@ -242,7 +248,7 @@ void programs_init(struct keeper *k)
 	}
 }
 
-void programs_start_others(struct keeper *k)
+void programs_start_others(struct keeper *k, bool fetch)
 {
 	static const enum msg_program_id others[] = { PROGRAM_BROKER, PROGRAM_INSPECT_PACKETS, PROGRAM_INSPECT_DOCUMENTS,
 						      PROGRAM_VERDICT, PROGRAM_OPENER, PROGRAM_FILES };
@@ -252,4 +258,8 @@ void programs_start_others(struct keeper *k)
 			program_start(&k->programs[others[i]]);
 		else if (others[i] != PROGRAM_VERDICT && others[i] != PROGRAM_OPENER)
 			programs_introduce(k, others[i]);
+	if (fetch && k->programs[PROGRAM_FETCH].starts == 0)
+		program_start(&k->programs[PROGRAM_FETCH]);
+	else if (fetch)
+		programs_introduce(k, PROGRAM_FETCH);
 }

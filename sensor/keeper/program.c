@@ -46,6 +46,8 @@ const char *program_name(enum msg_program_id id)
 		return "files";
 	case PROGRAM_OPENER:
 		return "opener";
+	case PROGRAM_FETCH:
+		return "fetch";
 	case PROGRAM_MAX:
 		break;
 	}

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -80,10 +81,34 @@ static bool is_format(const char *s)
 }
 
 /* ---- a running sensor's feeds ---------------------------------------------------------------------------------------- */
+/* How long ago (or in how long) a time of the API is: "5 s", "3 min", "2 h", "4 d"; "" none. */
+static const char *age_text(const char *time_text, bool ahead, char *buf, size_t len)
+{
+	struct tm tm = { 0 };
+	long s;
+
+	buf[0] = '\0';
+	if (!strptime(time_text, "%Y-%m-%dT%H:%M:%S", &tm))
+		return buf;
+	s = (long)(time(NULL) - timegm(&tm));
+	s = ahead ? -s : s;
+	s = s < 0 ? 0 : s;
+	if (s < 120)
+		snprintf(buf, len, "%ld s", s);
+	else if (s < 7200)
+		snprintf(buf, len, "%ld min", s / 60);
+	else if (s < 2 * 86400)
+		snprintf(buf, len, "%ld h", s / 3600);
+	else
+		snprintf(buf, len, "%ld d", s / 86400);
+	return buf;
+}
+
 static void list_row(struct cli_table *t, const json_t *f)
 {
 	static const char *const kinds[] = { "ip", "domain", "hash", "url" };
 	const json_t *e = json_object_get(f, "entries");
+	char age[24], next[24];
 
 	cli_table_add(t, str_of(f, "feed"));
 	cli_table_add(t, str_of(f, "state"));
@@ -92,14 +117,16 @@ static void list_row(struct cli_table *t, const json_t *f)
 		cli_table_addf(t, "%lld", (long long)json_integer_value(json_object_get(e, kinds[i])));
 	cli_table_addf(t, "%lld", (long long)json_integer_value(json_object_get(f, "never_blocked")));
 	cli_table_addf(t, "%lld", (long long)json_integer_value(json_object_get(f, "hits")));
-	cli_table_add(t, str_of(f, "refused"));
+	cli_table_add(t, age_text(str_of(f, json_object_get(f, "url") ? "fetched" : "read"), false, age, sizeof(age)));
+	cli_table_add(t, age_text(str_of(f, "next"), true, next, sizeof(next)));
+	cli_table_add(t, str_of(f, "error")[0] ? str_of(f, "error") : str_of(f, "refused"));
 }
 
 static int feed_list(const struct cli_options *o)
 {
 	static const struct cli_column columns[] = {
 		{ "FEED", false, 0 }, { "STATE", false, 0 }, { "FORMAT", false, 0 }, { "ADDRESSES", true, 0 }, { "NAMES", true, 0 }, { "DIGESTS", true, 0 },
-		{ "URLS", true, 0 }, { "NEVER", true, 0 }, { "HITS", true, 0 }, { "REFUSED BECAUSE", false, 0 },
+		{ "URLS", true, 0 }, { "NEVER", true, 0 }, { "HITS", true, 0 }, { "AGE", true, 0 }, { "NEXT", true, 0 }, { "ERROR", false, 0 },
 	};
 	struct cli_table *t;
 	json_t *j, *v;
@@ -113,7 +140,7 @@ static int feed_list(const struct cli_options *o)
 		json_dumpf(j, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
 		putchar('\n');
 	} else if (!json_array_size(j)) {
-		puts("No feeds. Name files under feeds.files in the configuration (pierglass.yaml(5)).");
+		puts("No feeds. Name files under feeds.files or URLs under feeds.urls in the configuration (pierglass.yaml(5)).");
 	} else {
 		t = cli_table_new(columns, ARRAY_SIZE(columns));
 		json_array_foreach(j, i, v)
@@ -123,6 +150,78 @@ static int feed_list(const struct cli_options *o)
 	}
 	json_decref(j);
 	return CLI_OK;
+}
+
+/* ---- fetching now --------------------------------------------------------------------------------------------------------- */
+static bool wanted(const json_t *f, const char *name)
+{
+	return !name[0] || !strcmp(str_of(f, "feed"), name);
+}
+
+/* Says what became of each; CLI_FOUND (1) if one could not be used. */
+static int update_told(const struct cli_options *o, const json_t *feeds, const char *name)
+{
+	const json_t *f;
+	int rc = CLI_OK;
+	size_t i;
+
+	json_array_foreach(feeds, i, f) {
+		const char *error = str_of(f, "error"), *refused = str_of(f, "refused");
+		_cleanup_free_ char *s = NULL;
+
+		if (!wanted(f, name))
+			continue;
+		if (error[0] || refused[0])
+			rc = CLI_FOUND;
+		if (!o->json && asprintf(&s, "%s: %s%s", str_of(f, "feed"), str_of(f, "state"), "") >= 0) {
+			cli_put(stdout, s);
+			if (error[0] || refused[0]) {
+				fputs(": ", stdout);
+				cli_put(stdout, error[0] ? error : refused);
+			}
+			putchar('\n');
+		}
+	}
+	if (o->json) {
+		json_dumpf(feeds, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
+		putchar('\n');
+	}
+	return rc;
+}
+
+/* accept: takes what comes, however much it changed. */
+static int feed_update(const struct cli_options *o, bool accept)
+{
+	enum { TURNS = 4 * 3600, TURN_US = 250000 };
+	const char *name = o->argument_count > 1 ? o->arguments[1] : "";
+	char path[4096];
+	json_t *j = NULL;
+	int rc;
+
+	snprintf(path, sizeof(path), "/v1/feeds/update");
+	if ((name[0] && !cli_query(path, sizeof(path), "thing", name)) || (accept && !cli_query(path, sizeof(path), "all", "1")))
+		return usage("too long a name");
+	rc = cli_post(o, path, "", 0, &j);
+	json_decref(j);
+	for (int i = 0; !rc && i < TURNS; i++) {
+		bool busy = false;
+		const json_t *f;
+		size_t k;
+
+		usleep(TURN_US);
+		rc = cli_get_json(o, "/v1/feeds", &j, NULL);
+		if (rc)
+			return rc;
+		json_array_foreach(j, k, f)
+			busy |= wanted(f, name) && bool_of(f, "busy");
+		if (!busy) {
+			rc = update_told(o, j, name);
+			json_decref(j);
+			return rc;
+		}
+		json_decref(j);
+	}
+	return rc;
 }
 
 static void hit_print(const char *thing, const json_t *h)
@@ -186,8 +285,10 @@ int cmd_feed(const struct cli_options *o)
 
 	if (!strcmp(verb, "list") && o->argument_count == 1 && !o->feed_count)
 		return feed_list(o);
+	if ((!strcmp(verb, "update") && o->argument_count <= 2) || (!strcmp(verb, "accept") && o->argument_count == 2))
+		return o->feed_count ? usage("--feed is for feed check") : feed_update(o, verb[0] == 'a');
 	if (!check && !test)
-		return usage("expected \"feed list\", \"feed check THING… [--feed FILE…]\" or \"feed test FILE…\"");
+		return usage("expected \"feed list\", \"feed update [NAME]\", \"feed accept NAME\", \"feed check THING… [--feed FILE…]\" or \"feed test FILE…\"");
 	if (check && o->argument_count < 2)
 		return usage("check what? (an address, a name, a digest or a URL)");
 	if (check && !o->feed_count)
