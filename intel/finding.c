@@ -194,7 +194,8 @@ static struct incident *incident_of(struct findings *fs, const struct finding *f
 	incidents_expire(fs, f->time_ns);
 	if (!i)
 		return NULL;
-	snprintf(i->who, sizeof(i->who), "%s", f->container_id[0] ? f->container_id : f->workload);
+	/* What concerns the node itself has nothing in common with the next such thing. */
+	snprintf(i->who, sizeof(i->who), "%s", f->container_id[0] ? f->container_id : f->workload[0] ? f->workload : f->key);
 	HASH_FIND(hh, fs->incidents, i->who, sizeof(i->who), have);
 	if (have) {
 		free(i);

@@ -179,7 +179,7 @@ static enum MHD_Result serve(struct api *a, struct MHD_Connection *conn, enum ap
 {
 	struct MHD_Response *r;
 	struct api_body body;
-	char what[1400], err[256];
+	char what[2600], err[256];
 	enum MHD_Result res;
 
 	if (p == API_FLOWS_STREAM || p == API_EVENTS_STREAM || p == API_ALERTS_STREAM)
@@ -187,7 +187,8 @@ static enum MHD_Result serve(struct api *a, struct MHD_Connection *conn, enum ap
 							    refuse(a, conn, MHD_HTTP_SERVICE_UNAVAILABLE, "too many streams");
 	if (api_model_check(a, p, q, err, sizeof(err)))
 		return refuse(a, conn, MHD_HTTP_NOT_FOUND, err);
-	snprintf(what, sizeof(what), "%d %u %d %d %d %s %s\n%s", p, q->limit, q->format, q->history, q->all, q->id, q->workload, q->container);
+	snprintf(what, sizeof(what), "%d %u %d %d %d %s %s\n%s\n%s", p, q->limit, q->format, q->history, q->all, q->id, q->workload, q->container,
+		 q->thing);
 	cache_age(a, clock_mono_ns());
 	r = cache_find(a, what);
 	if (!r) {

@@ -13,7 +13,6 @@ feed() { pg feed list --json | jq -r --arg f "$1" ".[] | select(.feed == \$f) | 
 alerts() { jq -r "select(.finding == \"feed.poisoned\") | .observed" "$T/state/alerts.jsonl" 2>/dev/null; }
 told() { alerts | grep -qF "$1"; }
 listed() { pg feed check "$1" >"$T/check" 2>&1; }
-unlisted() { pg feed check "$1" >"$T/check" 2>&1; [ $? = 1 ]; }
 has_state() { [ "$(feed "$1" .state)" = "$2" ]; }
 
 # ---- a server outside, 198.18.77.2 (a test network: not private), which also has an address inside
@@ -83,7 +82,7 @@ ok $? "it lists by feed and line, with the operator's category and confidence"
 is "$(stat -c %s "$T/state/feeds/list" 2>/dev/null)" "$(stat -c %s "$T/www/list")" "its last good copy is in STATE/feeds"
 
 # ---- never to be blocked
-listed 198.51.100.77 && grep -q 'never blocked: node' "$T/check"
+listed 198.51.100.77 && [ "$(grep -c 'never blocked: node' "$T/check")" -ge 1 ] && ! grep -qv 'never blocked: node' "$T/check"
 ok $? "an address of feeds.never_block is not used"
 cat >"$T/www/list" <<-END
 	198.51.100.1
@@ -122,12 +121,12 @@ is "$(feed list .state)" used "304 leaves it in use"
 refused() { # NAME TEXT-OF-ERROR
 	pg feed update list >"$T/out" && return 1
 	grep -q "$1" "$T/out" || { note "$(cat "$T/out")"; return 1; }
-	listed 198.51.100.9
+	listed 198.51.100.9 && grep -q ' list:' "$T/check"
 }
 addresses 20 >"$T/www/list"
-refused 'lost more than half' && wait_for 5 told "lost more than half"
+refused "lost more than half" && wait_for 5 told "lost more than half"
 ok $? "a shrunk feed is refused, told, and what was read before stays"
-pg feed accept list >/dev/null && unlisted 198.51.100.150 && listed 198.51.100.9
+pg feed accept list >/dev/null && [ "$(feed list .entries.ip)" = 20 ]
 ok $? "feed accept takes it all the same"
 addresses 300 >"$T/www/list"
 pg feed accept list >/dev/null

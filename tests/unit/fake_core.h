@@ -158,6 +158,11 @@ void core_each_feed(struct core *c, void (*cb)(const struct core_feed_view *v, v
 	cb(&v, arg);
 }
 
+int core_feeds_update(struct core *c, const char *name, bool force)
+{
+	return !name[0] || !strcmp(name, "list");
+}
+
 int core_feeds_ask(struct core *c, const char *text, core_feed_cb cb, void *arg)
 {
 	const struct core_feed_view v = { .path = "/etc/feeds/list", .name = "list", .format = "lines", .state = "used", .why = "" };

@@ -56,6 +56,11 @@ static int try_socket_inet(void)
 	return socket(AF_INET, SOCK_STREAM, 0);
 }
 
+static int try_listen(void)
+{
+	return listen(pair_fd[0], 1) == 0 || errno != EPERM ? 0 : -1;
+}
+
 static int try_socket_unix(void)
 {
 	return socket(AF_UNIX, SOCK_STREAM, 0);
@@ -250,6 +255,7 @@ static const struct sandbox_kind core = { "core", NOBODY, -1, -1, enter_core };
 static const struct sandbox_kind broker = { "broker", NOBODY, -1, -1, sandbox_enter_broker };
 static const struct sandbox_kind verdict = { "verdict", NOBODY, CAP_NET_ADMIN, -1, sandbox_enter_verdict };
 static const struct sandbox_kind files = { "files", NOBODY, -1, -1, sandbox_enter_files };
+static const struct sandbox_kind fetch = { "fetch", NOBODY, -1, -1, sandbox_enter_fetch };
 static const struct sandbox_kind opener = { "opener", NOBODY, CAP_SYS_ADMIN, -1, sandbox_enter_opener };
 
 static int enter_replay(void)
@@ -297,43 +303,43 @@ static bool refused(int status)
 	return (WIFEXITED(status) && WEXITSTATUS(status) == REFUSED) || (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS);
 }
 
-#define CASE(f, in_inspector, in_core, in_broker, in_verdict, in_keeper) \
-	{ #f, f, { in_inspector, in_core, in_broker, in_verdict, in_keeper } }
+#define CASE(f, in_inspector, in_core, in_broker, in_verdict, in_keeper, in_fetch) \
+	{ #f, f, { in_inspector, in_core, in_broker, in_verdict, in_keeper, in_fetch } }
 static const struct {
 	const char *name;
 	int (*what)(void);
-	bool works[5];
+	bool works[6];
 } cases[] = {
-	CASE(try_open, 0, 1, 0, 0, 1),
-	CASE(try_open_dot, 0, 0, 0, 0, 1),
-	CASE(try_create, 0, 0, 0, 0, 1),
-	CASE(try_state_write, 0, 1, 0, 0, 1),
-	CASE(try_outside_write, 0, 0, 0, 0, 1),
-	CASE(try_socket_inet, 0, 0, 0, 0, 0),
-	CASE(try_socket_unix, 0, 0, 0, 0, 1),
-	CASE(try_socket_netlink, 0, 0, 0, 0, 1),
-	CASE(try_socket_packet, 0, 0, 0, 0, 0),
-	CASE(try_connect, 0, 0, 0, 0, 1),
-	CASE(try_execve, 0, 0, 0, 0, 0),
-	CASE(try_execveat_fd, 0, 0, 0, 0, 1),
-	CASE(try_execveat_path, 0, 0, 0, 0, 0),
-	CASE(try_ptrace, 0, 0, 0, 0, 0),
-	CASE(try_fork, 0, 0, 0, 0, 1),
-	CASE(try_clone3, 0, 0, 0, 0, 0),
-	CASE(try_thread, 0, 1, 1, 0, 1),
-	CASE(try_mount, 0, 0, 0, 0, 1),
-	CASE(try_prog_load, 0, 0, 0, 0, 1),
-	CASE(try_map_create, 0, 0, 0, 0, 1),
-	CASE(try_map_update, 1, 1, 0, 0, 1),
-	CASE(try_send, 1, 1, 1, 1, 1),
-	CASE(try_kill_parent, 0, 0, 0, 0, 1),
-	CASE(try_mmap_exec, 0, 0, 0, 0, 1),
-	CASE(try_setuid_root, 0, 0, 0, 0, 1),
-	CASE(try_unshare, 0, 0, 0, 0, 1),
-	CASE(try_setns, 0, 0, 0, 0, 0),
-	CASE(try_big_memory, 0, 1, 1, 1, 1),
-	CASE(try_module, 0, 0, 0, 0, 0),
-	CASE(try_settime, 0, 0, 0, 0, 0),
+	CASE(try_open, 0, 1, 0, 0, 1, 0),
+	CASE(try_open_dot, 0, 0, 0, 0, 1, 0),
+	CASE(try_create, 0, 0, 0, 0, 1, 0),
+	CASE(try_state_write, 0, 1, 0, 0, 1, 0),
+	CASE(try_outside_write, 0, 0, 0, 0, 1, 0),
+	CASE(try_socket_inet, 0, 0, 0, 0, 1, 1),
+	CASE(try_socket_unix, 0, 0, 0, 0, 1, 0),
+	CASE(try_socket_netlink, 0, 0, 0, 0, 1, 1),
+	CASE(try_socket_packet, 0, 0, 0, 0, 0, 0),
+	CASE(try_connect, 0, 0, 0, 0, 1, 1),
+	CASE(try_execve, 0, 0, 0, 0, 0, 0),
+	CASE(try_execveat_fd, 0, 0, 0, 0, 1, 0),
+	CASE(try_execveat_path, 0, 0, 0, 0, 0, 0),
+	CASE(try_ptrace, 0, 0, 0, 0, 0, 0),
+	CASE(try_fork, 0, 0, 0, 0, 1, 0),
+	CASE(try_clone3, 0, 0, 0, 0, 0, 0),
+	CASE(try_thread, 0, 1, 1, 0, 1, 1),
+	CASE(try_mount, 0, 0, 0, 0, 1, 0),
+	CASE(try_prog_load, 0, 0, 0, 0, 1, 0),
+	CASE(try_map_create, 0, 0, 0, 0, 1, 0),
+	CASE(try_map_update, 1, 1, 0, 0, 1, 0),
+	CASE(try_send, 1, 1, 1, 1, 1, 1),
+	CASE(try_kill_parent, 0, 0, 0, 0, 1, 0),
+	CASE(try_mmap_exec, 0, 0, 0, 0, 1, 0),
+	CASE(try_setuid_root, 0, 0, 0, 0, 1, 0),
+	CASE(try_unshare, 0, 0, 0, 0, 1, 0),
+	CASE(try_setns, 0, 0, 0, 0, 0, 0),
+	CASE(try_big_memory, 0, 1, 1, 1, 1, 1),
+	CASE(try_module, 0, 0, 0, 0, 0, 0),
+	CASE(try_settime, 0, 0, 0, 0, 0, 0),
 };
 
 static void check_kind(const struct sandbox_kind *k, size_t column)
@@ -375,6 +381,22 @@ static void test_replay(void **state)
 static void test_verdict(void **state)
 {
 	check_kind(&verdict, 3);
+}
+
+static int try_open_resolver(void)
+{
+	return open("/etc/hosts", O_RDONLY);
+}
+
+/* Names and certificates, connections; not this node's files, nothing that waits for connections. */
+static void test_fetch(void **state)
+{
+	int status;
+
+	check_kind(&fetch, 5);
+	status = run(&fetch, try_open_resolver);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == DONE);
+	assert_true(refused(run(&fetch, try_listen)));
 }
 
 /* Opens nothing: what it reads is handed to it. */
@@ -522,6 +544,7 @@ int main(void)
 		cmocka_unit_test(test_core),	     cmocka_unit_test(test_broker),    cmocka_unit_test(test_verdict),
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_opener),
+		cmocka_unit_test(test_fetch),
 		cmocka_unit_test(test_keeper),	     cmocka_unit_test(test_status),    cmocka_unit_test(test_replay),
 	};
 
