@@ -84,6 +84,8 @@ struct incident {
 	uint64_t last_ns;
 	unsigned told[FINDING_KIND_MAX];
 	char first[FINDING_KIND_MAX][40]; /* the first told of each kind */
+	char shown[INCIDENT_TOLD_MAX][40]; /* what stands for it now, from the oldest */
+	unsigned shown_count;
 	UT_hash_handle hh;
 };
 
@@ -212,24 +214,109 @@ static struct incident *incident_of(struct findings *fs, const struct finding *f
 }
 
 /* DECISIONS 21, and floods: the finding that explains one of kind k in this incident, "" none. */
+static const struct absorption {
+	enum finding_kind absorbed, by;
+} absorptions[] = {
+	{ FINDING_EGRESS_NEW, FINDING_INTEL_IP },
+	{ FINDING_FILE_NEW, FINDING_INTEL_FILE },
+	{ FINDING_SYSCALL_NEW, FINDING_PROCESS_NEW },
+	{ FINDING_SYSCALL_NEW, FINDING_PROCESS_FILELESS },
+	{ FINDING_SYSCALL_NEW, FINDING_SOCKET_RAW },
+	{ FINDING_EGRESS_NEW, FINDING_SCAN_HORIZONTAL },
+	{ FINDING_EGRESS_NEW, FINDING_SCAN_VERTICAL },
+	{ FINDING_PEER_UNLINKED, FINDING_SCAN_HORIZONTAL },
+	{ FINDING_PEER_UNLINKED, FINDING_SCAN_VERTICAL },
+	{ FINDING_EGRESS_NEW, FINDING_METADATA_ACCESS },
+	{ FINDING_EGRESS_NEW, FINDING_ENGINE_ACCESS },
+	{ FINDING_PROCESS_NEW, FINDING_PROCESS_FILELESS },
+};
+
+static bool kind_explains(enum finding_kind by, enum finding_kind absorbed)
+{
+	for (size_t n = 0; n < ARRAY_SIZE(absorptions); n++)
+		if (absorptions[n].absorbed == absorbed && absorptions[n].by == by)
+			return true;
+	return false;
+}
+
 static const char *incident_absorbs(const struct incident *i, const struct finding *f)
 {
-	static const struct {
-		enum finding_kind absorbed, by;
-	} rules[] = {
-		{ FINDING_EGRESS_NEW, FINDING_INTEL_IP },	  { FINDING_FILE_NEW, FINDING_INTEL_FILE },
-		{ FINDING_SYSCALL_NEW, FINDING_PROCESS_NEW },	  { FINDING_SYSCALL_NEW, FINDING_PROCESS_FILELESS },
-		{ FINDING_SYSCALL_NEW, FINDING_SOCKET_RAW },
-		{ FINDING_EGRESS_NEW, FINDING_SCAN_HORIZONTAL },  { FINDING_EGRESS_NEW, FINDING_SCAN_VERTICAL },
-		{ FINDING_PEER_UNLINKED, FINDING_SCAN_HORIZONTAL }, { FINDING_PEER_UNLINKED, FINDING_SCAN_VERTICAL },
-		{ FINDING_EGRESS_NEW, FINDING_METADATA_ACCESS },  { FINDING_EGRESS_NEW, FINDING_ENGINE_ACCESS },
-		{ FINDING_PROCESS_NEW, FINDING_PROCESS_FILELESS },
-	};
-
-	for (size_t n = 0; n < ARRAY_SIZE(rules); n++)
-		if (rules[n].absorbed == f->kind && i->told[rules[n].by])
-			return i->first[rules[n].by];
+	for (size_t n = 0; n < ARRAY_SIZE(absorptions); n++)
+		if (absorptions[n].absorbed == f->kind && i->told[absorptions[n].by])
+			return i->first[absorptions[n].by];
 	return i->told[f->kind] >= INCIDENT_KIND_MAX ? i->first[f->kind] : "";
+}
+
+/* How readily v gives its place to f, 0: not at all. What f explains goes first, then one of two of a kind (the one of another
+ * program), then what weighs less. */
+static unsigned readiness(const struct findings *fs, const struct incident *i, const struct finding *v, const struct finding *f)
+{
+	unsigned alike = 0;
+
+	if (kind_explains(f->kind, v->kind))
+		return 1000 - finding_base_score(v->kind);
+	for (unsigned n = 0; n < i->shown_count; n++) {
+		const struct finding *s = findings_get((struct findings *)(uintptr_t)fs, i->shown[n]);
+
+		alike += s && s->kind == v->kind;
+	}
+	if (alike > 1)
+		return 700 - finding_base_score(v->kind) - (strcmp(v->process, f->process) == 0 ? 300 : 0);
+	return finding_base_score(v->kind) < finding_base_score(f->kind) ? 200 - finding_base_score(v->kind) : 0;
+}
+
+/* The incident has as many as may stand for it. The finding that makes room for f, NULL: f has to be absorbed. */
+static struct finding *incident_gives_way(struct findings *fs, const struct incident *i, const struct finding *f, unsigned *ret_at)
+{
+	struct finding *best = NULL;
+	unsigned most = 0;
+
+	if (i->told[f->kind])
+		return NULL;
+	for (unsigned n = 0; n < i->shown_count; n++) {
+		struct finding *v = findings_get(fs, i->shown[n]);
+		unsigned r = v ? readiness(fs, i, v, f) : 0;
+
+		if (r > most) {
+			most = r;
+			best = v;
+			*ret_at = n;
+		}
+	}
+	return best;
+}
+
+static void incident_show(struct incident *i, const struct finding *f)
+{
+	if (i->shown_count < INCIDENT_TOLD_MAX)
+		snprintf(i->shown[i->shown_count++], sizeof(i->shown[0]), "%s", f->id);
+	if (!i->told[f->kind]++)
+		snprintf(i->first[f->kind], sizeof(i->first[f->kind]), "%s", f->id);
+}
+
+static void incident_hide(struct incident *i, unsigned at)
+{
+	memmove(i->shown[at], i->shown[at + 1], (i->shown_count - at - 1) * sizeof(i->shown[0]));
+	i->shown_count--;
+}
+
+/* Sets f's absorbed_by or replaces. */
+static void incident_place(struct findings *fs, struct incident *i, struct finding *f)
+{
+	struct finding *v = NULL;
+	unsigned at = 0;
+
+	snprintf(f->absorbed_by, sizeof(f->absorbed_by), "%s", incident_absorbs(i, f));
+	if (f->absorbed_by[0] || i->shown_count < INCIDENT_TOLD_MAX)
+		return;
+	v = incident_gives_way(fs, i, f, &at);
+	if (!v) {
+		snprintf(f->absorbed_by, sizeof(f->absorbed_by), "%s", i->told[f->kind] ? i->first[f->kind] : i->shown[0]);
+		return;
+	}
+	snprintf(f->replaces, sizeof(f->replaces), "%s", v->id);
+	snprintf(v->absorbed_by, sizeof(v->absorbed_by), "%s", f->id);
+	incident_hide(i, at);
 }
 
 /* ---- adding ------------------------------------------------------------------------------------------------------ */
@@ -259,7 +346,6 @@ int findings_add(struct findings *fs, const struct finding *given, enum finding_
 	struct finding_rec *r = same_before(fs, given);
 	struct finding *by;
 	struct incident *i;
-	const char *absorber;
 
 	if (r) {
 		r->f.count++;
@@ -279,22 +365,21 @@ int findings_add(struct findings *fs, const struct finding *given, enum finding_
 	if (!i)
 		return -ENOMEM;
 	snprintf(f->incident, sizeof(f->incident), "%s", i->id);
-	absorber = incident_absorbs(i, f);
-	snprintf(f->absorbed_by, sizeof(f->absorbed_by), "%s", absorber);
+	f->absorbed_by[0] = f->replaces[0] = '\0';
+	incident_place(fs, i, f);
 	r = rec_make(fs, f);
 	if (!r)
 		return -ENOMEM;
 	i->last_ns = f->time_ns;
 	*ret = &r->f;
-	if (absorber[0]) {
-		by = findings_get(fs, absorber);
+	if (f->absorbed_by[0]) {
+		by = findings_get(fs, f->absorbed_by);
 		if (by && by->kind == f->kind)
 			by->count++;
 		*ret_outcome = FINDING_ABSORBED;
 		return 0;
 	}
-	if (!i->told[f->kind]++)
-		snprintf(i->first[f->kind], sizeof(i->first[f->kind]), "%s", f->id);
+	incident_show(i, f);
 	*ret_outcome = FINDING_TOLD;
 	return 0;
 }

@@ -30,6 +30,7 @@ const char *finding_severity(unsigned score);
 #define FINDINGS_MAX 2048              /* kept in memory; the store keeps more */
 #define INCIDENT_JOIN_NS (60ULL * 1000000000ULL)  /* quiet time after which the same container starts a new incident */
 #define INCIDENT_KIND_MAX 2            /* findings of one kind in an incident that are told one by one */
+#define INCIDENT_TOLD_MAX 3            /* findings of an incident that stand for it; the others are kept as absorbed by these */
 #define FINDING_AGAIN_NS (24ULL * 3600 * 1000000000ULL) /* the same again after this is told again */
 
 struct finding {
@@ -62,6 +63,7 @@ struct finding {
 	char absorbed_by[40];      /* id of the finding that explains it; "" none */
 	char action[256];          /* what was done about it, and what was not and why; "" nothing but telling */
 	char evidence[64];         /* id of the bundle, "" none */
+	char replaces[40];         /* id of a told one that this one absorbed, because it says more; "" none. Not stored */
 	bool accepted;
 };
 

@@ -307,13 +307,14 @@ struct msg_facts {
 	uint16_t pad[3];
 };
 struct msg_dns {
-	struct flow_key key; /* the flow that carried the answer */
+	struct flow_key key; /* the flow that carried it */
 	uint32_t end_if[2];
 	uint32_t ttl_s;
 	uint8_t client_end;  /* end of the key that asked */
-	uint8_t pad[3];
+	uint8_t question;    /* 1: a question (only told if it may carry data), which nobody may ever answer */
+	uint16_t qtype;      /* RFC 1035 */
 	uint8_t addr[16];    /* answer, IPv4-mapped; all zero: no address (NXDOMAIN, other type) */
-	char name[128];      /* question name, lower case, sanitised */
+	char name[128];      /* question name, lower case, sanitised; of a longer one the last labels */
 };
 struct msg_inspect_stats {
 	uint64_t samples, bytes, flows, labelled, gave_up, evicted, results_dropped, bad_version;

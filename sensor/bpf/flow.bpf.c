@@ -11,6 +11,7 @@
  * Frames that a bridge floods go out of every port: group frames make no flow at a receiver, and a unicast frame for a MAC
  * that this interface's container has never used is somebody else's. Both are in PG_CTR_ELSEWHERE. */
 #include "sensor/bpf/flow.bpf.h"
+#include "sensor/bpf/ledger.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -36,6 +37,67 @@ static __noinline int if_mac_learn(struct __sk_buff *skb)
 	bpf_map_update_elem(&if_macs, &k, &yes, BPF_ANY);
 	__builtin_memset(k.mac, 0, 6);
 	bpf_map_update_elem(&if_macs, &k, &yes, BPF_ANY);
+	return 0;
+}
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct arp_asked_key);
+	__type(value, struct arp_asked);
+} arp_asked SEC(".maps");
+
+#define ETH_P_ARP 0x0806
+#define ARP_REQUEST 1
+
+/* A container looks for the neighbour of this address. A scan of its own network shows here alone: where nobody answers ARP,
+ * no IP packet leaves. */
+static __noinline int arp_ask(struct __sk_buff *skb)
+{
+	struct arp_asked_key k = { .ifindex = skb->ifindex, .ns = ns_of(skb) };
+	struct {
+		u16 hw, proto;
+		u8 hlen, plen;
+		u16 op;
+		u8 rest[20]; /* sender's MAC and address, target's MAC and address */
+	} arp;
+	struct arp_asked fresh = {}, *a;
+	struct pg_event e = {};
+	u64 now, bit;
+	u32 target;
+
+	if (skb->protocol != bpf_htons(ETH_P_ARP) || bpf_skb_load_bytes(skb, 14, &arp, sizeof(arp)))
+		return 0;
+	__builtin_memcpy(&target, arp.rest + 16, 4);
+	if (arp.op != bpf_htons(ARP_REQUEST) || arp.plen != 4 || !__builtin_memcmp(arp.rest + 6, &target, 4)) /* or announces itself */
+		return 0;
+	now = bpf_ktime_get_ns();
+	a = bpf_map_lookup_elem(&arp_asked, &k);
+	if (!a) {
+		fresh.since_ns = now;
+		bpf_map_update_elem(&arp_asked, &k, &fresh, BPF_NOEXIST);
+		a = bpf_map_lookup_elem(&arp_asked, &k);
+		if (!a)
+			return 0;
+	}
+	if (now - a->since_ns > ARP_WITHIN_NS) {
+		a->since_ns = now;
+		a->bits = 0;
+		a->count = 0;
+	}
+	bit = 1ULL << (((u64)target * 0x9e3779b97f4a7c15ULL) >> 58);
+	if (a->bits & bit)
+		return 0;
+	a->bits |= bit;
+	if (++a->count <= ARP_QUIET)
+		return 0;
+	e.version = PG_ABI_VERSION;
+	e.type = PG_EV_ARP;
+	e.ts_ns = now;
+	e.cookie = (u64)ns_of(skb) << 32 | skb->ifindex;
+	e.addr[10] = e.addr[11] = 0xff;
+	__builtin_memcpy(e.addr + 12, &target, 4);
+	event_send(&e);
 	return 0;
 }
 
@@ -82,6 +144,7 @@ int container_ingress(struct __sk_buff *skb)
 	skb->tc_index = counted_mark(skb);
 	if (r != PARSE_OK) {
 		if_mac_learn(skb);
+		arp_ask(skb);
 		count_no_flow(&p, r);
 		return TC_NEXT;
 	}

@@ -69,7 +69,7 @@ static __always_inline bool event_put(u64 cgroup, u64 now, void *record, u32 siz
 }
 
 /* False: it was not delivered. */
-static __noinline bool event_send(struct pg_event *e)
+static __noinline __attribute__((unused)) bool event_send(struct pg_event *e)
 {
 	return e && event_put(e->cgroup, e->ts_ns, e, sizeof(*e));
 }

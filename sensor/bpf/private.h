@@ -36,6 +36,19 @@ struct if_mac_key {
 	pg_u32 pad;
 };
 
+/* arp_asked LRU_HASH: which addresses (by hash) an interface's container asked for lately. */
+#define ARP_WITHIN_NS 10000000000ULL
+#define ARP_QUIET 4 /* different ones that are told to nobody */
+struct arp_asked_key {
+	pg_u32 ifindex;
+	pg_u32 ns;
+};
+struct arp_asked {
+	pg_u64 since_ns;
+	pg_u64 bits;
+	pg_u32 count, pad;
+};
+
 /* young_sockets ARRAY[YOUNG_SOCKETS], by the low bits of the cookie (sensor/bpf/owner.bpf.h). */
 #define YOUNG_SOCKETS 4096u
 struct young_socket {

@@ -38,6 +38,7 @@ enum flow_state {
 	FLOW_QUEUED = 1 << 8,      /* in a queue of flow_scan.c */
 	FLOW_UNSAVED = 1 << 9,     /* counted on since the store was written */
 	FLOW_POSITION = 1 << 10,   /* its position is stored */
+	FLOW_COUNTED = 1 << 12,    /* as a connection that was served (model_volume.c) */
 	FLOW_SERVED = 1 << 11,     /* the server's owner is the process that read from the accepted socket or closed it */
 };
 
@@ -167,7 +168,11 @@ uint16_t pair_port(const struct flow_pair *p);
 struct pair_mark {
 	uint64_t window; /* in which the edge was judged */
 	uint64_t flows;  /* since then */
-	uint64_t bytes, new_flows; /* in the present turn of model_volume.c */
+	uint64_t bytes, bytes_last, done, base; /* model_volume.c: sent by its flows that are there; by those that are over; both at the turn's begin */
+	uint64_t new_flows;        /* served in the present turn */
+	struct flow_key most;      /* the flow that sent most of it */
+	uint64_t most_bytes;
+	bool measured, old;        /* its bytes were looked at before; some flow of it is older than what is measured */
 };
 struct pair_mark *pair_mark(struct flow_pair *p);
 void pairs_each(struct core *c, void (*cb)(struct flow_pair *p, void *arg), void *arg);
@@ -348,6 +353,6 @@ struct cgroup_names *cgroup_names_new(void);
 void cgroup_names_free(struct cgroup_names *n);
 
 /* ---- model_dns.c: a container looked this name up, whatever the answer was */
-void model_on_dns(struct core *c, const struct ident_container *ct, const char *name);
+void model_on_dns(struct core *c, const struct ident_container *ct, const struct msg_dns *q);
 
 #endif

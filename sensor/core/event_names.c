@@ -30,6 +30,8 @@ const char *core_event_name(enum core_event_kind k)
 		return "file-changed";
 	case CORE_EVENT_EXE:
 		return "exe";
+	case CORE_EVENT_UNIX:
+		return "unix-connect";
 	case CORE_EVENT_THROTTLE:
 		return "throttle";
 	case CORE_EVENT_MAX:

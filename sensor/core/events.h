@@ -23,10 +23,11 @@ enum core_event_kind {
 	CORE_EVENT_FILE,       /* file written (published by the file watch) */
 	CORE_EVENT_FILE_CHANGED, /* one of the files of core_files_watch() was changed */
 	CORE_EVENT_EXE,        /* an executable's content and origin became known, or are others than before */
+	CORE_EVENT_UNIX,       /* connected to a socket in the file system (Linux 6.7 and later) */
 	CORE_EVENT_THROTTLE,   /* the container's events were cut off, or come again */
 	CORE_EVENT_MAX
 };
-/* "exec", "fork", "exit", "listen", "bind", "close", "connect", "syscall", "raw-socket", "file", "file-changed", "exe", "throttle". */
+/* "exec", "fork", "exit", "listen", "bind", "close", "connect", "syscall", "raw-socket", "file", "file-changed", "exe", "unix-connect", "throttle". */
 const char *core_event_name(enum core_event_kind k);
 /* -1: no such kind. */
 int core_event_kind_of(const char *name);
@@ -60,7 +61,7 @@ struct core_event_view {
 	uint8_t arch;                  /* enum pg_arch */
 	const char *name;              /* its name; "" unknown number. EXE: why there is no digest, "" there is one */
 
-	/* FILE: what the publisher says (path as the container sees it); THROTTLE: "start" or "stop" */
+	/* FILE: what the publisher says (path as the container sees it); UNIX: path as the program named it; THROTTLE: "start" or "stop" */
 	const char *text;
 	const char *detail;            /* FILE, EXE: where it lies, core_file_origin_name(); FILE_CHANGED: what happened,
 	                                * core_file_change_name(); THROTTLE: "files" if it is those */

@@ -55,6 +55,10 @@ unsigned flow_client_end(struct core *c, const struct flow *f)
 		return first;
 	l0 = flow_listener(c, f, 0) != NULL;
 	l1 = flow_listener(c, f, 1) != NULL;
+	/* A resolver that binds its socket to a port of its choice is a client for all that. */
+	if (l0 != l1 && f->key.proto == IPPROTO_UDP && first == (l0 ? 0 : 1) && ntohs(f->key.port[!first]) < PORT_SYSTEM &&
+	    ntohs(f->key.port[first]) >= PORT_SYSTEM)
+		return first;
 	if (l0 != l1)
 		return l0 ? 1 : 0;
 	/* A UDP exchange that began before our eyes, or two bound sockets: who spoke first asked. */

@@ -84,6 +84,23 @@ static void syscall_event(struct core *c, const struct pg_event *ev)
 	core_publish_event(c, &v);
 }
 
+static void unix_event(struct core *c, const struct pg_event *ev, const char *text)
+{
+	char path[PG_TEXT_MAX + 1];
+	struct core_event_view v;
+
+	if (!ev->text_len || ev->text_len > PG_TEXT_MAX || !core_event_wanted(c, CORE_EVENT_UNIX))
+		return;
+	memcpy(path, text, ev->text_len);
+	path[ev->text_len] = '\0';
+	for (char *p = path; *p; p++)
+		if ((unsigned char)*p < 0x20)
+			*p = '?';
+	v = view_of(c, CORE_EVENT_UNIX, ev);
+	v.text = path;
+	core_publish_event(c, &v);
+}
+
 void events_flow(struct core *c, const struct flow *f, const struct core_flow_view *flow)
 {
 	struct core_event_view v = {
@@ -147,6 +164,12 @@ static int event_take(void *arg, void *data, size_t size)
 		break;
 	case PG_EV_SYSCALL:
 		syscall_event(c, ev);
+		break;
+	case PG_EV_UNIX:
+		unix_event(c, ev, text);
+		break;
+	case PG_EV_ARP:
+		model_on_arp(c, ev);
 		break;
 	case PG_EV_CGROUP:
 		cgroup_event(c, ev, text);

@@ -150,9 +150,9 @@ static void dns_take(struct core *c, struct msg_dns *d)
 	d->name[sizeof(d->name) - 1] = '\0';
 	if (!ct || !d->name[0])
 		return;
-	model_on_dns(c, ct, d->name);
+	model_on_dns(c, ct, d);
 	feeds_match_name(c, ct, d->name);
-	if (memcmp(d->addr, none, 16) == 0)
+	if (d->question || memcmp(d->addr, none, 16) == 0)
 		return;
 	if (dns_names_put(c->dns, name_scope(ct), d->addr, d->name, d->ttl_s, clock_mono_ns()) == 0)
 		c->priv->dns_generation++;

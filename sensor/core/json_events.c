@@ -150,6 +150,9 @@ static void json_event_kind(struct jsonl *j, struct core *c, const struct core_e
 		jsonl_u64(j, "pid", v->pid);
 		jsonl_u64(j, "size", v->size);
 		break;
+	case CORE_EVENT_UNIX:
+		jsonl_str(j, "path", v->text ? v->text : "");
+		break;
 	case CORE_EVENT_THROTTLE:
 		jsonl_str(j, "state", v->text ? v->text : "");
 		jsonl_u64(j, "count", v->count);

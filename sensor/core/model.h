@@ -23,6 +23,8 @@ void model_on_process(struct core *c, const struct pg_event *ev);
 void model_on_listener(struct core *c, const struct pg_event *ev);
 /* A flow was announced: what as in core_announce(). */
 void model_on_flow(struct core *c, struct flow *f, const char *what);
+/* ARP: a container asks for one more of many neighbours. */
+void model_on_arp(struct core *c, const struct pg_event *ev);
 /* Something a container did, as a fact of any kind; finding: what it is when it is new. exe, peer may be "". Returns what the
  * model said. observed: one sentence. */
 struct model_fact_in {

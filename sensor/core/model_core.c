@@ -182,7 +182,7 @@ static void tell(struct core *c, const struct ident_container *ct, struct findin
 {
 	struct core_model *cm = c->model;
 	enum finding_outcome outcome;
-	struct finding *kept;
+	struct finding *kept, *replaced;
 
 	for (unsigned i = 0; i < c->config.silent_count; i++)
 		if (!strcmp(c->config.silent[i], finding_name(f->kind)))
@@ -202,6 +202,8 @@ static void tell(struct core *c, const struct ident_container *ct, struct findin
 		core_lost(c, LOSS_FINDINGS, 1);
 		return;
 	}
+	if (kept->replaces[0] && (replaced = findings_get(cm->findings, kept->replaces)))
+		store_model_finding(cm->store, replaced);
 	kept->pid = f->pid; /* of the last time: whom an action is about */
 	kept->start_boot_ns = f->start_boot_ns;
 	memcpy(kept->peer_addr, f->peer_addr, sizeof(kept->peer_addr));

@@ -10,9 +10,13 @@
 
 #define DOMAINS_MAX 4096
 #define WITHIN_NS (60 * NSEC_PER_SEC)
-#define LABELS 60       /* different ones */
-#define LABEL_LENGTH 12 /* on average */
+#define LABELS 60         /* different ones */
+#define LABELS_LEARNED 8  /* so many are a habit */
+#define LABEL_LENGTH 12   /* on average */
+#define LABEL_LENGTH_DATA 6 /* of questions for types that bring data back */
 #define BITS 1024
+
+enum { TYPE_A = 1, TYPE_PTR = 12, TYPE_AAAA = 28 };
 
 struct domain_key {
 	uint64_t container;
@@ -22,7 +26,7 @@ struct domain_key {
 struct domain {
 	struct domain_key key;
 	uint64_t since_ns;
-	unsigned different, length;
+	unsigned different, length, data; /* data: of other types than addresses */
 	uint64_t seen[BITS / 64]; /* labels, by hash: an estimate from below */
 	UT_hash_handle hh;
 };
@@ -81,21 +85,53 @@ static struct domain *domain_get(struct dns_counts *d, const struct ident_contai
 		HASH_ADD(hh, d->all, key, sizeof(one->key), one);
 	}
 	one->since_ns = now_ns;
-	one->different = one->length = 0;
+	one->different = one->length = one->data = 0;
 	memset(one->seen, 0, sizeof(one->seen));
 	return one;
 }
 
-void model_on_dns(struct core *c, const struct ident_container *ct, const char *name)
+/* Mail servers ask block lists about addresses: 4.3.2.1.list.example, or 32 digits of an IPv6 one. */
+static bool is_reversed_address(const char *name)
 {
-	const char *domain = domain_of(name);
+	unsigned labels = 0, digits = 0;
+
+	for (const char *p = name; *p; p += strcspn(p, "."), p += *p == '.') {
+		size_t n = strcspn(p, ".");
+
+		if (n == 1 && strspn(p, "0123456789abcdef") >= 1)
+			digits++;
+		if (n > 3 || strspn(p, "0123456789") < n)
+			break;
+		labels++;
+	}
+	return labels >= 4 || digits >= 16;
+}
+
+static void dns_process(struct core *c, const struct msg_dns *d, struct model_fact_in *in)
+{
+	struct flow *f = flow_table_find(c->flows, &d->key);
+	const struct process *p, *parent;
+	uint32_t index;
+
+	if (!f || flow_process(c, f, d->client_end & 1, &index) == ATTR_UNKNOWN || !(p = processes_get(c->procs, index)))
+		return;
+	parent = processes_get(c->procs, p->parent);
+	in->pid = p->tgid;
+	in->exe = p->exe;
+	in->parent = parent ? parent->exe : "";
+}
+
+void model_on_dns(struct core *c, const struct ident_container *ct, const struct msg_dns *q)
+{
+	const char *name = q->name, *domain = domain_of(name);
 	struct core_model *cm = c->model;
 	char key[FACT_KEY_MAX], observed[512];
 	struct model_fact_in in = { .kind = FACT_DNS, .key = key, .finding = FINDING_DNS_TUNNEL, .observed = observed };
 	uint64_t h, now = clock_mono_ns();
+	struct model *m;
 	struct domain *d;
 
-	if (!cm || !domain || ct->remote)
+	if (!cm || !domain || ct->remote || q->qtype == TYPE_PTR || is_reversed_address(name))
 		return;
 	if (!cm->dns)
 		cm->dns = calloc(1, sizeof(*cm->dns));
@@ -106,11 +142,17 @@ void model_on_dns(struct core *c, const struct ident_container *ct, const char *
 	d->seen[h % BITS / 64] |= 1ULL << (h & 63);
 	d->different++;
 	d->length += (unsigned)(domain - name - 1);
-	if (d->different < LABELS || d->length / d->different < LABEL_LENGTH)
+	d->data += q->qtype != TYPE_A && q->qtype != TYPE_AAAA;
+	m = d->different < LABELS_LEARNED ? NULL : model_of(c, ct);
+	if (!m)
+		return;
+	if (model_dimension_state(m, FACT_DNS) != MODEL_LEARNING &&
+	    (d->different < LABELS || d->length / d->different < (d->data > d->different / 2 ? LABEL_LENGTH_DATA : LABEL_LENGTH)))
 		return;
 	snprintf(key, sizeof(key), "*.%s", domain);
-	snprintf(observed, sizeof(observed), "%s asked for more than %u different long names below %s within a minute", ct->name, d->different - 1, domain);
+	snprintf(observed, sizeof(observed), "%s asked for more than %u different names below %s within a minute", ct->name, d->different - 1, domain);
 	in.peer = domain;
+	dns_process(c, q, &in);
 	model_on_fact(c, ct, &in);
 }
 

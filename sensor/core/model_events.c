@@ -10,7 +10,8 @@
 #include "sensor/core/events.h"
 #include "sensor/core/model_priv.h"
 
-#define KINDS (1U << CORE_EVENT_SYSCALL | 1U << CORE_EVENT_RAW_SOCKET | 1U << CORE_EVENT_FILE | 1U << CORE_EVENT_FILE_CHANGED | 1U << CORE_EVENT_EXE)
+#define KINDS (1U << CORE_EVENT_SYSCALL | 1U << CORE_EVENT_RAW_SOCKET | 1U << CORE_EVENT_FILE | 1U << CORE_EVENT_FILE_CHANGED | 1U << CORE_EVENT_EXE | \
+	       1U << CORE_EVENT_UNIX)
 
 /* ---- system calls ------------------------------------------------------------------------------------------------- */
 /* Calls whose first use says nothing: files, memory, threads, signals, time, sockets (what comes of those, the edges tell). The
@@ -84,6 +85,37 @@ static void on_raw_socket(struct core *c, const struct core_event_view *v)
 	in.observed = observed;
 	snprintf(observed, sizeof(observed), "%.200s in %.200s opened a %s socket (%s)", in.exe[0] ? in.exe : "A program", v->container->name,
 		 v->family == AF_PACKET ? "packet" : "raw", family);
+	model_on_fact(c, v->container, &in);
+}
+
+/* ---- the engine's socket ------------------------------------------------------------------------------------------------- */
+static bool is_engine_socket(const char *path)
+{
+	static const char *const names[] = { "docker.sock", "containerd.sock", "containerd.sock.ttrpc", "podman.sock", "crio.sock", "dockershim.sock",
+					     "cri-dockerd.sock", "buildkitd.sock", "balena-engine.sock", "lxd.socket", "incus.socket" };
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (!strcmp(names[i], name))
+			return true;
+	return false;
+}
+
+static void on_unix(struct core *c, const struct core_event_view *v)
+{
+	struct model_fact_in in = fact_of(v, FACT_EDGE_OUT, FINDING_ENGINE_ACCESS);
+	const struct process *parent = v->p ? processes_get(c->procs, v->p->parent) : NULL;
+	char key[FACT_KEY_MAX], peer[300], observed[512];
+
+	if (!v->text || !is_engine_socket(v->text))
+		return;
+	snprintf(peer, sizeof(peer), "unix:%.280s", v->text);
+	in.key = fact_key(key, peer, "engine");
+	in.peer = peer;
+	in.parent = parent ? parent->exe : "";
+	in.observed = observed;
+	snprintf(observed, sizeof(observed), "%.200s in %.100s connected to the engine's socket %.150s: who can use it commands the node",
+		 in.exe[0] ? in.exe : "A program", v->container->name, v->text);
 	model_on_fact(c, v->container, &in);
 }
 
@@ -242,6 +274,9 @@ static void on_event(const struct core_event_view *v, void *arg)
 		break;
 	case CORE_EVENT_FILE_CHANGED:
 		on_file_changed(c, v);
+		break;
+	case CORE_EVENT_UNIX:
+		on_unix(c, v);
 		break;
 	case CORE_EVENT_EXE:
 		on_exe(c, v);

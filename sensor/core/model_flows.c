@@ -57,9 +57,16 @@ static void edge_of(struct core *c, const struct flow_pair *p, struct edge *e)
 }
 
 /* ---- findings ----------------------------------------------------------------------------------------------------- */
-static bool addr_is(const char *text, const char *address)
+/* Where clouds hand out credentials: EC2, GCE, Azure, OpenStack (IPv4 and IPv6), ECS tasks, EKS pods, Alibaba, Azure's wire server. */
+static bool is_metadata(const char *address)
 {
-	return address && !strcmp(text, address);
+	static const char *const all[] = { "169.254.169.254", "fd00:ec2::254", "fd20:ce::254", "fe80::a9fe:a9fe", "169.254.170.2", "169.254.170.23",
+					   "fd00:ec2::23", "100.100.100.200", "168.63.129.16" };
+
+	for (size_t i = 0; address && i < ARRAY_SIZE(all); i++)
+		if (!strcmp(all[i], address))
+			return true;
+	return false;
 }
 
 static enum finding_kind edge_kind(const struct edge *e)
@@ -67,7 +74,7 @@ static enum finding_kind edge_kind(const struct edge *e)
 	uint16_t port = (uint16_t)strtoul(strchr(e->port, '/') + 1, NULL, 10);
 	bool out = e->server->kind != TOPO_WORKLOAD;
 
-	if (out && (addr_is("169.254.169.254", e->server->address) || addr_is("fd00:ec2::254", e->server->address)))
+	if (out && is_metadata(e->server->address))
 		return FINDING_METADATA_ACCESS;
 	if (out && e->cct && (e->server->kind == TOPO_HOST || e->server->kind == TOPO_GATEWAY) && (port == 2375 || port == 2376))
 		return FINDING_ENGINE_ACCESS;
@@ -91,7 +98,16 @@ static void edge_process(struct core *c, const struct flow *f, unsigned end, str
 	snprintf(ret->parent, sizeof(ret->parent), "%s", p ? p->exe : "");
 }
 
-static void tell_edge(struct core *c, const struct edge *e, bool new_out, bool new_in)
+static struct scan_verdict scan_of(struct core *c, const struct ident_container *client, const struct flow *f)
+{
+	unsigned sv = !f->client_end;
+	bool echo = f->key.proto == IPPROTO_ICMP || f->key.proto == IPPROTO_ICMPV6;
+
+	return scans_add(c->model->scans, name_scope(client), f->key.addr[sv], echo ? 0 : ntohs(f->key.port[sv]), clock_mono_ns());
+}
+
+/* scan_only: one such try is nothing, many are a scan. */
+static void tell_edge(struct core *c, const struct edge *e, bool new_out, bool new_in, bool scan_only)
 {
 	_cleanup_free_ struct finding *f = calloc(1, sizeof(*f));
 	const struct ident_container *who = e->cct ? e->cct : e->sct;
@@ -104,8 +120,9 @@ static void tell_edge(struct core *c, const struct edge *e, bool new_out, bool n
 		return;
 	f->kind = edge_kind(e);
 	if (e->f && e->cct)
-		scan = scans_add(c->model->scans, name_scope(e->cct), e->f->key.addr[!e->f->client_end], ntohs(e->f->key.port[!e->f->client_end]),
-				 clock_mono_ns());
+		scan = scan_of(c, e->cct, e->f);
+	if (scan_only && !scan.horizontal && !scan.vertical)
+		return;
 	snprintf(f->key, sizeof(f->key), "edge\t%.380s\t%.380s\t%s", e->client->id, e->server->id, e->port);
 	if (scan.horizontal || scan.vertical) {
 		f->kind = scan.horizontal ? FINDING_SCAN_HORIZONTAL : FINDING_SCAN_VERTICAL;
@@ -148,12 +165,18 @@ static void tell_edge(struct core *c, const struct edge *e, bool new_out, bool n
 }
 
 /* ---- judging ------------------------------------------------------------------------------------------------------- */
+/* Errors are sent by the kernel itself, echoes by somebody's socket. */
+static bool is_echo(const struct flow *f)
+{
+	return f->owner[f->client_end & 1] != 0;
+}
+
 static bool is_judged(const struct flow *f)
 {
 	if (!f->edge || (f->state & FLOW_NO_EDGE))
 		return false;
-	/* Errors that the kernel sends, and echoes that nobody answers, are no conversation. */
-	if ((f->key.proto == IPPROTO_ICMP || f->key.proto == IPPROTO_ICMPV6) && !(f->flags & PG_FLOW_TWO_WAY))
+	/* Errors that the kernel sends are no conversation. */
+	if ((f->key.proto == IPPROTO_ICMP || f->key.proto == IPPROTO_ICMPV6) && !(f->flags & PG_FLOW_TWO_WAY) && !is_echo(f))
 		return false;
 	return true;
 }
@@ -210,11 +233,27 @@ static void judge_flow(struct core *c, struct flow *f)
 	new_out = is_new(e->cm, FACT_EDGE_OUT, e->out);
 	if (new_in || new_out) {
 		if (flow_is_certain(f) && !is_late_answer(e, f))
-			tell_edge(c, e, new_out, new_in);
+			tell_edge(c, e, new_out, new_in,
+				  (f->key.proto == IPPROTO_ICMP || f->key.proto == IPPROTO_ICMPV6) && !(f->flags & PG_FLOW_TWO_WAY));
 		return;
 	}
+	if (e->cct)
+		scans_drop(c->model->scans, name_scope(e->cct), f->key.addr[!f->client_end]);
 	see(c, e->sct, e->sm, FACT_EDGE_IN, e->in);
 	see(c, e->cct, e->cm, FACT_EDGE_OUT, e->out);
+}
+
+/* Before it is judged: so that the first edge of a scan that is told of is told of as one of many. */
+static void note_scan(struct core *c, struct flow *f)
+{
+	_cleanup_free_ struct edge *e = calloc(1, sizeof(*e));
+
+	if (!e || !local_end(f->edge, PAIR_CLIENT) || !is_judged(f) || !flow_is_certain(f))
+		return;
+	e->f = f;
+	edge_of(c, f->edge, e);
+	if (is_new(e->cm, FACT_EDGE_OUT, e->out) && !is_late_answer(e, f))
+		(void)scan_of(c, e->cct, f);
 }
 
 /* How long to wait before this edge is judged, 0: now. */
@@ -333,14 +372,15 @@ void model_on_flow(struct core *c, struct flow *f, const char *what)
 		return;
 	}
 	mark = pair_mark(f->edge);
-	if (what[0] == 'n' && what[1] == 'e') {
+	if (what[0] == 'n' && what[1] == 'e')
 		mark->flows++;
-		mark->new_flows++;
-	}
+	if (what[0] == 'c')
+		model_volume_closed(f);
 	/* Judged in this window; or over: it was judged, or it never had a name. */
 	if (mark->window == cm->window || what[0] == 'c')
 		return;
 	mark->window = cm->window;
+	note_scan(c, f);
 	wait_edge(c, f, clock_mono_ns() + settle_ns(c, f));
 }
 

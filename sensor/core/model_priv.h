@@ -54,7 +54,8 @@ struct core_model {
 	uint64_t losses[LOSS_MAX];/* at the window's begin */
 	unsigned blind_windows;
 	int events;               /* handle on the bus */
-	uint64_t volume_at_ns;
+	uint64_t volume_at_ns, volume_look_ns;
+	unsigned volume_turns;
 	struct dns_counts *dns;
 };
 
@@ -88,6 +89,7 @@ int model_events_start(struct core *c);
 
 /* model_volume.c: bytes and connections per edge, beside what was learned; at each tick. */
 void model_volume_tick(struct core *c, uint64_t now_ns);
+void model_volume_closed(const struct flow *f);
 /* model_dns.c: a container looked a name up (or its questions had no address for an answer). */
 void model_dns_forget(struct core *c);
 
@@ -98,7 +100,9 @@ struct scan_verdict {
 	bool horizontal, vertical;
 	unsigned targets, ports;
 };
-/* One client (any number that stands for it) tried (address, port), an edge its model does not know. */
+/* One client (any number that stands for it) tried (address, port), an edge its model does not know. The same again counts once. */
 struct scan_verdict scans_add(struct scans *s, uint64_t client, const uint8_t addr[16], uint16_t port, uint64_t now_ns);
+/* That address is one that the client knows after all (its name came late). */
+void scans_drop(struct scans *s, uint64_t client, const uint8_t addr[16]);
 
 #endif

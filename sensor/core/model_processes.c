@@ -9,7 +9,11 @@
 #include "base/clock.h"
 #include "sensor/core/model_priv.h"
 
-#define UDP_SETTLE_NS (3 * NSEC_PER_SEC) /* a resolver's socket is gone by then */
+/* A datagram socket on a port above the system's may be a client's that chose its port itself, as resolvers do: those are
+ * gone soon. A program that is known for it gets more time. */
+#define UDP_SETTLE_NS NSEC_PER_SEC
+#define UDP_SETTLE_KNOWN_NS (7 * NSEC_PER_SEC)
+#define PORT_SYSTEM 1024
 
 static bool is_engine(const struct core *c, uint32_t pid)
 {
@@ -293,6 +297,36 @@ void model_on_process(struct core *c, const struct pg_event *ev)
 		wait_add(c, &w, now, now + WAIT_NS);
 }
 
+/* "udp/ephemeral": sockets of this program were gone as soon as they were there. */
+static void udp_key(const struct waiting *w, char ret[FACT_KEY_MAX])
+{
+	fact_key(ret, "udp/" FACT_EPHEMERAL, w->exe);
+}
+
+static bool udp_chooses_ports(struct core *c, const struct waiting *w)
+{
+	const struct ident_container *ct = owner_of(c, &w->ev);
+	const struct model *m = ct ? model_of(c, ct) : NULL;
+	char key[FACT_KEY_MAX];
+
+	udp_key(w, key);
+	return m && model_match(m, FACT_LISTENER, key);
+}
+
+static void udp_was_short(struct core *c, const struct waiting *w)
+{
+	const struct ident_container *ct = owner_of(c, &w->ev);
+	struct model *m = ct ? model_of(c, ct) : NULL;
+	char key[FACT_KEY_MAX];
+	struct model_seen s;
+
+	if (!m || !w->exe[0])
+		return;
+	udp_key(w, key);
+	s = model_seen_of(ct, clock_wall_ns());
+	model_see(m, FACT_LISTENER, key, &s, NULL);
+}
+
 void model_on_listener(struct core *c, const struct pg_event *ev)
 {
 	uint64_t now = clock_mono_ns(), due = now;
@@ -303,12 +337,8 @@ void model_on_listener(struct core *c, const struct pg_event *ev)
 	memset(&w, 0, sizeof(w));
 	w.ev = *ev;
 	process_names(c, &w);
-	if (ev->proto == IPPROTO_UDP) {
-		if (ntohs(ev->port) >= FACT_EPHEMERAL_FIRST)
-			return;
-		if (ntohs(ev->port) >= 1024)
-			due += UDP_SETTLE_NS; /* if it is still there then */
-	}
+	if (ev->proto == IPPROTO_UDP && ntohs(ev->port) >= PORT_SYSTEM) /* if it is still there then */
+		due += udp_chooses_ports(c, &w) ? UDP_SETTLE_KNOWN_NS : UDP_SETTLE_NS;
 	if (due == now && judge(c, &w))
 		return;
 	if (due != now || engines_cgroup_is_container(c, ev->cgroup) || !c->priv->synced)
@@ -343,9 +373,12 @@ void model_waiting_tick(struct core *c, uint64_t now_ns)
 	for (struct waiting **at = &cm->waiting, *w; (w = *at);) {
 		bool over = now_ns >= w->until_ns;
 
-		if (now_ns >= w->due_ns &&
-		    ((w->ev.proto == IPPROTO_UDP && !is_process_event(&w->ev) && !is_still_open(c, w->ev.cookie)) || judge(c, w)))
+		if (now_ns >= w->due_ns && w->ev.proto == IPPROTO_UDP && !is_process_event(&w->ev) && !is_still_open(c, w->ev.cookie)) {
+			udp_was_short(c, w);
 			over = true;
+		} else if (now_ns >= w->due_ns && judge(c, w)) {
+			over = true;
+		}
 		if (!over) {
 			at = &w->next;
 			continue;

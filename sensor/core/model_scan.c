@@ -54,14 +54,24 @@ static struct client *client_of(struct scans *s, uint64_t id)
 	return oldest;
 }
 
+static void target_put(struct client *c, const uint8_t addr[16], uint16_t port, uint64_t now_ns)
+{
+	for (unsigned i = 0; i < TARGETS; i++)
+		if (c->targets[i].at_ns && c->targets[i].port == port && !memcmp(c->targets[i].addr, addr, 16)) {
+			c->targets[i].at_ns = now_ns;
+			return;
+		}
+	c->targets[c->next % TARGETS] = (struct target){ .port = port, .at_ns = now_ns };
+	memcpy(c->targets[c->next++ % TARGETS].addr, addr, 16);
+}
+
 struct scan_verdict scans_add(struct scans *s, uint64_t id, const uint8_t addr[16], uint16_t port, uint64_t now_ns)
 {
 	struct client *c = client_of(s, id);
 	struct scan_verdict v = { .targets = 0 };
 
 	c->last_ns = now_ns;
-	c->targets[c->next++ % TARGETS] = (struct target){ .port = port, .at_ns = now_ns };
-	memcpy(c->targets[(c->next - 1) % TARGETS].addr, addr, 16);
+	target_put(c, addr, port, now_ns);
 	for (unsigned i = 0; i < TARGETS; i++) {
 		const struct target *t = &c->targets[i];
 		bool addr_before = false, port_before = false;
@@ -82,4 +92,18 @@ struct scan_verdict scans_add(struct scans *s, uint64_t id, const uint8_t addr[1
 	v.horizontal = v.targets >= HORIZONTAL;
 	v.vertical = v.ports >= VERTICAL;
 	return v;
+}
+
+void scans_drop(struct scans *s, uint64_t id, const uint8_t addr[16])
+{
+	for (unsigned i = 0; i < CLIENTS; i++) {
+		struct client *c = &s->clients[i];
+
+		if (c->id != id || !c->last_ns)
+			continue;
+		for (unsigned t = 0; t < TARGETS; t++)
+			if (c->targets[t].at_ns && !memcmp(c->targets[t].addr, addr, 16))
+				c->targets[t].at_ns = 0;
+		return;
+	}
 }

@@ -10,7 +10,9 @@
 #include "sensor/core/model_priv.h"
 
 #define TURN_NS (10 * NSEC_PER_SEC)
-#define BYTES_FLOOR (32ULL << 20) /* of a turn; less is never a finding */
+#define BYTES_TURNS 6u            /* bytes are counted over so many turns, so that many small pieces add up */
+#define BYTES_FLOOR (32ULL << 20) /* of that; less is never a finding */
+#define SERVED_PACKETS 3          /* of a server: it did not only refuse */
 #define BYTES_FACTOR 4
 #define FLOWS_FLOOR 25
 #define FLOWS_FACTOR 4
@@ -25,15 +27,56 @@ static bool asks_for_password(uint16_t port)
 	return false;
 }
 
+/* Connections count once, and only those that the server answered: a client that knocks at a closed door guesses nothing. */
+static void count_served(struct flow *f, struct pair_mark *mark)
+{
+	if (f->key.proto != IPPROTO_TCP || (f->state & FLOW_COUNTED) || f->packets[!f->client_end] < SERVED_PACKETS)
+		return;
+	f->state |= FLOW_COUNTED;
+	mark->new_flows++;
+}
+
 static bool add_bytes(struct flow *f, void *arg)
 {
-	if (f->edge && !(f->state & FLOW_NO_EDGE))
-		pair_mark(f->edge)->bytes += f->bytes[f->client_end & 1];
+	struct pair_mark *mark;
+	uint64_t sent;
+
+	if (!f->edge || (f->state & FLOW_NO_EDGE))
+		return true;
+	mark = pair_mark(f->edge);
+	sent = f->bytes[f->client_end & 1];
+	count_served(f, mark);
+	mark->bytes += sent;
+	mark->old |= *(const uint64_t *)arg - f->first_ns > BYTES_TURNS * TURN_NS;
+	if (sent >= mark->most_bytes) {
+		mark->most_bytes = sent;
+		mark->most = f->key;
+	}
 	return true;
 }
 
+void model_volume_closed(const struct flow *f)
+{
+	pair_mark(f->edge)->done += f->bytes[f->client_end & 1];
+}
+
+/* The process at the client's end of the flow that sent most, if it can still be told. */
+static void tell_process(struct core *c, const struct pair_mark *mark, struct finding *f)
+{
+	const struct flow *flow = flow_table_find(c->flows, &mark->most);
+	const struct process *p, *parent;
+	uint32_t index;
+
+	if (!flow || flow_process(c, flow, flow->client_end & 1, &index) == ATTR_UNKNOWN || !(p = processes_get(c->procs, index)))
+		return;
+	parent = processes_get(c->procs, p->parent);
+	f->pid = p->tgid;
+	snprintf(f->process, sizeof(f->process), "%s", p->exe);
+	snprintf(f->parent, sizeof(f->parent), "%s", parent ? parent->exe : "");
+}
+
 static void tell(struct core *c, const struct ident_container *ct, struct model *m, enum finding_kind kind, const char *key, const char *peer,
-		 const char *observed, const char *learned)
+		 const char *observed, const char *learned, const struct pair_mark *mark)
 {
 	_cleanup_free_ struct finding *f = calloc(1, sizeof(*f));
 
@@ -44,6 +87,8 @@ static void tell(struct core *c, const struct ident_container *ct, struct model 
 	snprintf(f->key, sizeof(f->key), "volume\t%s", key);
 	snprintf(f->peer, sizeof(f->peer), "%s", peer);
 	snprintf(f->observed, sizeof(f->observed), "%s", observed);
+	if (mark)
+		tell_process(c, mark, f);
 	snprintf(f->why, sizeof(f->why), "That is far more than this edge ever carried.");
 	model_expect(f, "%s", learned);
 	model_tell(c, ct, m, FACT_VOLUME, f);
@@ -64,9 +109,9 @@ static void judge_bytes(struct core *c, struct flow_pair *p, uint64_t bytes)
 	fact_key(key, sv->id, fact_port(port, pair_l4(p), pair_port(p)));
 	if (model_measure(m, FACT_VOLUME, key, bytes, BYTES_FLOOR, BYTES_FACTOR, &s, &before) != MODEL_NEW)
 		return;
-	snprintf(observed, sizeof(observed), "%s has sent %llu MiB to %.200s on %s in one go", ct->name, (unsigned long long)(bytes >> 20), sv->id, port);
+	snprintf(observed, sizeof(observed), "%s has sent %llu MiB to %.200s on %s within a minute", ct->name, (unsigned long long)(bytes >> 20), sv->id, port);
 	snprintf(learned, sizeof(learned), "at most %llu KiB at a time to %.100s %s", (unsigned long long)(before >> 10), sv->id, port);
-	tell(c, ct, m, FINDING_VOLUME_EXFILTRATION, key, sv->id, observed, learned);
+	tell(c, ct, m, FINDING_VOLUME_EXFILTRATION, key, sv->id, observed, learned, pair_mark(p));
 }
 
 static void judge_flows(struct core *c, struct flow_pair *p, uint64_t flows)
@@ -88,38 +133,53 @@ static void judge_flows(struct core *c, struct flow_pair *p, uint64_t flows)
 	snprintf(observed, sizeof(observed), "%.200s made %llu connections to %s of %s within %llu s", cl->id, (unsigned long long)flows, port, sct->name,
 		 (unsigned long long)(TURN_NS / NSEC_PER_SEC));
 	snprintf(learned, sizeof(learned), "at most %llu connections in that time from %.100s", (unsigned long long)before, cl->id);
-	tell(c, cct && !cct->remote ? cct : sct, m, FINDING_AUTH_BRUTEFORCE, key, cct && !cct->remote ? sct->workload : cl->id, observed, learned);
+	tell(c, cct && !cct->remote ? cct : sct, m, FINDING_AUTH_BRUTEFORCE, key, cct && !cct->remote ? sct->workload : cl->id, observed, learned,
+	     cct && !cct->remote ? pair_mark(p) : NULL);
 }
 
 static void judge(struct flow_pair *p, void *arg)
 {
 	struct pair_mark *mark = pair_mark(p);
+	uint64_t sent = mark->bytes + mark->done;
 	struct core *c = arg;
 
-	if (mark->bytes)
-		judge_bytes(c, p, mark->bytes);
+	/* What flows sent long before this sensor looked at the edge is nothing of now. */
+	if (!mark->measured && mark->old)
+		mark->base = sent;
+	mark->measured = true;
+	sent = sent > mark->base ? sent - mark->base : 0;
+	if (sent)
+		judge_bytes(c, p, sent);
 	if (mark->new_flows)
 		judge_flows(c, p, mark->new_flows);
-	mark->bytes = 0;
+	mark->bytes_last = mark->bytes;
+	mark->bytes = mark->most_bytes = 0;
 }
 
 static void turn(struct flow_pair *p, void *arg)
 {
-	pair_mark(p)->new_flows = 0;
+	struct pair_mark *mark = pair_mark(p);
+	const bool *bytes_too = arg;
+
+	mark->new_flows = 0;
+	if (*bytes_too)
+		mark->base = mark->bytes_last + mark->done;
 }
 
-/* Every second, so that a flood is told while it lasts; connections are counted over a whole turn. */
+/* Every second, so that a flood is told while it lasts; connections are counted over a whole turn, bytes over several. */
 void model_volume_tick(struct core *c, uint64_t now_ns)
 {
-	static uint64_t looked_ns; /* of this one loop */
+	struct core_model *cm = c->model;
+	bool bytes_too;
 
-	if (now_ns < looked_ns + NSEC_PER_SEC)
+	if (now_ns < cm->volume_look_ns + NSEC_PER_SEC)
 		return;
-	looked_ns = now_ns;
-	flow_table_each(c->flows, add_bytes, NULL);
+	cm->volume_look_ns = now_ns;
+	flow_table_each(c->flows, add_bytes, &now_ns);
 	pairs_each(c, judge, c);
-	if (now_ns < c->model->volume_at_ns + TURN_NS)
+	if (now_ns < cm->volume_at_ns + TURN_NS)
 		return;
-	c->model->volume_at_ns = now_ns;
-	pairs_each(c, turn, NULL);
+	cm->volume_at_ns = now_ns;
+	bytes_too = ++cm->volume_turns % BYTES_TURNS == 0;
+	pairs_each(c, turn, &bytes_too);
 }

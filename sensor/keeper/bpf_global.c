@@ -19,6 +19,7 @@
 #include "sensor/bpf/processes.skel.h"
 #include "sensor/bpf/sockets.skel.h"
 #include "sensor/bpf/syscalls.skel.h"
+#include "sensor/bpf/unix.skel.h"
 
 static void global_pin_path(const struct bpf_loader *l, const struct bpf_program *p, char ret[PIN_PATH_LEN])
 {
@@ -145,6 +146,26 @@ static int processes_attach(struct bpf_loader *l, unsigned *ret_done)
 	return r;
 }
 
+#define CGROUP_UNIX_CONNECT 49 /* enum bpf_attach_type, from Linux 6.7; libbpf 1.1 does not know it */
+
+static int unix_attach(struct bpf_loader *l, int cgroup_fd, unsigned *ret_done)
+{
+	struct unix_bpf *s = unix_bpf__open();
+	int r;
+
+	if (!s)
+		return -errno;
+	bpf_program__set_type(s->progs.unix_connect, BPF_PROG_TYPE_CGROUP_SOCK_ADDR);
+	bpf_program__set_expected_attach_type(s->progs.unix_connect, (enum bpf_attach_type)CGROUP_UNIX_CONNECT);
+	s->rodata->node_mnt_ns = node_namespace("mnt");
+	s->rodata->node_net_ns = node_namespace("net");
+	r = object_load(l, s->obj);
+	if (!r)
+		r = programs_attach(l, s->obj, cgroup_fd, ret_done);
+	unix_bpf__destroy(s);
+	return r;
+}
+
 int bpf_loader_syscalls(struct bpf_loader *l, bool on)
 {
 	struct syscalls_bpf *s;
@@ -216,6 +237,8 @@ int bpf_loader_attach_global(struct bpf_loader *l)
 	loader_feature(l, "accepted_by", r == 0, "accepted connections are attributed to the process that opened "
 		"the listener, not to the one that serves them");
 	first = first ?: r;
+	r = cgroup < 0 ? cgroup : unix_attach(l, cgroup, &done);
+	loader_feature(l, "unix_connect", r == 0, "a container's use of the engine's socket is not seen (Linux 6.7 and later have the hook)");
 	r = processes_attach(l, &done);
 	loader_feature(l, "process_events", r == 0, "processes are known from the iterators only, short ones are not seen");
 	first = first ?: r;

@@ -2,3 +2,4 @@
 # How single helper programs are linked: those that run in containers must need nothing there.
 HELPER_L_lab_traffic := -static
 HELPER_L_pid_reuse := -static
+HELPER_L_sneak := -static

@@ -107,8 +107,11 @@ case_load() {
 	case_prepare() { :; }
 	case_benign() { :; }
 	case_attack() { :; }
+	local file
+	file=$(dirname "${BASH_SOURCE[0]}")/cases/$1.sh
+	[ -f "$file" ] || file=${file%/cases/*}/variations/$1.sh
 	# shellcheck source=/dev/null
-	. "$(dirname "${BASH_SOURCE[0]}")/cases/$1.sh"
+	. "$file"
 }
 
 # The told findings of the case's incidents are few, and each says what was expected and why.

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "intel/finding.h"
 
 #define S 1000000000ULL
@@ -102,6 +103,42 @@ static void test_flood_becomes_one(void **state)
 	findings_free(fs);
 }
 
+/* A file is written, tools are run, a server comes up: one of each kind stands for the incident, not the first three. */
+static void test_few_stand_for_an_incident(void **state)
+{
+	static const struct {
+		enum finding_kind kind;
+		const char *process;
+	} story[] = { { FINDING_FILE_NEW, "/usr/bin/dash" },	{ FINDING_PROCESS_NEW, "/usr/bin/mkdir" }, { FINDING_PROCESS_NEW, "/usr/sbin/sshd" },
+		      { FINDING_LISTENER_NEW, "/usr/sbin/sshd" }, { FINDING_EGRESS_NEW, "/usr/sbin/sshd" }, { FINDING_VOLUME_EXFILTRATION, "" } };
+	struct findings *fs = findings_new();
+	char ids[ARRAY_SIZE(story)][40];
+	enum finding_outcome o;
+	struct finding *kept;
+
+	for (size_t i = 0; i < ARRAY_SIZE(story); i++) {
+		struct finding f = make(story[i].kind, "c1", "", 100 * S + i);
+
+		snprintf(f.key, sizeof(f.key), "step%zu", i);
+		snprintf(f.process, sizeof(f.process), "%s", story[i].process);
+		assert_int_equal(findings_add(fs, &f, &o, &kept), 0);
+		snprintf(ids[i], sizeof(ids[i]), "%s", kept->id);
+		assert_int_equal(o, FINDING_TOLD);
+	}
+	assert_string_equal(findings_get(fs, ids[1])->absorbed_by, ids[3]); /* mkdir, by the listener */
+	assert_string_equal(findings_get(fs, ids[2])->absorbed_by, "");
+	assert_string_equal(findings_get(fs, ids[0])->absorbed_by, ids[4]); /* the lightest */
+	assert_string_equal(findings_get(fs, ids[5])->absorbed_by, "");
+	{
+		unsigned shown = 0;
+
+		for (size_t i = 0; i < ARRAY_SIZE(ids); i++)
+			shown += !findings_get(fs, ids[i])->absorbed_by[0];
+		assert_int_equal(shown, INCIDENT_TOLD_MAX);
+	}
+	findings_free(fs);
+}
+
 static void test_bounded(void **state)
 {
 	struct findings *fs = findings_new();
@@ -125,6 +162,7 @@ int main(void)
 		cmocka_unit_test(test_again_is_counted),
 		cmocka_unit_test(test_incident_joins_and_absorbs),
 		cmocka_unit_test(test_flood_becomes_one),
+		cmocka_unit_test(test_few_stand_for_an_incident),
 		cmocka_unit_test(test_bounded),
 	};
 

@@ -51,7 +51,7 @@ static const struct cli_option options[] = {
 	  "table json dot graphml mermaid node-graph html text csv auto lines stix misp" },
 	{ "--containers", NULL, 'c', OPTION_VALUE, AT(containers), "FILE" },
 	{ "--vxlan-port", NULL, 'v', OPTION_VALUE, AT(vxlan_port), NULL },
-	{ "--kind", "-k", 'k', OPTION_VALUE, AT(kind), "exec fork exit listen bind close connect syscall raw-socket file throttle" },
+	{ "--kind", "-k", 'k', OPTION_VALUE, AT(kind), "exec fork exit listen bind close connect syscall raw-socket unix-connect file throttle" },
 	{ "--feed", NULL, 'F', OPTION_FEED, 0, "FILE" },
 	{ "--all", NULL, 'e', OPTION_FLAG, AT(all), NULL },
 	{ "--dimension", "-d", 'd', OPTION_VALUE, AT(dimension), "process listener protocol edge-in edge-out syscall file dns volume" },
@@ -200,7 +200,7 @@ int cmd_help(const struct cli_options *o)
 	     "  --run DIR            the sensor's run directory (default " CLI_RUN_DEFAULT ")\n"
 	     "  --json               the sensor's answer as JSON (flows -f, events: one object per line)\n"
 	     "  -k, --kind K,...     events: only these: exec, fork, exit, listen, bind, close, connect, syscall,\n"
-	     "                       raw-socket, file, throttle\n"
+	     "                       raw-socket, unix-connect, file, throttle\n"
 	     "  -f, --follow         flows, alerts: print each as it appears; flows: also its name, its protocol, its end\n"
 	     "  -n, --limit N        flows, alerts: at most N, the latest (default 10000)\n"
 	     "  --history            flows: those that ended too, from the store\n"

@@ -95,6 +95,8 @@ static void event_text(const json_t *v)
 		else
 			add(&t, " %s (%s%s%s)", str_of(v, "path"), str_of(v, "place"), bool_of(v, "executable") ? ", executable" : "",
 			    bool_of(v, "outside") ? ", from the host" : "");
+	} else if (!strcmp(event, "unix-connect")) {
+		add(&t, " %s", str_of(v, "path"));
 	} else if (!strcmp(event, "file-changed")) {
 		add(&t, " %s %s", str_of(v, "path"), str_of(v, "change"));
 	} else if (!strcmp(event, "exe")) {

@@ -14,4 +14,3 @@ case_attack() {
 case_expect='file.new A18-app /usr/bin/dash *
 process.new A18-app /usr/sbin/sshd *
 listener.new A18-app /usr/sbin/sshd *'
-case_max=4
