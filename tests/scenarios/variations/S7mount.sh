@@ -3,11 +3,11 @@
 case_title='a Perl application calls mount'
 case_class=S
 case_prepare() {
-	run app pg-many perl -e '
+	run app --security-opt seccomp=unconfined pg-many perl -e '
 use Socket; socket(S, PF_INET, SOCK_STREAM, 0); setsockopt(S, SOL_SOCKET, SO_REUSEADDR, 1); bind(S, sockaddr_in(3000, INADDR_ANY)); listen(S, 50);
 while (accept(C, S)) {
 	sysread C, $b, 4096; syswrite C, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n"; close C;
-	if (-e "/tmp/go") { unlink "/tmp/go"; syscall(165, "none", "/mnt", "tmpfs", 0, 0); }
+	if (-e "/tmp/go") { unlink "/tmp/go"; syscall(165, 0, 0, 0, 0, 0); }
 }'
 	client_of c "http://S7mount-app:3000/"
 }
