@@ -305,7 +305,7 @@ enum pg_event_flag {
 	PG_EVF_ITER = 1 << 3,      /* was there before the sensor */
 	PG_EVF_ARGS_CUT = 1 << 4,  /* there are more arguments, or longer ones */
 	PG_EVF_NS_INIT = 1 << 5,   /* process 1 of its pid namespace */
-	PG_EVF_RUNTIME = 1 << 6,   /* SYSCALL: made by the container runtime before it started the program */
+	PG_EVF_RUNTIME = 1 << 6,   /* SYSCALL, EXEC: made by the container runtime before it started the program */
 	PG_EVF_FILTERED = 1 << 7,  /* SYSCALL with RUNTIME: made under a seccomp filter, which hence has to allow it */
 };
 _Static_assert(sizeof(struct pg_event) == 152, "pg_event");

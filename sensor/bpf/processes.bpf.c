@@ -59,6 +59,14 @@ static __always_inline void event_send_text(struct pg_event *e, struct exe_scrat
 	event_put(e->cgroup, e->ts_ns, (u8 *)s + at, sizeof(*e) + len + more);
 }
 
+/* The runtime starts itself: already in the container's cgroup, not yet among its mounts. */
+static __always_inline bool is_on_its_way_in(struct task_struct *t, const struct pg_event *e)
+{
+	struct task_struct *parent = BPF_CORE_READ(t, group_leader, real_parent);
+
+	return e->parent_cgroup != e->cgroup && e->mnt_ns_ino == task_mnt_ns(parent);
+}
+
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(process_exec, struct task_struct *t, pid_t old_pid, struct linux_binprm *bprm)
 {
@@ -70,6 +78,8 @@ int BPF_PROG(process_exec, struct task_struct *t, pid_t old_pid, struct linux_bi
 	if (!s || !is_of_container(t))
 		return 0;
 	event_of_task(&e, t, PG_EV_EXEC);
+	if (is_on_its_way_in(t, &e))
+		e.flags |= PG_EVF_RUNTIME;
 	syscalls_watch(e.cgroup);
 	len = exe_describe(t, &e, s);
 	more = exec_describe(t, bprm, &e, s);

@@ -39,6 +39,8 @@ static void process_event(struct core *c, const struct pg_event *ev, const char 
 
 	if (processes_event(c->procs, ev, text) == -ENOSPC)
 		core_lost(c, LOSS_PROCESS_TABLE, 1);
+	if (ev->type == PG_EV_EXEC && (ev->flags & PG_EVF_RUNTIME))
+		return; /* no program of the container */
 	if (ev->type == PG_EV_EXEC || ev->type == PG_EV_PROCESS)
 		model_on_process(c, ev);
 	if (ev->type == PG_EV_PROCESS || !core_event_wanted(c, (enum core_event_kind)kinds[ev->type]))

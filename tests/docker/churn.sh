@@ -24,7 +24,7 @@ for ((i = 0; i < base; i += 2)); do
 done
 wait
 until_true 10 eval '[ "$(d ps -aq | wc -l)" = 1 ]'
-period_ms=$((($(date +%s%N) - start) / 1000000 * 100 / base / 70))
+period_ms=$((($(date +%s%N) - start) * 100 / 1000000 / base / 70))
 echo "# without the sensor: one container in $((period_ms * 70 / 100)) ms; here: one in $period_ms ms"
 
 sensor_start s "$(lab_socket a)"
@@ -34,24 +34,35 @@ fdinfo() {
 	local pid
 	for pid in $(sensor_pids s); do cat "/proc/$pid/fdinfo/"* 2>/dev/null; done
 }
-# What the sensor holds, each program's descriptors by kind; entries of the maps that grow with containers.
+# What the sensor holds: each program's descriptors by kind; entries of the maps that grow with containers. Some of these hold
+# whatever runs on this machine, also what other engines run: of those the entries whose cgroup is gone.
+pinned() { find "$LAB_DIR/sensor-s/run" -path '*/bpf/*' -name "$1" -type f 2>/dev/null; }
 map_entries() {
-	local name path
-	for name in interfaces if_stats ledgers hostnet netns_numbers sockets vteps syscalls; do
-		path=$(find "$LAB_DIR/sensor-s/run" -path '*/bpf/*' -name "$name" -type f 2>/dev/null)
-		[ -n "$path" ] || continue
-		if [ "$name" = syscalls ]; then
-			# an array of buckets: 4 cgroup numbers stand first in each
-			echo "map $name $(bpftool -j map dump pinned "$path" | jq '[.[].value | .[0:8], .[8:16], .[16:24], .[24:32] | select(any(.[]; . != "0x00"))] | length')"
-		else
-			echo "map $name $(bpftool -j map dump pinned "$path" | jq length)"
-		fi
+	local name
+	for name in interfaces if_stats hostnet netns_numbers vteps; do
+		echo "map $name $(bpftool -j map dump pinned "$(pinned "$name")" | jq length)"
 	done
+	for name in ledgers sockets syscalls; do
+		bpftool -j map dump pinned "$(pinned "$name")" >"$LAB_DIR/dump.$name"
+	done
+	find "$(lab_cgroup2)" -type d -printf '%i\n' >"$LAB_DIR/cgroups"
+	python3 - "$LAB_DIR" <<-'P'
+		import json, sys
+		def numbers(b, at, n):
+		    b = bytes(int(x, 16) for x in b)
+		    return [int.from_bytes(b[i:i + 8], "little") for i in range(at, at + 8 * n, 8)]
+		there = {int(l) for l in open(sys.argv[1] + "/cgroups")} | {0, 1}
+		for name, part, at, n in ("ledgers", "key", 0, 1), ("sockets", "value", 8, 1), ("syscalls", "value", 0, 4):
+		    gone = sum(c not in there for e in json.load(open(f"{sys.argv[1]}/dump.{name}")) for c in numbers(e[part], at, n))
+		    print(f"map {name} entries of cgroups that are gone: {gone}")
+	P
 }
 held() {
-	local pid
+	local pid broker
+	broker=$(sensor_program s broker)
 	for pid in $(sensor_pids s | sort -n); do
-		echo "$(cat "/proc/$pid/comm" 2>/dev/null) $(find "/proc/$pid/fd" -mindepth 1 -printf '%l\n' 2>/dev/null | sed 's/[:[].*//; s/^\/.*/file/' | sort | uniq -c | awk '{ printf "%s=%s ", $2, $1 }')"
+		echo "$(cat "/proc/$pid/comm" 2>/dev/null) $(find "/proc/$pid/fd" -mindepth 1 -printf '%l\n' 2>/dev/null | sed 's/[:[].*//; s/^\/.*/file/' | sort | uniq -c | awk '{ printf "%s=%s ", $2, $1 }')" |
+			if [ "$pid" = "$broker" ]; then sed -E 's/socket=(1[0-6]|[0-9])\b/socket<=16/'; else cat; fi # it keeps idle connections to the engine
 	done
 	echo "links $(fdinfo | awk '$1 == "link_id:" { print $2 }' | sort -u | wc -l)"
 	echo "programs $(fdinfo | awk '$1 == "prog_id:" { print $2 }' | sort -u | wc -l)"
@@ -76,7 +87,7 @@ EXECS=$!
 lab_defer "kill $FLOWS $EXECS 2>/dev/null"
 sleep 1
 : >"$LAB_DIR/failed"
-start=$(date +%s%N) running=()
+start=$(date +%s%N)
 for ((i = 0; i < N; i++)); do
 	while [ "$(jobs -rp | wc -l)" -ge 6 ]; do sleep 0.02; done # two are the followers
 	one "$i" &

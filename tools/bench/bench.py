@@ -24,7 +24,7 @@ REPS = int(os.environ.get("BENCH_REPS", "3" if QUICK else "7"))
 REPS_MAX = REPS if QUICK else max(REPS, int(os.environ.get("BENCH_REPS_MAX", "21")))
 WINDOW_S = float(os.environ.get("BENCH_SECONDS", "0.3" if QUICK else "1"))
 RESOLVED = 0.02
-ALL_PARTS = ["ipv4", "latency", "cost", "memory", "ipv6", "vxlan", "idle", "start"]
+ALL_PARTS = ["ipv4", "latency", "cost", "memory", "ipv6", "vxlan", "idle", "start", "events"]
 PARTS = [p for p in os.environ.get("BENCH_PARTS", "").split(",") if p] or (["ipv4", "latency"] if QUICK else ALL_PARTS)
 RESULT = os.path.join(L.TOP, "build/bench.json")
 MEASURES = ["stream", "stream1500", "rr", "conn", "udp", "flows"]
@@ -286,10 +286,11 @@ def idle(sensor, containers, seconds):
     sensor.start()
     try:
         time.sleep(5)
-        cpu, begin = sensor.cpu_s(), time.monotonic()
+        cpu, begin = sensor.cpu_by_program(), time.monotonic()
         time.sleep(seconds)
-        share = (sensor.cpu_s() - cpu) / (time.monotonic() - begin)
-        return {"containers": containers, "cpu_share_of_one_core": share, "seconds": seconds, **footprint(sensor)}
+        took = time.monotonic() - begin
+        each = {name: (s - cpu.get(name, 0)) / took for name, s in sensor.cpu_by_program().items()}
+        return {"containers": containers, "cpu_share_of_one_core": sum(each.values()), "cpu_by_program": each, "seconds": seconds, **footprint(sensor)}
     finally:
         sensor.stop()
 
@@ -330,6 +331,46 @@ def container_start(result):
         result["container_start"] = json.loads(r.stdout.splitlines()[-1])
     except (IndexError, ValueError):
         result["not_measured"]["container start to named flow"] = (r.stderr.strip().splitlines() or ["no result"])[-1]
+
+
+# (title, goal of issue 4: ratio of rates)
+EVENT_MEASURES = {"exec": ("programs started", 0.98), "getppid": ("getppid", None), "redis": ("redis-benchmark", 0.99)}
+
+
+def events(result):
+    """Who did it, on a real engine, by a script over the tests' lab."""
+    r = subprocess.run([f"{L.TOP}/tools/bench/events.sh"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=400, check=False)
+    try:
+        raw = json.loads(r.stdout.splitlines()[-1])
+        out = {"storms": raw["storms"]}
+        for what in EVENT_MEASURES:
+            rates = {v: [float(w["rate"]) for w in raw["windows"] if w["v"] == v and w["what"] == what] for v in ("none", "sensor")}
+            pairs = list(zip(rates["none"], rates["sensor"]))
+            ratio, width = interval([s / n for n, s in pairs])
+            out[what] = {"none": statistics.median(rates["none"]), "ratio": ratio, "half_width": width, "windows": rates}
+            if what == "getppid":
+                out[what]["added_ns"], out[what]["added_half_width"] = interval([1e9 / s - 1e9 / n for n, s in pairs])
+        result["events"] = out
+    except (IndexError, KeyError, ValueError, statistics.StatisticsError):
+        result["not_measured"]["events"] = (r.stderr.strip().splitlines() or ["no result"])[-1]
+
+
+def report_events(e):
+    for what, (title, goal) in EVENT_MEASURES.items():
+        m = e[what]
+        line = f"{title}: {short(m['none'])}/s with nothing, with the sensor {m['ratio']:.3f}" + (
+            f" \u00b1 {m['half_width']:.3f}" if math.isfinite(m["half_width"]) else "") + (f" (goal {goal})" if goal else "")
+        if "added_ns" in m:
+            line += f", +{m['added_ns']:.0f}" + (f" \u00b1 {m['added_half_width']:.0f}" if math.isfinite(m["added_half_width"]) else "") + " ns a call (goal 40)"
+        print(line)
+    for s in e["storms"]:
+        cpu = {k: v for k, v in s["cpu"].items() if v >= 0.0005}
+        print(f"storm of {s['want_execs']} programs and {s['want_connections']} connections a second: {s['execs']:.0f} and {s['connections']:.0f} came about; "
+              f"lost {sum(s['lost'].values())}; {sum(s['cpu'].values()) * 100:.1f} % of one core ("
+              + ", ".join(f"{k} {v * 100:.1f}" for k, v in cpu.items()) + ")")
+    whole = [s for s in e["storms"] if sum(s["lost"].values()) == 0]
+    if whole:
+        print(f"most at which nothing was lost: {max(s['execs'] for s in whole):.0f} programs, {max(s['connections'] for s in whole):.0f} connections a second")
 
 
 def bridge_lab(lab, extra=0):
@@ -476,8 +517,10 @@ def run():
             signal.signal(signal.SIGINT, was)
     if "start" in PARTS:
         container_start(result)
+    if "events" in PARTS:
+        events(result)
     if QUICK:
-        result["not_measured"]["container start to named flow, memory, idle, IPv6, VXLAN"] = "QUICK=1"
+        result["not_measured"]["container start to named flow, memory, idle, events, IPv6, VXLAN"] = "QUICK=1"
     result["bpf_programs_left"] = len(L.bpf_objects()[0] - progs_before)
     report(result)
     with open(RESULT + ".tmp", "w", encoding="utf-8") as f:
@@ -507,7 +550,8 @@ def report(r):
                                            for k, v in m["full"]["pss_by_program"].items()))
     if "idle" in r:
         i = r["idle"]
-        print(f"idle with {i['containers']} containers: {i['cpu_share_of_one_core'] * 100:.2f} % of one core (goal <= 0.5), programs "
+        print(f"idle with {i['containers']} containers: {i['cpu_share_of_one_core'] * 100:.2f} % of one core (goal <= 0.5; "
+              + ", ".join(f"{k} {v * 100:.2f}" for k, v in i.get("cpu_by_program", {}).items() if v) + "), programs "
               f"{i['pss_bytes'] / mib:.1f} MiB, kernel maps {i['maps_bytes'] / mib:.1f} MiB")
     if "sensor_start_s" in r:
         print(f"sensor start until both containers are hooked and named: {r['sensor_start_s']:.2f} s")
@@ -515,6 +559,8 @@ def report(r):
         c = r["container_start"]
         print(f"container start to its first named flow in `flows -f` (real engine): median {c['median_ms']:.0f} ms, "
               f"max {c['max_ms']:.0f} ms, of {c['count']} ({c['not_seen']} not seen)")
+    if "events" in r:
+        report_events(r["events"])
     for k, v in r["not_measured"].items():
         print(f"not measured: {k}: {v.splitlines()[0]}")
     if r["bpf_programs_left"]:
