@@ -78,7 +78,7 @@ const char *fact_proto_name(uint8_t proto)
 	case IPPROTO_ICMP:
 		return "icmp";
 	case IPPROTO_ICMPV6:
-		return "icmp6";
+		return "icmpv6";
 	default:
 		return "ip";
 	}

@@ -7,7 +7,7 @@
 
 #include "flows/flow_key.h"
 
-#define PG_ABI_VERSION 3
+#define PG_ABI_VERSION 4
 
 /* Names of the maps, as pinned below the bpffs directory and as handed to core ("maps are plural nouns"):
  *   flows       HASH       struct flow_key -> struct pg_flow
@@ -20,7 +20,7 @@
  *   if_slots    PERCPU_ARRAY[] struct pg_if_slot: an interface's statistics are if_stats' plus those of the slot that has
  *                          its key, if there is one (a slot costs the programs a third of a hash lookup)
  *   sockets     HASH       u64 cookie -> struct pg_owner
- *   servers     LRU_HASH   u64 cookie of an accepted TCP socket -> struct pg_server
+ *   servers     ARRAY[PG_SERVER_SLOTS] by the low bits of an accepted TCP socket's cookie: struct pg_server
  *   ledgers     HASH       u64 cgroup id -> struct pg_ledger    (core deletes those of removed cgroups)
  *   syscalls    ARRAY[PG_SYSCALL_BUCKETS] struct pg_syscall_bucket: which system calls each cgroup has used
  *   hostnet     HASH       u64 cgroup id -> u32 pseudo ifindex  (containers on the host network; written by the keeper)
@@ -93,7 +93,9 @@ struct pg_flow_news {
 _Static_assert(sizeof(struct pg_flow_news) == 56, "pg_flow_news");
 
 /* Who serves an accepted connection. Its socket has the cookie that its SYN-ACK had. */
+#define PG_SERVER_SLOTS 65536u
 struct pg_server {
+	pg_u64 cookie;        /* 0: free, or being written: a reader looks at it before and after */
 	pg_u64 start_boot_ns;
 	pg_u32 tgid;
 	pg_u32 pad;
@@ -111,7 +113,7 @@ struct pg_flow_ask {
 	struct pg_flow v;      /* FOUND, REAPED: out */
 	struct pg_server server; /* out: of an accepted connection; tgid 0: not known */
 };
-_Static_assert(sizeof(struct pg_flow_ask) == 200, "pg_flow_ask");
+_Static_assert(sizeof(struct pg_flow_ask) == 208, "pg_flow_ask");
 struct pg_ask_args {
 	pg_u32 count;
 	pg_u32 pad;

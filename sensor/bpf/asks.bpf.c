@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Answers core's questions about flows, many in one system call (struct pg_flow_ask). Core runs it; it is attached to nothing. */
-#include "sensor/bpf/common.bpf.h"
+#include "sensor/bpf/served.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -12,22 +12,13 @@ struct {
 	__type(value, struct pg_flow_ask);
 } flow_asks SEC(".maps");
 
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 1);
-	__type(key, u64);
-	__type(value, struct pg_server);
-} servers SEC(".maps");
-
 static __always_inline void ask_server(struct pg_flow_ask *a)
 {
 	u64 cookie = a->v.flags & PG_FLOW_SYN_DIR ? a->v.cookie[0] : a->v.cookie[1];
-	struct pg_server *s = NULL;
 
-	if (a->key.proto == IPPROTO_TCP && (a->v.flags & PG_FLOW_SYN_SEEN) && cookie)
-		s = bpf_map_lookup_elem(&servers, &cookie);
-	a->server.tgid = s ? s->tgid : 0;
-	a->server.start_boot_ns = s ? s->start_boot_ns : 0;
+	if (a->key.proto != IPPROTO_TCP || !(a->v.flags & PG_FLOW_SYN_SEEN))
+		cookie = 0;
+	server_get(cookie, &a->server);
 }
 
 static long ask_one(u32 i, void *unused)

@@ -4,6 +4,7 @@
  * bind, connect and sendto, everything else (raw, ping, SCTP) when it is made. */
 #include "sensor/bpf/ledger.bpf.h"
 #include "sensor/bpf/owner.bpf.h"
+#include "sensor/bpf/served.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -77,11 +78,17 @@ static __always_inline void owner_note_tcp(const struct sock *sk, u64 cookie, bo
 	}
 	t = bpf_get_current_task_btf();
 	o.start_boot_ns = t->group_leader->start_boottime;
-	o.cgroup = bpf_get_current_cgroup_id();
+	o.cgroup = t->cgroups->dfl_cgrp->kn->id; /* the helper costs more than all this */
 	o.netns_cookie = netns_cookie;
-	o.tgid = bpf_get_current_pid_tgid() >> 32;
+	o.tgid = t->tgid;
 	o.flags = flags | OWNER_ALONE;
 	owner_put(cookie, &o);
+}
+
+static __always_inline bool is_closed_by_process(int from, int to)
+{
+	/* from these two states only close() and shutdown() lead on, not a packet */
+	return (from == TCP_ESTABLISHED && to == TCP_FIN_WAIT1) || (from == TCP_CLOSE_WAIT && to == TCP_LAST_ACK);
 }
 
 /* Ten times a connection: what does not matter goes at once. LISTEN -> SYN_RECV is no listener's end but a new connection's
@@ -89,13 +96,16 @@ static __always_inline void owner_note_tcp(const struct sock *sk, u64 cookie, bo
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(socket_set_state, const struct sock *sk, int from, int to)
 {
-	bool is_new;
+	bool closes = is_closed_by_process(from, to), is_new;
 
-	if (from == TCP_LISTEN ? to != TCP_CLOSE : from != TCP_CLOSE || (to != TCP_SYN_SENT && to != TCP_LISTEN))
+	if (!closes && (from == TCP_LISTEN ? to != TCP_CLOSE : from != TCP_CLOSE || (to != TCP_SYN_SENT && to != TCP_LISTEN)))
 		return 0;
 	if (sk->sk_protocol != IPPROTO_TCP)
 		return 0;
-	if (from == TCP_LISTEN) {
+	if (closes) {
+		if (was_accepted(sk))
+			server_note(sk);
+	} else if (from == TCP_LISTEN) {
 		listen_event(sk, bpf_get_socket_cookie((void *)sk), PG_EV_CLOSE);
 	} else if (to == TCP_LISTEN) {
 		u64 cookie = bpf_get_socket_cookie((void *)sk);

@@ -60,9 +60,10 @@ struct pg_flow_ask *asks_at(struct flow_asks *a, unsigned i)
 static void ask_server(const struct flow_asks *a, struct pg_flow_ask *q)
 {
 	uint64_t cookie = q->v.cookie[!(q->v.flags & PG_FLOW_SYN_DIR)];
+	uint32_t slot = (uint32_t)cookie & (PG_SERVER_SLOTS - 1);
 
 	if (q->key.proto != IPPROTO_TCP || !(q->v.flags & PG_FLOW_SYN_SEEN) || !cookie || a->servers_fd < 0 ||
-	    bpf_map_lookup_elem(a->servers_fd, &cookie, &q->server))
+	    bpf_map_lookup_elem(a->servers_fd, &slot, &q->server) || q->server.cookie != cookie)
 		q->server.tgid = 0;
 }
 

@@ -38,7 +38,7 @@ static const struct map_spec map_specs[MAP_MAX] = {
 			   BPF_F_NO_PREALLOC },
 	[MAP_IF_SLOTS] = { "if_slots", BPF_MAP_TYPE_PERCPU_ARRAY, 4, sizeof(struct pg_if_slot), PG_IF_SLOTS, 0 },
 	[MAP_SOCKETS] = { "sockets", BPF_MAP_TYPE_HASH, 8, sizeof(struct pg_owner), 131072, BPF_F_NO_PREALLOC },
-	[MAP_SERVERS] = { "servers", BPF_MAP_TYPE_LRU_HASH, 8, sizeof(struct pg_server), 65536, 0 },
+	[MAP_SERVERS] = { "servers", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct pg_server), PG_SERVER_SLOTS, 0 },
 	[MAP_LEDGERS] = { "ledgers", BPF_MAP_TYPE_HASH, 8, sizeof(struct pg_ledger), 16384, BPF_F_NO_PREALLOC },
 	[MAP_SYSCALLS] = { "syscalls", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct pg_syscall_bucket), PG_SYSCALL_BUCKETS, 0 },
 	[MAP_HOSTNET] = { "hostnet", BPF_MAP_TYPE_HASH, 8, 4, 1024, BPF_F_NO_PREALLOC },

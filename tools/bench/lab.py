@@ -265,7 +265,9 @@ class Sensor:
                 return
             time.sleep(0.1)
         with open(f"{WORK}/sensor.log", encoding="utf-8", errors="replace") as log:
-            raise RuntimeError("the sensor does not come up:\n" + "".join(log.readlines()[-20:]))
+            lines = log.read().splitlines()[-20:]
+        why = f"it ended with {self.p.returncode}" if self.p.poll() is not None else "its hooks are not in place after 20 s"
+        raise RuntimeError(f"the sensor does not come up: {why}: {lines[-1] if lines else 'no output'}\n" + "\n".join(lines))
 
     def pids(self):
         return {p["name"]: p["pid"] for p in self.status()["programs"] if p["running"]}

@@ -3,12 +3,13 @@
  * one JSON object. The bench runs them in the namespaces that it made.
  *
  *   load server                       serves until killed
- *   load MODE ADDR SECONDS [START]    MODE: stream rr conn udp flows twoway one
+ *   load MODE ADDR SECONDS [START]    MODE: stream rr conn udp flows twoway one syscall
  *
  * stream: TCP, as fast as it goes; rr: one HTTP-like request after the other on one connection; conn: connect, one request,
  * close, by four threads; udp: 64-byte frames to one port; flows: every packet a new destination address or port, never
  * answered (START: first tuple's number); twoway: START flows of one datagram each way; one: a single request, then SECONDS
- * of silence before the close (prints when its first packet left and from which port). CPU is the whole machine's. */
+ * of silence before the close (prints when its first packet left and from which port); syscall: getppid(2), with the thread's
+ * own CPU time a call. CPU is else the whole machine's. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -24,6 +25,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -220,7 +222,7 @@ struct target {
 	uint64_t duration_ns, start;
 };
 struct result {
-	uint64_t ops, bytes, errors;
+	uint64_t ops, bytes, errors, own_cpu_ns;
 	uint32_t *latency_ns; /* LATENCIES_MAX, or NULL */
 };
 
@@ -451,6 +453,20 @@ static void run_one(struct target *t, struct result *r)
 	r->ops = 1;
 }
 
+static void run_syscall(struct target *t, struct result *r)
+{
+	struct timespec before, after;
+	uint64_t end;
+
+	pin_to_cpu(true);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &before);
+	for (end = now_ns() + t->duration_ns; now_ns() < end; r->ops += 4096)
+		for (int i = 0; i < 4096; i++)
+			syscall(SYS_getppid);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &after);
+	r->own_cpu_ns = (uint64_t)(after.tv_sec - before.tv_sec) * 1000000000u + (uint64_t)after.tv_nsec - (uint64_t)before.tv_nsec;
+}
+
 static int cmp_u32(const void *a, const void *b)
 {
 	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
@@ -487,7 +503,7 @@ int main(int argc, char **argv)
 	if (strcmp(mode, "server") == 0)
 		server();
 	if (argc < 4) {
-		fprintf(stderr, "usage: load server | load stream|rr|conn|udp|flows|twoway|one ADDR SECONDS [START]\n");
+		fprintf(stderr, "usage: load server | load stream|rr|conn|udp|flows|twoway|one|syscall ADDR SECONDS [START]\n");
 		return 2;
 	}
 	target_parse(&t, argv[2]);
@@ -512,6 +528,8 @@ int main(int argc, char **argv)
 		run_twoway(&t, &r);
 	else if (strcmp(mode, "one") == 0)
 		run_one(&t, &r);
+	else if (strcmp(mode, "syscall") == 0)
+		run_syscall(&t, &r);
 	else
 		return 2;
 	seconds = (double)(now_ns() - begin) / 1e9;
@@ -525,6 +543,8 @@ int main(int argc, char **argv)
 		printf(",\"p50_us\":%.2f,\"p99_us\":%.2f", (double)r.latency_ns[n >> 1] / 1e3,
 		       (double)r.latency_ns[p99] / 1e3);
 	}
+	if (r.own_cpu_ns)
+		printf(",\"own_cpu_ns_per_op\":%.2f", (double)r.own_cpu_ns / (double)r.ops);
 	puts("}");
 	free(r.latency_ns);
 	return 0;
