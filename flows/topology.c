@@ -44,6 +44,8 @@ struct edge_rec {
 struct topology {
 	struct node_rec *nodes;
 	struct edge_rec *edges;
+	struct node_rec *overflow; /* the node of that id, NULL: not there */
+	struct node_rec *last_client; /* found last: many flows of one client come together */
 	unsigned max_nodes, max_edges;
 	uint64_t generation, refused;
 	uint64_t forgotten; /* edges: hints from before the last one are void */
@@ -175,6 +177,8 @@ static struct node_rec *node_make(struct topology *t, const struct topo_node_des
 	HASH_ADD_KEYPTR(hh, t->nodes, r->n.id, strlen(r->n.id), r);
 	if (!r->hh.tbl)
 		goto fail;
+	if (strcmp(r->n.id, OVERFLOW_ID) == 0)
+		t->overflow = r;
 	return r;
 fail:
 	node_free(r);
@@ -200,6 +204,10 @@ static void node_drop_if_alone(struct topology *t, struct node_rec *r)
 {
 	if (!r || r->edges)
 		return;
+	if (t->overflow == r)
+		t->overflow = NULL;
+	if (t->last_client == r)
+		t->last_client = NULL;
 	HASH_DELETE(hh, t->nodes, r);
 	node_free(r);
 }
@@ -273,7 +281,7 @@ static struct edge_rec *edge_make(struct topology *t, struct node_rec *c, struct
 static struct edge_rec *edge_overflow(struct topology *t, uint8_t l4)
 {
 	const struct topo_node_desc d = { .id = OVERFLOW_ID, .kind = TOPO_EXTERNAL };
-	struct node_rec *n = node_find(t, OVERFLOW_ID);
+	struct node_rec *n = t->overflow;
 	struct edge_rec *e;
 	struct edge_key k;
 
@@ -293,17 +301,24 @@ static struct edge_rec *edge_overflow(struct topology *t, uint8_t l4)
 /* The overflow's own node and edges do not count. */
 static bool limits_forbid(const struct topology *t, unsigned more_nodes)
 {
-	const struct node_rec *o = node_find(t, OVERFLOW_ID);
+	const struct node_rec *o = t->overflow;
 	unsigned own_edges = o ? o->edges / 2 : 0; /* each is counted at both its ends */
 
 	return HASH_COUNT(t->edges) - own_edges >= t->max_edges ||
 	       (more_nodes && HASH_COUNT(t->nodes) - (o != NULL) + more_nodes > t->max_nodes);
 }
 
+static struct node_rec *client_find(struct topology *t, const char *id)
+{
+	if (!t->last_client || strcmp(t->last_client->n.id, id) != 0)
+		t->last_client = node_find(t, id);
+	return t->last_client;
+}
+
 /* Finds or makes the edge; *ret_full says that the limits do not allow it. */
 static struct edge_rec *edge_get(struct topology *t, const struct topo_delta *d, bool *ret_full)
 {
-	struct node_rec *c = node_find(t, d->client.id), *s = node_find(t, d->server.id);
+	struct node_rec *c = client_find(t, d->client.id), *s = node_find(t, d->server.id);
 	bool same = strcmp(d->client.id, d->server.id) == 0;
 	unsigned more = !c + (!s && !same);
 	struct edge_rec *e = NULL;
@@ -423,7 +438,7 @@ void topo_sub(struct topology *t, const struct topo_delta *d)
 		e = edge_find(t, &k);
 	}
 	if (!e) { /* it may have gone to the overflow edge when it was added */
-		c = node_find(t, OVERFLOW_ID);
+		c = t->overflow;
 		if (c) {
 			edge_key(&k, c, c, d->l4, 0);
 			e = edge_find(t, &k);

@@ -101,14 +101,16 @@ struct pg_server {
 	pg_u32 pad;
 };
 
-/* A question about one flow: what it holds now and, with reap_before_ns, to take it out if it has not changed since then.
+/* A question about one flow: what it holds now and, with reap_before_ns, to take it out if it has not changed since then
+ * (with PG_ASK_ONE_WAY: and it is a datagram's, never answered).
  * The program flow_ask (type syscall, run by core with BPF_PROG_RUN and struct pg_ask_args) answers the first `count`
  * entries of flow_asks in one system call. */
 #define PG_ASKS_MAX 1024
 enum pg_ask_result { PG_ASK_GONE, PG_ASK_FOUND, PG_ASK_REAPED };
+enum pg_ask_which { PG_ASK_ANY, PG_ASK_ONE_WAY };
 struct pg_flow_ask {
 	struct flow_key key;
-	pg_u32 result;         /* enum pg_ask_result: out */
+	pg_u32 result;         /* in: enum pg_ask_which; out: enum pg_ask_result */
 	pg_u64 reap_before_ns; /* 0: only read */
 	struct pg_flow v;      /* FOUND, REAPED: out */
 	struct pg_server server; /* out: of an accepted connection; tgid 0: not known */
@@ -212,7 +214,7 @@ enum pg_counter {
 	PG_CTR_REFUSED_HALF_BYTES,
 	PG_CTR_ELSEWHERE,       /* egress packets skipped: counted where they were sent */
 	PG_CTR_SAMPLES,         /* samples delivered to the ring */
-	PG_CTR_SAMPLE_LOST,     /* ring full, or no room to spare for a further small piece */
+	PG_CTR_SAMPLE_LOST,     /* ring full, no room to spare for a further small piece, or a flood's first datagram */
 	PG_CTR_EVENTS,          /* events delivered to the ring */
 	PG_CTR_EVENT_LOST,      /* ring full */
 	PG_CTR_SOCKET_REFUSED,  /* sockets map full: owner of a socket not kept */

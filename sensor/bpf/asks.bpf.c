@@ -21,13 +21,22 @@ static __always_inline void ask_server(struct pg_flow_ask *a)
 	server_get(cookie, &a->server);
 }
 
+static __always_inline bool may_reap(const struct pg_flow_ask *a, u32 which)
+{
+	if (!a->reap_before_ns || a->v.last_ns > a->reap_before_ns)
+		return false;
+	return which == PG_ASK_ANY || (a->key.proto != IPPROTO_TCP && !(a->v.flags & PG_FLOW_TWO_WAY));
+}
+
 static long ask_one(u32 i, void *unused)
 {
 	struct pg_flow_ask *a = bpf_map_lookup_elem(&flow_asks, &i);
 	struct pg_flow *f;
+	u32 which;
 
 	if (!a)
 		return 1;
+	which = a->result;
 	f = bpf_map_lookup_elem(&flows, &a->key);
 	if (!f) {
 		a->result = PG_ASK_GONE;
@@ -36,7 +45,7 @@ static long ask_one(u32 i, void *unused)
 	a->v = *f;
 	ask_server(a);
 	a->result = PG_ASK_FOUND;
-	if (a->reap_before_ns && a->v.last_ns <= a->reap_before_ns)
+	if (may_reap(a, which))
 		a->result = bpf_map_delete_elem(&flows, &a->key) ? PG_ASK_GONE : PG_ASK_REAPED;
 	return 0;
 }

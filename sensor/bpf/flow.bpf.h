@@ -15,6 +15,7 @@ struct place {
 	u32 recv_if; /* it goes to the container behind this interface, and was counted nowhere else */
 	u32 via_if;  /* recv_if: the interface it came in by, 0: from this node */
 	u32 made;    /* out: its flow's entry was made with it, and has it counted */
+	u32 flood;   /* out, with made: a good part of the half-open budget is used */
 };
 
 /* ---- owner --------------------------------------------------------------------------------------- */
@@ -188,6 +189,7 @@ static __noinline struct pg_flow *flow_begin(struct __sk_buff *skb, struct packe
 		count_refused(p, PG_CTR_REFUSED_HALF, PG_CTR_REFUSED_HALF_BYTES);
 		return NULL;
 	}
+	at->flood = (s64)(opened - g->promoted - g->reaped_half) >= (s64)half_open_max / 4;
 	sender_find(skb, &s);
 	flow_fresh(&fresh, p, at, &s);
 	fresh.first_ns = fresh.last_ns = bpf_ktime_get_ns();
@@ -462,7 +464,11 @@ static __always_inline void flow_account(struct __sk_buff *skb, struct packet *p
 		if (!f)
 			return;
 		if (at->made) {
-			if (is_for_inspector(p))
+			/* While very many flows wait for an answer, an unanswered datagram's first bytes tell little for what
+			 * they cost: they give way. The answer's are taken, and the next one's. */
+			if (at->flood && p->key.proto == IPPROTO_UDP)
+				count_add(PG_CTR_SAMPLE_LOST, 1);
+			else if (is_for_inspector(p))
 				flow_sample(skb, p, f);
 			return;
 		}

@@ -15,6 +15,13 @@ struct ring_wakeups {
 	pg_u64 events_ns;
 };
 
+/* hostnet_ids CGROUP_STORAGE: whom the hooks of this cgroup count for. */
+struct hostnet_id {
+	pg_u32 pseudo_ifindex; /* 0: not said yet */
+	pg_u16 ns;             /* our number of the node's namespace */
+	pg_u16 pad;
+};
+
 /* fragments LRU_HASH: ports that a first fragment carried, for the fragments after it (RFC 791, RFC 8200 4.5). */
 struct fragment_key {
 	pg_u8 src[16], dst[16];

@@ -67,10 +67,19 @@ static void ask_server(const struct flow_asks *a, struct pg_flow_ask *q)
 		q->server.tgid = 0;
 }
 
+static bool may_reap(const struct pg_flow_ask *q, uint32_t which)
+{
+	if (!q->reap_before_ns || q->v.last_ns > q->reap_before_ns)
+		return false;
+	return which == PG_ASK_ANY || (q->key.proto != IPPROTO_TCP && !(q->v.flags & PG_FLOW_TWO_WAY));
+}
+
 static void ask_alone(const struct flow_asks *a, struct pg_flow_ask *q)
 {
+	const uint32_t which = q->result;
+
 	q->result = bpf_map_lookup_elem(a->flows_fd, &q->key, &q->v) ? PG_ASK_GONE : PG_ASK_FOUND;
-	if (q->result == PG_ASK_FOUND && q->reap_before_ns && q->v.last_ns <= q->reap_before_ns)
+	if (q->result == PG_ASK_FOUND && may_reap(q, which))
 		q->result = bpf_map_lookup_and_delete_elem(a->flows_fd, &q->key, &q->v) ? PG_ASK_GONE : PG_ASK_REAPED;
 	if (q->result != PG_ASK_GONE)
 		ask_server(a, q);

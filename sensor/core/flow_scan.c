@@ -3,7 +3,8 @@
  * packet, and when its time is over.
  *
  *   new flows     the programs write their keys into a ring (flow_news): read at every tick, READ_AFTER_NS later, when both ends
- *                 have usually spoken
+ *                 have usually spoken; in a flood of datagrams that nobody answers so much later that most are over, and are
+ *                 read and taken out by one question
  *   known flows   every REFRESH_NS, as long as they are open
  *   closed flows  wait in a queue until their time is over (DECISIONS 31), and are taken out of the kernel's map then
  *   all           in batches: at start, when more flows came than the ring holds, and where there is no ring
@@ -43,6 +44,7 @@
 #define TCP_IDLE_NS (3600 * NSEC_PER_SEC)
 #define UDP_IDLE_NS (60 * NSEC_PER_SEC)
 #define ONE_WAY_PRESSED_NS (100 * NSEC_PER_MSEC)
+#define FLOOD_NS (1 * NSEC_PER_SEC) /* so long after the last sign of it */
 
 #define TCP_FIN 1
 #define TCP_RST 4
@@ -60,7 +62,8 @@ struct flow_scan {
 	struct flow_key *keys; /* of a batch */
 	struct pg_flow *values;
 	struct flow_queue closing, refreshing;
-	bool walk_wanted, pressed;
+	bool walk_wanted, pressed, flooded;
+	uint64_t flood_ns; /* room for one-way flows was short then */
 	uint64_t read_until_ns, skipped_ns; /* skipped_ns: flows from then on may be unread until the next walk; 0: none are */
 	uint64_t walked_ns, walk_took_ns, seen_opened;
 	uint64_t refreshed_ns, refresh_took_ns;
@@ -121,10 +124,14 @@ static bool flow_is_over(const struct flow_scan *s, const struct flow *f, uint64
 
 /* Whether room is running out: for flows as such, or for one-way ones (a scan, a flood of datagrams). Then those that are over,
  * or were never answered, leave early. */
-static bool room_is_short(const struct core *c, const struct pg_flow_gauge *g)
+static void room_judge(const struct core *c, const struct pg_flow_gauge *g, uint64_t now)
 {
-	return g->opened - g->reaped > c->config.flows_max / 2 ||
-	       g->opened - g->promoted - g->reaped_half > c->config.half_open_max / 2;
+	struct flow_scan *s = c->priv->scan;
+
+	if (g->opened - g->promoted - g->reaped_half > c->config.half_open_max / 2)
+		s->flood_ns = now;
+	s->flooded = s->flood_ns && now - s->flood_ns < FLOOD_NS;
+	s->pressed = s->flooded || g->opened - g->reaped > c->config.flows_max / 2;
 }
 
 /* ---- questions and answers ----------------------------------------------------------------------------------------- */
@@ -134,11 +141,13 @@ static void flow_track(struct flow_scan *s, struct flow *f)
 		queue_put(&s->closing, f);
 }
 
-static void ask_put(struct flow_scan *s, unsigned i, const struct flow_key *key, struct flow *f, uint64_t reap_before_ns)
+static void ask_put(struct flow_scan *s, unsigned i, const struct flow_key *key, struct flow *f, enum pg_ask_which which,
+		    uint64_t reap_before_ns)
 {
 	struct pg_flow_ask *a = asks_at(s->asks, i);
 
 	a->key = *key;
+	a->result = which;
 	a->reap_before_ns = reap_before_ns;
 	s->asked[i] = f;
 }
@@ -214,7 +223,7 @@ static void news_missing(struct flow_scan *s, uint64_t now)
 static void news_take(struct core *c, uint64_t until_ns, uint64_t budget_ns)
 {
 	struct flow_scan *s = c->priv->scan;
-	uint64_t now = clock_mono_ns(), stop = now + budget_ns;
+	const uint64_t now = clock_mono_ns(), stop = now + budget_ns;
 	bool more = true;
 
 	while (s->news && more && clock_mono_ns() < stop) {
@@ -233,7 +242,7 @@ static void news_take(struct core *c, uint64_t until_ns, uint64_t budget_ns)
 			if (n.ts_ns > until_ns)
 				break;
 			s->news_read++;
-			ask_put(s, count++, &n.key, NULL, 0);
+			ask_put(s, count++, &n.key, NULL, PG_ASK_ONE_WAY, s->flooded ? now - ONE_WAY_PRESSED_NS : 0);
 		}
 		more = count == PG_ASKS_MAX;
 		if (count)
@@ -347,7 +356,7 @@ static void queue_ask(struct core *c, struct flow_queue *q, bool only_over, uint
 		if (only_over && !reap_before)
 			break;
 		f = queue_take(q);
-		ask_put(s, count++, &f->key, f, reap_before);
+		ask_put(s, count++, &f->key, f, PG_ASK_ANY, reap_before);
 		if (count < PG_ASKS_MAX)
 			continue;
 		answers_take(c, count);
@@ -431,8 +440,8 @@ void flows_scan(struct core *c, bool force)
 	if (fd < 0 || !s || !flows_synced(c, now))
 		return;
 	c->gauge = *p->gauge;
-	s->pressed = room_is_short(c, &c->gauge);
-	news_take(c, force ? now : now - READ_AFTER_NS, force ? UINT64_MAX / 2 : TICK_BUDGET_NS);
+	room_judge(c, &c->gauge, now);
+	news_take(c, force ? now : now - (s->flooded ? ONE_WAY_PRESSED_NS : READ_AFTER_NS), force ? UINT64_MAX / 2 : TICK_BUDGET_NS);
 	if (walk_is_due(c, now, force))
 		walk(c, fd);
 	refresh(c, force);
@@ -476,7 +485,7 @@ struct flow *flows_fetch(struct core *c, const struct flow_key *key)
 	if (fd < 0 || !c->priv->scan)
 		return NULL;
 	/* More of them will be asked for now. */
-	news_take(c, clock_mono_ns() - READ_AFTER_LABEL_NS, TICK_BUDGET_NS);
+	news_take(c, clock_mono_ns() - (c->priv->scan->flooded ? ONE_WAY_PRESSED_NS : READ_AFTER_LABEL_NS), TICK_BUDGET_NS);
 	f = flow_table_find(c->flows, key);
 	if (f || bpf_map_lookup_elem(fd, key, &v) != 0)
 		return f;

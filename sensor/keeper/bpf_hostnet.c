@@ -32,14 +32,11 @@ static void hostnet_detach(struct bpf_loader *l, uint32_t pseudo, bool ingress)
 	unlink(path);
 }
 
-static int hostnet_attach(struct bpf_loader *l, struct bpf_object *o, const char *name, int cgroup_fd, uint32_t pseudo,
-			  bool ingress)
+static int hostnet_attach(struct bpf_loader *l, int prog, int cgroup_fd, uint32_t pseudo, bool ingress)
 {
-	_cleanup_close_ int prog = object_program_fd(o, name), fd = -1;
+	_cleanup_close_ int fd = -1;
 	char path[PIN_PATH_LEN];
 
-	if (prog < 0)
-		return prog;
 	hostnet_detach(l, pseudo, ingress); /* an earlier keeper's */
 	fd = bpf_link_create(prog, cgroup_fd, ingress ? BPF_CGROUP_INET_INGRESS : BPF_CGROUP_INET_EGRESS, NULL);
 	if (fd < 0)
@@ -64,22 +61,42 @@ static void hostnet_off(struct bpf_loader *l, uint32_t pseudo)
 	}
 }
 
-static int hostnet_on(struct bpf_loader *l, int cgroup_fd, uint32_t pseudo, uint16_t ns)
+/* The two programs, loaded with the first container that needs them. */
+static int hostnet_load(struct bpf_loader *l)
 {
-	struct hostnet_bpf *s = hostnet_bpf__open();
+	struct hostnet_bpf *s = l->hostnet_program;
 	int r;
 
+	if (s)
+		return 0;
+	s = hostnet_bpf__open();
 	if (!s)
 		return -errno;
-	s->rodata->ns = ns;
 	s->rodata->half_open_max = l->half_open_max;
-	s->rodata->pseudo_ifindex = pseudo;
 	r = object_load(l, s->obj);
+	if (r)
+		hostnet_bpf__destroy(s);
+	else
+		l->hostnet_program = s;
+	return r;
+}
+
+/* The cgroup has its storage once a program is attached. */
+static int hostnet_on(struct bpf_loader *l, int cgroup_fd, uint64_t cgroup, uint32_t pseudo, uint16_t ns)
+{
+	struct hostnet_id id = { .pseudo_ifindex = pseudo, .ns = ns };
+	struct hostnet_bpf *s;
+	int r;
+
+	r = hostnet_load(l);
+	if (r)
+		return r;
+	s = l->hostnet_program;
+	r = hostnet_attach(l, bpf_program__fd(s->progs.hostnet_egress), cgroup_fd, pseudo, false);
+	if (!r && bpf_map_update_elem(bpf_map__fd(s->maps.hostnet_ids), &cgroup, &id, BPF_ANY))
+		r = -errno;
 	if (!r)
-		r = hostnet_attach(l, s->obj, "hostnet_egress", cgroup_fd, pseudo, false);
-	if (!r)
-		r = hostnet_attach(l, s->obj, "hostnet_ingress", cgroup_fd, pseudo, true);
-	hostnet_bpf__destroy(s);
+		r = hostnet_attach(l, bpf_program__fd(s->progs.hostnet_ingress), cgroup_fd, pseudo, true);
 	return r;
 }
 
@@ -109,7 +126,7 @@ int bpf_loader_hostnet(struct bpf_loader *l, int cgroup_fd, uint32_t pseudo_ifin
 		return -ENOMEM;
 	h->pseudo_ifindex = pseudo_ifindex;
 	h->cgroup = st.st_ino;
-	r = hostnet_on(l, cgroup_fd, pseudo_ifindex, ns);
+	r = hostnet_on(l, cgroup_fd, h->cgroup, pseudo_ifindex, ns);
 	if (!r && bpf_map_update_elem(l->maps.fd[MAP_HOSTNET], &h->cgroup, &pseudo_ifindex, BPF_ANY))
 		r = -errno;
 	if (r) {
@@ -141,4 +158,6 @@ void hostnet_close(struct bpf_loader *l, bool unpin)
 		l->hostnets = h->next;
 		free(h);
 	}
+	hostnet_bpf__destroy(l->hostnet_program);
+	l->hostnet_program = NULL;
 }

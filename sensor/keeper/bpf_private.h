@@ -102,6 +102,7 @@ struct bpf_loader {
 	struct ns_stubs *stubs;
 	struct link_state *links;
 	struct hostnet_state *hostnets;
+	struct hostnet_bpf *hostnet_program; /* NULL: no container needed it yet */
 	int xdp_prog;       /* -1: not loaded */
 	int iter_link[2];   /* by enum msg_iter_kind; -1: not there */
 	int ask_prog;       /* flow_ask; -1: not there */
