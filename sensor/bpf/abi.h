@@ -77,7 +77,8 @@ struct pg_flow_gauge {
 	pg_u64 reaped_half; /* of these: never two-way */
 	pg_u64 news;        /* keys ever written to flow_news (programs, atomic) */
 	pg_u64 unsaved;     /* core's: of reaped, since it last saved: their last counts are in its memory only */
-	pg_u64 pad[2];
+	pg_u64 flooded;     /* core's: 1 while unanswered flows come in floods */
+	pg_u64 pad;
 };
 _Static_assert(sizeof(struct pg_flow_gauge) == 64, "pg_flow_gauge");
 

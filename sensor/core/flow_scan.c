@@ -128,9 +128,11 @@ static void room_judge(const struct core *c, const struct pg_flow_gauge *g, uint
 {
 	struct flow_scan *s = c->priv->scan;
 
-	if (g->opened - g->promoted - g->reaped_half > c->config.half_open_max / 2)
+	if (g->opened - g->promoted - g->reaped_half > c->config.half_open_max / 4)
 		s->flood_ns = now;
 	s->flooded = s->flood_ns && now - s->flood_ns < FLOOD_NS;
+	if (c->priv->gauge->flooded != s->flooded)
+		c->priv->gauge->flooded = s->flooded;
 	s->pressed = s->flooded || g->opened - g->reaped > c->config.flows_max / 2;
 }
 

@@ -15,7 +15,7 @@ static const struct {
 	uint8_t number;
 	const char *name;
 } l4_names[] = {
-	{ IPPROTO_TCP, "tcp" }, { IPPROTO_UDP, "udp" },   { IPPROTO_ICMP, "icmp" }, { IPPROTO_ICMPV6, "icmp6" },
+	{ IPPROTO_TCP, "tcp" }, { IPPROTO_UDP, "udp" },   { IPPROTO_ICMP, "icmp" }, { IPPROTO_ICMPV6, "icmpv6" },
 	{ IPPROTO_SCTP, "sctp" }, { IPPROTO_IGMP, "igmp" }, { IPPROTO_GRE, "gre" },   { IPPROTO_ESP, "esp" },
 	{ IPPROTO_AH, "ah" },   { IPPROTO_IPIP, "ipip" }, { IPPROTO_IPV6, "ipv6" },
 };

@@ -6,7 +6,7 @@
 #include "base/jsonl.h"
 #include "sensor/core/core.h"
 
-/* "tcp", "udp", "icmp", "icmp6", "sctp", ...; others by number: "ip-123". buf holds at least JSON_L4_LEN bytes and may be
+/* "tcp", "udp", "icmp", "icmpv6", "sctp", ...; others by number: "ip-123". buf holds at least JSON_L4_LEN bytes and may be
  * what is returned. */
 #define JSON_L4_LEN 8
 const char *json_l4_name(uint8_t proto, char buf[JSON_L4_LEN]);

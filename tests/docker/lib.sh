@@ -176,7 +176,7 @@ edges() {
 		def some($a): if ($a // []) | length > 0 then $a | sort | join(",") else "-" end;
 		[l(.)[] | select(has("client") and has("server") and has("port"))
 			| select([.client, .server] | any(startswith("multicast:") or . == "engine:resolver") | not)
-			| select((.l4 == "icmp6" and (.port / 256 | floor) >= 133 and (.port / 256 | floor) <= 137) | not)
+			| select((.l4 == "icmpv6" and (.port / 256 | floor) >= 133 and (.port / 256 | floor) <= 137) | not)
 			| select(.l4 != "igmp")
 			| [who(.client), who(.server), .l4, .port, (.app // "Unknown"), some(.client_exes), some(.server_exes)]
 			| map(tostring | gsub(" "; "_")) | join(" ")] | sort | .[]'

@@ -69,7 +69,7 @@ static void test_news_and_asks(void **state)
 	struct end from = { "10.77.0.2", 0 }, to = { "10.77.0.3", 4000 };
 	uint64_t before;
 	struct pg_flow v;
-	int dir = 0, s;
+	int dir = 0, s, reply;
 
 	if (!fx)
 		skip();
@@ -107,6 +107,21 @@ static void test_news_and_asks(void **state)
 	assert_int_equal(asks[3].result, PG_ASK_GONE);
 	assert_false(flow_get(fx, &keys[1], &v));
 	assert_true(flow_get(fx, &keys[2], &v));
+
+	/* taken out only if nobody answered */
+	reply = bound_socket(fx, fx->container[1], SOCK_DGRAM, to);
+	assert_int_equal(send_to(reply, (struct end){ "10.77.0.2", 20002 }, "y", 1), 0);
+	memset(asks, 0, 2 * sizeof(*asks));
+	for (unsigned i = 0; i < 2; i++) {
+		asks[i].key = keys[i ? 2 : 0];
+		asks[i].result = PG_ASK_ONE_WAY;
+		asks[i].reap_before_ns = clock_mono_ns() + NSEC_PER_SEC;
+	}
+	ask(2);
+	assert_int_equal(asks[0].result, PG_ASK_REAPED);
+	assert_int_equal(asks[1].result, PG_ASK_FOUND);
+	assert_int_equal(asks[1].v.packets[!dir], 1);
+	close(reply);
 	ask(UINT32_MAX); /* no more than there is room for */
 	munmap(asks, PG_ASKS_MAX * sizeof(*asks));
 	munmap(news, PG_NEWS_SLOTS * sizeof(*news));
