@@ -14,8 +14,8 @@ struct place {
 	u32 send_if; /* it was sent by the container behind this interface */
 	u32 recv_if; /* it goes to the container behind this interface, and was counted nowhere else */
 	u32 via_if;  /* recv_if: the interface it came in by, 0: from this node */
-	u32 made;    /* out: its flow's entry was made with it, and has it counted */
-	u32 flood;   /* out, with made: unanswered flows come in floods */
+	u16 made;    /* out: its flow's entry was made with it, and has it counted */
+	u16 flood;   /* out, with made: unanswered flows come in floods */
 };
 
 /* ---- owner --------------------------------------------------------------------------------------- */
