@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "appid/config_job.h"
 #include "appid/digest_text.h"
 #include "appid/facts_out.h"
 #include "appid/inspector.h"
@@ -344,16 +345,24 @@ static void document_read(struct program *p, const struct ipc_hdr *h, const void
 {
 	struct document_job j = { p->core, h->seq };
 	struct pollfd out = { .fd = p->core, .events = POLLOUT };
-	struct msg_feed_end end = { 0 };
+	union {
+		struct msg_feed_end feed;
+		struct msg_config_end config;
+	} end = { .feed = { 0 } };
+	size_t end_len = sizeof(end.feed);
 	struct msg_document m;
 	int r = -EINVAL;
 
-	if (h->len == sizeof(m) && fd >= 0) {
+	if (h->len >= sizeof(m) && fd >= 0) {
 		memcpy(&m, body, sizeof(m));
-		if (m.kind == MSG_DOCUMENT_FEED)
-			r = feed_job(fd, &m, IPC_BODY_MAX, part_send, &j, &end);
+		if (m.kind == MSG_DOCUMENT_FEED && h->len == sizeof(m)) {
+			r = feed_job(fd, &m, IPC_BODY_MAX, part_send, &j, &end.feed);
+		} else if (m.kind == MSG_DOCUMENT_CONFIG) {
+			end_len = sizeof(end.config);
+			r = config_job(fd, (const uint8_t *)body + sizeof(m), h->len - sizeof(m), IPC_BODY_MAX, part_send, &j, &end.config);
+		}
 	}
-	while (ipc_send(p->core, MSG_DOCUMENT_END, h->seq, r, &end, sizeof(end), -1) == -EAGAIN)
+	while (ipc_send(p->core, MSG_DOCUMENT_END, h->seq, r, &end, end_len, -1) == -EAGAIN)
 		if (poll(&out, 1, -1) < 0 && errno != EINTR)
 			return;
 }

@@ -11,8 +11,8 @@
 
 #include "appid/config/conf_apps.h"
 #include "appid/config/conf_json.h"
+#include "appid/config/conf_root.h"
 #include "base/clock.h"
-#include "base/root_ipc.h"
 #include "sensor/sandbox.h"
 
 #define MEMORY (512ULL << 20)
@@ -23,48 +23,6 @@ struct program {
 	struct conf_start start;
 	struct conf_var *env;
 };
-
-/* ---- files ------------------------------------------------------------------------------------------------ */
-static int files_read(void *ctx, const char *path, char *buf, size_t cap, size_t *ret_len)
-{
-	const struct program *p = ctx;
-	struct root_stat st;
-	_cleanup_close_ int fd = root_ask_file(p->files, path, &st);
-	uint64_t until = clock_mono_ns() + CONF_FILE_MS * NSEC_PER_MSEC;
-	size_t len = 0;
-
-	if (fd < 0)
-		return fd;
-	while (len < cap) {
-		ssize_t n = read(fd, buf + len, cap - len < 65536 ? cap - len : 65536);
-
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			break;
-		len += (size_t)n;
-		if (clock_mono_ns() > until)
-			return -ETIMEDOUT;
-	}
-	*ret_len = len;
-	/* The size may lie (a growing file, one of /proc): what counts is whether there is more. */
-	return len == cap && read(fd, &(char){ 0 }, 1) == 1 ? -EFBIG : 0;
-}
-
-static int files_list(void *ctx, const char *path, char *buf, size_t *ret_len)
-{
-	return root_ask_list(((const struct program *)ctx)->files, path, buf, ret_len);
-}
-
-static int files_stat(void *ctx, const char *path, struct root_stat *ret)
-{
-	return root_ask_stat(((const struct program *)ctx)->files, path, ret);
-}
-
-static int files_link(void *ctx, const char *path, char *buf, size_t cap)
-{
-	return root_ask_link(((const struct program *)ctx)->files, path, buf, cap);
-}
 
 /* ---- arguments -------------------------------------------------------------------------------------------- */
 static int env_add(struct program *p, char *text)
@@ -101,7 +59,7 @@ static int arguments(struct program *p, int argc, char **argv)
 
 static int run(struct program *p)
 {
-	const struct conf_fs fs = { p, files_read, files_list, files_stat, files_link };
+	const struct conf_fs fs = conf_root_fs(&p->files);
 	struct conf *c = conf_new(&fs, clock_mono_ns, clock_mono_ns() + TIME_MAX_NS);
 	struct jsonl j;
 	const char *text;

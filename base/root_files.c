@@ -4,11 +4,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -61,6 +64,21 @@ static int reopen(int path_fd, int flags)
 	return fd < 0 ? -errno : fd;
 }
 
+/* Files of /proc and /sys are the kernel's answers to whoever opens them, not the root's content: they could tell of the host. */
+static bool is_of_kernel(int fd)
+{
+	static const long kinds[] = { PROC_SUPER_MAGIC, SYSFS_MAGIC,  DEBUGFS_MAGIC, TRACEFS_MAGIC, SECURITYFS_MAGIC,
+				      BPF_FS_MAGIC,	CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC };
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs) < 0)
+		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		if ((long)fs.f_type == kinds[i])
+			return true;
+	return false;
+}
+
 int root_stat(int root, const char *path, struct root_stat *ret)
 {
 	_cleanup_close_ int fd = resolve(root, path, O_PATH);
@@ -81,6 +99,8 @@ int root_open_file(int root, const char *path, struct root_stat *ret)
 		return r;
 	if (st.kind != ROOT_FILE)
 		return st.kind == ROOT_DIR ? -EISDIR : -EMEDIUMTYPE;
+	if (is_of_kernel(at))
+		return -EMEDIUMTYPE;
 	r = reopen(at, O_RDONLY | O_NONBLOCK | O_NOCTTY);
 	if (r >= 0)
 		*ret = st;

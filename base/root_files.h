@@ -24,8 +24,8 @@ struct root_stat {
 int root_open(const char *path);
 
 /* Opens the regular file at path (absolute or relative, meant inside the root) for reading. Returns a descriptor
- * (close-on-exec, not blocking) or -errno: -ENOENT, -EISDIR, -EMEDIUMTYPE for what is neither file nor directory (it was not
- * opened), -ELOOP for too many links and for links of /proc. */
+ * (close-on-exec, not blocking) or -errno: -ENOENT, -EISDIR, -EMEDIUMTYPE for what is neither file nor directory and for files of
+ * /proc, /sys and their like (it was not opened), -ELOOP for too many links and for links of /proc. */
 int root_open_file(int root, const char *path, struct root_stat *ret);
 
 /* 0 or -errno. */

@@ -82,9 +82,10 @@ enum msg_type {
 	MSG_INSPECT_STATS, /* struct msg_inspect_stats, once a second while there is change */
 
 	/* -- core, files, opener: sensor/msg_files.h */
-	MSG_FILES_WATCH, MSG_FILES_UNWATCH, MSG_FILES_EXE, MSG_FILES_OPEN, MSG_FILES_DRIFT, MSG_FILES_MOUNTS, /* core -> files */
+	MSG_FILES_WATCH, MSG_FILES_UNWATCH, MSG_FILES_EXE, MSG_FILES_OPEN, MSG_FILES_DRIFT, MSG_FILES_MOUNTS, MSG_FILES_ROOT, /* core -> files */
 	MSG_FILES_STATE, MSG_FILES_EVENT, MSG_FILES_DIGEST, MSG_FILES_CHANGED, MSG_FILES_STATS, /* files -> core */
-	MSG_PLACE_MOUNTS, MSG_PLACE_MARK, MSG_PLACE_OPEN, MSG_PLACE_DIR, MSG_PLACE_DIR_DROP, MSG_PLACE_LAYER, /* files -> opener */
+	MSG_PLACE_MOUNTS, MSG_PLACE_MARK, MSG_PLACE_OPEN, MSG_PLACE_DIR, MSG_PLACE_DIR_DROP, MSG_PLACE_LAYER,
+	MSG_PLACE_ROOT, /* files -> opener */
 
 	/* -- core <-> the documents inspector: sensor/msg_documents.h */
 	MSG_DOCUMENT,      /* core -> inspector: struct msg_document and a descriptor */

@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #define FILES_PATH_MAX 4095   /* bytes of a path, without NUL */
-#define FILES_DRIFT_MAX 64    /* paths watched for one container */
+#define FILES_DRIFT_MAX 512   /* paths watched for one container */
 #define FILES_LAYERS_MAX 256
 
 /* ---- files -> opener, each answered by the same type and seq ------------------------------------------------------ */
@@ -55,6 +55,11 @@ struct msg_place_wd {
 };
 /* MSG_PLACE_DIR_DROP: struct msg_place_wd (wd) */
 
+/* MSG_PLACE_ROOT: struct msg_place -> a socket on which files of the container's root are asked for (base/root_ipc.h), for whoever reads
+ * what its application is configured to do. It ends after PLACE_ROOT_S seconds; -EBUSY: PLACE_ROOTS_MAX are in use. */
+#define PLACE_ROOTS_MAX 4
+#define PLACE_ROOT_S 10
+
 /* MSG_PLACE_LAYER: which of these directories brought the file. After the struct: the file's path, then the layers, upper
  * first, each NUL-terminated; they are the engine's paths, the last component may be a symbolic link. */
 struct msg_place_layer {
@@ -91,8 +96,13 @@ struct msg_files_open {
 	uint64_t size_max;
 	/* path */
 };
+/* MSG_FILES_ROOT -> the same type with status and the socket of MSG_PLACE_ROOT */
+struct msg_files_root {
+	uint32_t watch, pad;
+};
 /* MSG_FILES_DRIFT: the files of a container whose changes are wanted, replacing those of before; NUL-terminated paths
- * follow. Their directories are watched, and the files themselves where they are mount points. */
+ * follow. Their directories are watched, and the files themselves where they are mount points. A path that ends in "/" is a
+ * directory any entry of which is meant. */
 struct msg_files_drift {
 	uint32_t watch, count;
 };

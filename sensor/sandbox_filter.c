@@ -79,7 +79,8 @@ static const int calls_fetch[] = {
 /* The opener's own: paths are opened and marked. */
 static const int calls_opener[] = {
 	SCMP_SYS(statx), SCMP_SYS(openat), SCMP_SYS(open), SCMP_SYS(openat2), SCMP_SYS(fanotify_mark), SCMP_SYS(inotify_add_watch),
-	SCMP_SYS(inotify_rm_watch), SCMP_SYS(getxattr),
+	SCMP_SYS(inotify_rm_watch), SCMP_SYS(getxattr), SCMP_SYS(getdents64), SCMP_SYS(readlinkat), SCMP_SYS(fstatfs),
+	SCMP_SYS(socketpair),
 };
 
 /* The keeper's own. execve and ptrace are not among them. */

@@ -25,6 +25,8 @@ struct conf *conf_new(const struct conf_fs *fs, uint64_t (*now_ns)(void), uint64
 	c->places_end = &c->places;
 	c->notes_end = &c->notes;
 	c->unread_end = &c->unread;
+	c->watched_end = &c->watched;
+	c->lines_end = &c->lines;
 	return c;
 }
 

@@ -227,14 +227,13 @@ static const char *resolve(struct scan *x, struct shell *s, const char *name)
 /* A script's own words are followed; when they lead nowhere and it ends by starting its arguments, those are what runs. */
 static bool script(struct scan *x, struct shell *s, const char *path, const char *const *argv, unsigned argc)
 {
-	struct conf_file *f = conf_read(x->c, path, NULL, true);
+	struct conf_file *f = conf_read(x->c, path, "scripts", true);
 	unsigned found = x->found;
 	const struct candidate *candidates = x->candidates;
 	bool hands_on;
 
 	if (!f || x->depth > SHELL_DEPTH)
 		return false;
-	conf_place(x->c, "scripts", path, NULL);
 	hands_on = strstr(f->text, "exec \"$@\"") || strstr(f->text, "\n\"$@\"") || strstr(f->text, " \"$@\"");
 	x->depth++;
 	run_text(x, s, f->text, argv, argc);

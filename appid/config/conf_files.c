@@ -130,6 +130,7 @@ static struct conf_file *read_once(struct conf *c, const char *path, const char 
 	if (c->now_ns() > c->deadline_ns)
 		conf_leave(c, "time limit");
 	c->files++;
+	conf_watch_file(c, path, role);
 	r = read_text(c, path, f);
 	if (r == -ENOENT || r == -ENOTDIR) {
 		c->files--;
@@ -166,6 +167,8 @@ struct conf_file *conf_read(struct conf *c, const char *path, const char *role, 
 		there->path = f->path;
 		f = there;
 	}
+	if (f)
+		conf_watch_lines(c, f, role);
 	return f;
 }
 
@@ -210,6 +213,7 @@ static const char **names(struct conf *c, const char *dir, unsigned *ret_count)
 
 	*ret_count = 0;
 	conf_tick(c);
+	conf_watch_dir(c, dir);
 	if (r < 0) {
 		if (r != -ENOENT && r != -ENOTDIR)
 			conf_unread(c, dir, "%s", reason(r));

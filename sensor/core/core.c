@@ -13,6 +13,7 @@
 #include "sensor/core/actions.h"
 #include "sensor/core/api.h"
 #include "sensor/core/core_priv.h"
+#include "sensor/core/declared.h"
 #include "sensor/core/feeds.h"
 #include "sensor/core/images.h"
 #include "sensor/core/model.h"
@@ -234,6 +235,7 @@ static void core_tick(uv_timer_t *t)
 		flows_scan(c, false);
 	model_tick(c, clock_mono_ns());
 	actions_tick(c, clock_mono_ns());
+	declared_tick(c, clock_mono_ns());
 }
 
 void core_save(struct core *c)
@@ -302,6 +304,8 @@ int core_open_tables(struct core *c)
 		r = actions_open(c);
 	if (r >= 0)
 		r = fetch_open(c);
+	if (r >= 0)
+		r = declared_open(c);
 	return r < 0 ? r : core_feeds_open(c);
 }
 
@@ -375,6 +379,7 @@ void core_close(struct core *c)
 	actions_close(c);
 	core_policy_close(c);
 	fetch_close(c);
+	declared_close(c);
 	core_model_close(c);
 	syscalls_stop(c);
 	store_close(c->store);

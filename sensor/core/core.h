@@ -22,6 +22,7 @@ struct store;
 struct core_exe;
 struct core_feeds;
 struct core_fetches;
+struct core_declared;
 struct api;
 struct core_model;
 struct core_policy;
@@ -104,6 +105,7 @@ struct core {
 	struct api *api;
 	struct core_fetches *fetches; /* fetch.h */
 	struct core_feeds *feeds;     /* feeds.h; NULL: none are configured */
+	struct core_declared *declared; /* declared.h; NULL: not yet */
 	struct core_model *model;     /* sensor/core/model.h */
 	struct core_policy *policy;   /* sensor/core/policy.h */
 	struct core_actions *actions; /* sensor/core/actions.h */
@@ -172,6 +174,8 @@ struct core_listener_view {
 	char addr[46];
 	uint64_t since_ns;           /* wall */
 	const char *engine;
+	const char *source;          /* who expects it: "declared", "learned", "human", "none" */
+	const char *because;         /* a place ("/etc/x.conf:5"), or a few words; "" nothing to say */
 };
 void core_each_listener(struct core *c, void (*cb)(const struct core_listener_view *v, void *arg), void *arg);
 

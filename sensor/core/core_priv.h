@@ -143,6 +143,8 @@ struct end_name {
 	bool soft;        /* a better name may come: an outside address without a DNS name */
 	bool twin_local;  /* the far end of an overlay flow, on another engine that this sensor watches too */
 };
+/* The id that nodes of the container's workload have. */
+void name_of_workload(struct core *c, const struct ident_container *ct, char ret[NAME_ID_LEN]);
 void name_end(struct core *c, const struct flow *f, unsigned e, struct end_name *ret);
 /* Whether the name would be the same for every flow between the same interfaces, addresses and server's port. */
 bool name_is_of_all(struct core *c, const struct flow *f, unsigned e, const struct end_name *n);

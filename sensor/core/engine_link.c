@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "sensor/core/declared.h"
 #include "sensor/core/core_priv.h"
 #include "sensor/core/actions.h"
 #include "sensor/core/images.h"
@@ -333,6 +334,7 @@ static void op_put_container(void *arg, const struct ident_container *in)
 	if (!ct || !ct->pid)
 		return;
 	files_container_up(c, ct);
+	declared_up(c, ct);
 	core_image_want(c, ct);
 	g = cgroup_of_container(c, ct->id);
 	if (g) {
@@ -347,7 +349,13 @@ static void op_container_gone(void *arg, unsigned engine, const char *id, uint64
 {
 	hostnet_drop(arg, engine, id);
 	files_container_gone(arg, engine, id);
+	declared_gone(arg, engine, id);
 	ident_container_gone(((struct core *)arg)->ident, engine, id, now_ns);
+}
+
+static void op_start(void *arg, unsigned engine, const char *id, struct docker_start *start)
+{
+	declared_start(arg, engine, id, start);
 }
 
 static void op_put_network(void *arg, const struct ident_network *n)
@@ -456,6 +464,7 @@ static const struct docker_client_ops docker_ops = {
 	.log = op_log,
 	.image = op_image,
 	.acted = op_acted,
+	.start = op_start,
 };
 
 void engines_want_remote(struct core *c, unsigned engine, const char *network_id)

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "sensor/core/declared.h"
 #include "sensor/core/feeds_priv.h"
 #include "sensor/core/model.h"
 
@@ -181,6 +182,10 @@ static void documents_message(const struct ipc_hdr *hdr, const void *body, int f
 
 	if (fd >= 0)
 		close(fd);
+	if (hdr->seq & DECLARED_SEQ) {
+		declared_message(c, hdr, body);
+		return;
+	}
 	if (!feed || hdr->seq != f->seq)
 		return;
 	if (hdr->type == MSG_DOCUMENT_PART) {
@@ -214,6 +219,19 @@ static void documents_gone(void *arg)
 	peer_close(c->feeds->documents);
 	c->feeds->documents = NULL;
 	reading_lost(c);
+	declared_inspector_gone(c);
+}
+
+bool feeds_inspector_ready(const struct core *c)
+{
+	return c->feeds && c->feeds->documents;
+}
+
+int feeds_inspector_send(struct core *c, uint32_t seq, const void *body, size_t len, int fd)
+{
+	if (!feeds_inspector_ready(c))
+		return -ENOTCONN;
+	return peer_send_fd(c->feeds->documents, MSG_DOCUMENT, seq, body, len, fd);
 }
 
 void feeds_inspector(struct core *c, int fd)
@@ -227,6 +245,7 @@ void feeds_inspector(struct core *c, int fd)
 	peer_close(f->documents);
 	f->documents = NULL;
 	reading_lost(c);
+	declared_inspector_gone(c);
 	peer_open(c->priv->loop, fd, documents_message, documents_gone, c, &f->documents);
 }
 
@@ -244,7 +263,7 @@ static void feed_begin(struct core *c, struct core_feed *feed, int fd, const str
 
 	feeds_own_collect(c);
 	feed->coming = feed_set_new(f->own, f->own_count, f->seed);
-	if (!feed->coming || peer_send_fd(f->documents, MSG_DOCUMENT, ++f->seq, &m, sizeof(m), fd) < 0) {
+	if (!feed->coming || peer_send_fd(f->documents, MSG_DOCUMENT, f->seq = (f->seq + 1) & ~DECLARED_SEQ, &m, sizeof(m), fd) < 0) {
 		feed_set_free(feed->coming); /* tried again at the next look */
 		feed->coming = NULL;
 		return;

@@ -13,6 +13,11 @@
 int core_feeds_open(struct core *c);
 void core_feeds_close(struct core *c);
 
+/* The documents inspector for another kind of document: one message with a descriptor (not closed here); answers whose seq has
+ * DECLARED_SEQ set go to declared_message(). 0, -EAGAIN, -ENOTCONN. */
+bool feeds_inspector_ready(const struct core *c);
+int feeds_inspector_send(struct core *c, uint32_t seq, const void *body, size_t len, int fd);
+
 struct core_feed_view {
 	const char *path, *name;      /* name: as configured, or the path's last component */
 	const char *format;           /* "" not read yet */

@@ -283,30 +283,20 @@ void files_look_again(struct core *c, struct file_watch *w)
 }
 
 /* ---- opening, watching changes -------------------------------------------------------------------------------------------- */
-int core_file_open(struct core *c, const struct ident_container *ct, const char *path, uint64_t size_max, core_file_cb cb, void *arg)
+/* Sends a request for a descriptor; type's answer finds cb. */
+static int open_ask(struct core *c, uint16_t type, const void *body, size_t len, core_file_cb cb, void *arg)
 {
 	struct core_files *f = c->priv->files;
-	struct file_watch *w = file_watch_of(c, ct);
-	struct msg_files_open m = { .size_max = size_max };
-	char body[sizeof(m) + FILES_PATH_MAX];
-	size_t n = strlen(path);
 	struct file_open *o;
 	int r;
 
-	if (path[0] != '/' || n > FILES_PATH_MAX)
-		return -EINVAL;
-	if (!is_running(w))
-		return -ESRCH;
 	if (f->open_count >= OPENS_MAX)
 		return -EBUSY;
 	o = calloc(1, sizeof(*o));
 	if (!o)
 		return -ENOMEM;
 	*o = (struct file_open){ .next = f->opens, .seq = c->priv->next_seq++, .cb = cb, .arg = arg };
-	m.watch = w->number;
-	memcpy(body, &m, sizeof(m));
-	memcpy(body + sizeof(m), path, n);
-	r = peer_send(f->peer, MSG_FILES_OPEN, o->seq, body, sizeof(m) + n);
+	r = peer_send(f->peer, type, o->seq, body, len);
 	if (r < 0) {
 		free(o);
 		return r;
@@ -314,6 +304,31 @@ int core_file_open(struct core *c, const struct ident_container *ct, const char 
 	f->opens = o;
 	f->open_count++;
 	return 0;
+}
+
+int core_file_open(struct core *c, const struct ident_container *ct, const char *path, uint64_t size_max, core_file_cb cb, void *arg)
+{
+	struct file_watch *w = file_watch_of(c, ct);
+	struct msg_files_open m = { .size_max = size_max };
+	char body[sizeof(m) + FILES_PATH_MAX];
+	size_t n = strlen(path);
+
+	if (path[0] != '/' || n > FILES_PATH_MAX)
+		return -EINVAL;
+	if (!is_running(w))
+		return -ESRCH;
+	m.watch = w->number;
+	memcpy(body, &m, sizeof(m));
+	memcpy(body + sizeof(m), path, n);
+	return open_ask(c, MSG_FILES_OPEN, body, sizeof(m) + n, cb, arg);
+}
+
+int core_file_root(struct core *c, const struct ident_container *ct, core_file_cb cb, void *arg)
+{
+	struct file_watch *w = file_watch_of(c, ct);
+	struct msg_files_root m = { .watch = is_running(w) ? w->number : 0 };
+
+	return m.watch ? open_ask(c, MSG_FILES_ROOT, &m, sizeof(m), cb, arg) : -ESRCH;
 }
 
 int core_files_watch(struct core *c, const struct ident_container *ct, const char *const *paths, size_t count)

@@ -290,6 +290,7 @@ void files_message(const struct ipc_hdr *hdr, const void *body, int fd, void *ar
 
 	switch ((enum msg_type)hdr->type) {
 	case MSG_FILES_OPEN:
+	case MSG_FILES_ROOT:
 		take_open(c, hdr, fd);
 		return;
 	case MSG_FILES_EVENT:

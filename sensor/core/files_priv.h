@@ -10,7 +10,7 @@
 #include "sensor/core/events.h"
 #include "sensor/core/files.h"
 
-#define FILES_DRIFT_BYTES 16384
+#define FILES_DRIFT_BYTES 48000
 
 struct exe_key {
 	uint64_t ino;

@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "sensor/core/declared.h"
 #include "sensor/facts.h"
 
 static const struct {
@@ -213,6 +214,7 @@ void json_container(struct jsonl *j, struct core *c, const struct ident_containe
 	}
 	jsonl_arr_end(j);
 	json_container_files(j, c, k);
+	json_declared(j, c, k);
 	jsonl_u64(j, "processes", n->processes);
 	jsonl_u64(j, "listeners", n->listeners);
 	jsonl_u64(j, "connections", n->connections);
@@ -281,6 +283,8 @@ void json_listener(struct jsonl *j, const struct core *c, const struct core_list
 		facts_json(j, l->facts, wall_of, NULL, false);
 	jsonl_u64(j, "flows", l->flows);
 	jsonl_time(j, "since", v->since_ns);
+	jsonl_str(j, "source", text(v->source));
+	jsonl_str(j, "because", text(v->because));
 	jsonl_str(j, "from", l->from_iter ? "iterator" : "event");
 	jsonl_bool(j, "open", !l->closed_mono_ns);
 	jsonl_str(j, "engine", text(v->engine));

@@ -36,6 +36,10 @@ struct model_fact_in {
 	uint64_t at_mono_ns;    /* when the kernel saw it, 0: now */
 };
 enum model_answer model_on_fact(struct core *c, const struct ident_container *ct, const struct model_fact_in *in);
+/* Who expects this listener, as core_listener_view.source and because. Texts live until core returns to its loop. */
+struct listener;
+void model_listener_source(struct core *c, const struct ident_container *ct, const struct listener *l, const char *exe, const char **ret_source,
+			   const char **ret_because);
 /* A finding that needs no model (a forged source, a loss): kind, key, observed, why and so on set by the caller; names of the
  * container, engine, time, coverage and score are filled in here where empty. ct may be NULL. */
 void model_on_finding(struct core *c, const struct ident_container *ct, struct finding *f);

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "base/clock.h"
+#include "sensor/core/declared.h"
 #include "sensor/core/events.h"
 #include "sensor/core/model_priv.h"
 
@@ -193,6 +194,9 @@ static void on_file(struct core *c, const struct core_event_view *v)
 	snprintf(area, sizeof(area), "%.*s%s", (int)(slash - path), path, v->executable ? "/ (executable)" : "/");
 	in.key = fact_key(key, area, in.exe[0] ? in.exe : FACT_ANY);
 	in.observed = observed;
+	/* What the application reads is judged by what it says (declared.h), what nobody reads by its place. */
+	if (declared_changed(c, v) && !v->executable)
+		return;
 	if (model_dimension_state(m, FACT_FILE) != MODEL_LEARNING) {
 		if (model_match(m, FACT_FILE, key) || !is_sensitive(v, path))
 			return;
@@ -211,12 +215,7 @@ static void on_file(struct core *c, const struct core_event_view *v)
 
 static void on_file_changed(struct core *c, const struct core_event_view *v)
 {
-	struct model *m = model_of(c, v->container);
-
-	/* Attributes and the moment of a container's start are no edits. */
-	if (!m || !v->text || !v->detail || !strcmp(v->detail, "attributes") || model_dimension_state(m, FACT_FILE) == MODEL_LEARNING)
-		return;
-	tell_drift(c, v, v->detail);
+	(void)declared_changed(c, v);
 }
 
 struct known_exe {

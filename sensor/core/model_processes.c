@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "sensor/core/declared.h"
 #include "sensor/core/model_priv.h"
 
 /* A datagram socket on a port above the system's may be a client's that chose its port itself, as resolvers do: those are
@@ -200,7 +201,13 @@ static void tell_listener(struct core *c, const struct ident_container *ct, cons
 		snprintf(f->why, sizeof(f->why), "%s belongs to another program here.", port);
 		model_expect_facts(f, m, FACT_LISTENER, false, port);
 	} else {
+		bool meant;
+		const char *where = declared_listener(c, ct, w->ev.proto, w->ev.addr, ntohs(w->ev.port), &meant);
+
 		snprintf(f->why, sizeof(f->why), "%s has no listener on %s.", model_workload(m), port);
+		if (where[0] && !meant)
+			snprintf(f->why, sizeof(f->why), "The configuration declares it now (%.160s), but did not when %.160s was learned: it was edited "
+				 "since.", where, model_workload(m));
 		model_expect_facts(f, m, FACT_LISTENER, false, NULL);
 	}
 	model_tell(c, ct, m, FACT_LISTENER, f);
@@ -232,6 +239,32 @@ static void judge_listener(struct core *c, const struct ident_container *ct, con
 	if (!p.owners && p.declared)
 		return; /* declared, whoever it is: configuration names ports, not programs */
 	tell_listener(c, ct, m, w, port, key, p.owners > 0);
+}
+
+void model_listener_source(struct core *c, const struct ident_container *ct, const struct listener *l, const char *exe, const char **ret_source,
+			   const char **ret_because)
+{
+	bool meant = false;
+	const char *where = c->declared ? declared_listener(c, ct, l->proto, l->addr, l->port, &meant) : "";
+	struct pg_event ev = { .proto = l->proto, .port = htons(l->port) };
+	struct model *m = c->model ? model_of(c, ct) : NULL;
+	char key[FACT_KEY_MAX], port[48];
+	const struct fact *f = NULL;
+
+	memcpy(ev.addr, l->addr, sizeof(ev.addr));
+	listener_port(&ev, port);
+	if (m)
+		f = model_match(m, FACT_LISTENER, fact_key(key, port, exe));
+	*ret_because = where;
+	if (where[0] && meant) {
+		*ret_source = "declared";
+	} else if (f && f->sources) {
+		*ret_source = fact_source_name(f->sources);
+		if (f->where)
+			*ret_because = f->where;
+	} else {
+		*ret_source = "none";
+	}
 }
 
 /* ---- judging --------------------------------------------------------------------------------------------------------- */

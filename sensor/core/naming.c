@@ -154,12 +154,17 @@ bool name_is_of_all(struct core *c, const struct flow *f, unsigned e, const stru
 	return false;
 }
 
-static void name_workload(struct core *c, const struct ident_container *ct, struct end_name *n)
+void name_of_workload(struct core *c, const struct ident_container *ct, char ret[NAME_ID_LEN])
 {
 	if (name_is_ambiguous(c, ct))
-		snprintf(n->id, sizeof(n->id), "%s@%s", ct->workload, name_of_engine(c, ct->engine));
+		snprintf(ret, NAME_ID_LEN, "%s@%s", ct->workload, name_of_engine(c, ct->engine));
 	else
-		snprintf(n->id, sizeof(n->id), "%s", ct->workload);
+		snprintf(ret, NAME_ID_LEN, "%s", ct->workload);
+}
+
+static void name_workload(struct core *c, const struct ident_container *ct, struct end_name *n)
+{
+	name_of_workload(c, ct, n->id);
 	n->desc.kind = TOPO_WORKLOAD;
 	n->desc.workload = ct->workload;
 	n->desc.container = ct->name;

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "sensor/core/core_priv.h"
 #include "sensor/core/files.h"
+#include "sensor/core/model.h"
 
 static void view_end(struct core *c, const struct flow *f, unsigned e, const struct topo_node_desc *d,
 		     const struct ident_container *ct, struct core_end_view *v)
@@ -183,6 +184,7 @@ static void each_listener_cb(const struct listener *l, void *arg)
 	name_addr_text(l->addr, v.addr);
 	v.since_ns = clock_mono_to_wall_ns(l->since_mono_ns);
 	v.engine = name_of_engine(e->c, v.container->engine);
+	model_listener_source(e->c, v.container, l, v.exe, &v.source, &v.because);
 	e->cb(&v, e->arg);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The opener's loop: one request after the other; an answer waits until files takes it. */
+/* The opener's loop: one request after the other; an answer waits until files takes it. Roots that are served are asked on sockets of
+ * their own, one question a turn each. */
 #include "sensor/keeper/opener.h"
 
 #include <errno.h>
@@ -7,18 +8,77 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/ipc.h"
 #include "base/log.h"
+#include "base/root_ipc.h"
 #include "sensor/msg.h"
+#include "sensor/msg_files.h"
 
 #define ANSWER_WAIT_MS 1000
+
+struct served {
+	int sock, root; /* -1: free */
+	uint64_t until_ns;
+};
 
 struct opener_loop {
 	struct opener place;
 	int keeper, files; /* files: -1 none */
+	struct served served[PLACE_ROOTS_MAX];
 	unsigned char body[IPC_BODY_MAX];
 };
 
+/* ---- roots ------------------------------------------------------------------------------------------------------- */
+static void served_end(struct served *s)
+{
+	close_fd(&s->sock);
+	close_fd(&s->root);
+}
+
+/* Takes the answer's two descriptors over; no room: -EBUSY. */
+static void served_add(struct opener_loop *o, struct opener_answer *a)
+{
+	struct served *s = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(o->served) && !s; i++)
+		if (o->served[i].sock < 0)
+			s = &o->served[i];
+	if (s) {
+		*s = (struct served){ take_fd(&a->serve), take_fd(&a->root), clock_mono_ns() + PLACE_ROOT_S * NSEC_PER_SEC };
+		return;
+	}
+	close_fd(&a->serve);
+	close_fd(&a->root);
+	close_fd(&a->fd);
+	a->status = -EBUSY;
+}
+
+static void served_read(struct opener_loop *o, struct served *s)
+{
+	int r = root_serve(s->sock, s->root, (char *)o->body);
+
+	if (r != 1 && r != -EAGAIN)
+		served_end(s);
+}
+
+/* Ends those whose time is over. Milliseconds until the next one's is; -1: none. */
+static int served_expire(struct opener_loop *o)
+{
+	uint64_t now = clock_mono_ns(), next = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(o->served); i++) {
+		struct served *s = &o->served[i];
+
+		if (s->sock >= 0 && now >= s->until_ns)
+			served_end(s);
+		if (s->sock >= 0 && (!next || s->until_ns < next))
+			next = s->until_ns;
+	}
+	return next ? (int)((next - now) / NSEC_PER_MSEC) + 1 : -1;
+}
+
+/* ---- requests ---------------------------------------------------------------------------------------------------- */
 static void files_lost(struct opener_loop *o)
 {
 	close_fd(&o->files);
@@ -57,6 +117,8 @@ static void files_read(struct opener_loop *o)
 			log_debug("opener: message %u from files, ignoring", h.type);
 			continue;
 		}
+		if (a.serve >= 0)
+			served_add(o, &a);
 		answer(o, &h, &a);
 		close_fd(&a.fd);
 	}
@@ -106,10 +168,15 @@ int opener_run(int keeper_sock)
 	o.place = (struct opener){ -1, -1 };
 	o.keeper = keeper_sock;
 	o.files = -1;
+	for (size_t i = 0; i < ARRAY_SIZE(o.served); i++)
+		o.served[i] = (struct served){ -1, -1, 0 };
 	for (;;) {
-		struct pollfd p[2] = { { .fd = o.keeper, .events = POLLIN }, { .fd = o.files, .events = POLLIN } };
+		struct pollfd p[2 + PLACE_ROOTS_MAX] = { { .fd = o.keeper, .events = POLLIN }, { .fd = o.files, .events = POLLIN } };
+		int wait_ms = served_expire(&o);
 
-		if (poll(p, ARRAY_SIZE(p), -1) < 0) {
+		for (size_t i = 0; i < ARRAY_SIZE(o.served); i++)
+			p[2 + i] = (struct pollfd){ .fd = o.served[i].sock, .events = POLLIN };
+		if (poll(p, ARRAY_SIZE(p), wait_ms) < 0) {
 			if (errno == EINTR)
 				continue;
 			return 1;
@@ -120,6 +187,9 @@ int opener_run(int keeper_sock)
 				return 0;
 			continue;
 		}
+		for (size_t i = 0; i < ARRAY_SIZE(o.served); i++)
+			if (p[2 + i].revents)
+				served_read(&o, &o.served[i]);
 		if (p[1].revents)
 			files_read(&o);
 	}

@@ -19,6 +19,7 @@ struct opener {
 struct opener_answer {
 	int32_t status; /* 0 or -errno */
 	int fd;         /* -1, or the caller's */
+	int serve, root; /* MSG_PLACE_ROOT: the socket on which root is served from now on; the caller's, else -1 */
 	size_t len;
 	unsigned char body[64];
 };

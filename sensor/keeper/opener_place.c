@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/fanotify.h>
 #include <sys/inotify.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -223,6 +224,36 @@ static int run_dir_drop(const struct opener *o, const void *body, size_t len, st
 	return inotify_rm_watch(o->inotify, wd.wd) < 0 ? -errno : 0;
 }
 
+/* Only the socket leaves: who asks on it gets regular files of this root, one by one. */
+static int run_root(const struct opener *o, const void *body, size_t len, struct opener_answer *a)
+{
+	_cleanup_close_ int proc = -1, root = -1;
+	struct msg_place p;
+	int pair[2], r;
+
+	if (len != sizeof(p))
+		return -EINVAL;
+	memcpy(&p, body, sizeof(p));
+	r = place_open(&p, &proc);
+	if (r < 0)
+		return r;
+	root = openat(proc, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+		return errno == ENOENT ? -ESRCH : -errno;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	if (fcntl(pair[0], F_SETFL, O_NONBLOCK) < 0) {
+		r = -errno;
+		close(pair[0]);
+		close(pair[1]);
+		return r;
+	}
+	a->serve = pair[0];
+	a->root = take_fd(&root);
+	a->fd = pair[1];
+	return 0;
+}
+
 static int run_layer(const struct opener *o, const void *body, size_t len, struct opener_answer *a)
 {
 	return opener_layer(body, len, a);
@@ -236,13 +267,14 @@ bool opener_request(const struct opener *o, const struct ipc_hdr *h, const void 
 	} table[] = {
 		{ MSG_PLACE_MOUNTS, run_mounts }, { MSG_PLACE_MARK, run_mark },		{ MSG_PLACE_OPEN, run_open },
 		{ MSG_PLACE_DIR, run_dir },	  { MSG_PLACE_DIR_DROP, run_dir_drop }, { MSG_PLACE_LAYER, run_layer },
+		{ MSG_PLACE_ROOT, run_root },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
 		if (table[i].type == h->type) {
 			int r;
 
-			*ret = (struct opener_answer){ .fd = -1 };
+			*ret = (struct opener_answer){ .fd = -1, .serve = -1, .root = -1 };
 			r = table[i].run(o, body, h->len, ret);
 			ret->status = r < 0 ? r : 0;
 			if (r < 0)

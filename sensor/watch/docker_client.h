@@ -58,6 +58,8 @@ struct docker_client_ops {
 	void (*image)(void *arg, unsigned engine, const char *image_id, int error, const char *json, size_t len);
 	/* The engine did what docker_client_act() asked for: 0, -EALREADY, -ENOENT, other -errno. May be NULL. */
 	void (*acted)(void *arg, unsigned engine, enum docker_req what, const char *cid, int error);
+	/* Just before put_container() of a container that lives: what it was started with. start is the callee's now. May be NULL. */
+	void (*start)(void *arg, unsigned engine, const char *id, struct docker_start *start);
 };
 
 enum docker_client_state {
@@ -80,7 +82,7 @@ struct docker_client_stats {
 
 struct docker_client;
 
-/* Every function of ops must be set. ops and arg stay the caller's and must outlive the client. NULL: no memory. */
+/* Every function of ops must be set but those that say otherwise. ops and arg stay the caller's and must outlive the client. NULL: no memory. */
 struct docker_client *docker_client_new(unsigned engine, const struct docker_client_ops *ops, void *arg);
 void docker_client_free(struct docker_client *dc);
 

@@ -252,6 +252,7 @@ void dc_container_answer(struct docker_client *dc, const struct dc_request *rq, 
 {
 	struct dc_container *c = dc_container_find(dc, rq->arg);
 	struct ident_container *n = &dc->scratch;
+	struct docker_start *start;
 	bool again;
 
 	if (!c)
@@ -277,6 +278,8 @@ void dc_container_answer(struct docker_client *dc, const struct dc_request *rq, 
 		return;
 	}
 	c->tries = 0;
+	if (dc->ops->start && is_alive(n->state) && docker_json_start(rq->buf, rq->len, &start) == 0)
+		dc->ops->start(dc->arg, dc->engine, n->id, start);
 	merge(c, n);
 	report(dc, c);
 	resync_done(dc, c);

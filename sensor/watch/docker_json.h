@@ -36,6 +36,34 @@ int docker_json_info(const char *buf, size_t len, struct docker_engine_info *io)
 /* ---- containers ---------------------------------------------------------------------------------------- */
 /* GET /containers/{id}/json (or an array of them: the first). Fills all that the engine says; what the registry fills is 0. */
 int docker_json_container(const char *buf, size_t len, unsigned engine, struct ident_container *ret);
+/* A list of texts, each NUL-terminated, one after the other. */
+struct docker_texts {
+	unsigned count;
+	size_t len, room;
+	char *text; /* NULL: none */
+};
+/* What a container is started with and what is said about it, from the same answer. Texts are as the engine has them (they may hold
+ * control bytes and quotes), without those that have a NUL in them; what exceeds DOCKER_START_BYTES altogether is left out. */
+#define DOCKER_START_BYTES 56000
+struct docker_start {
+	char cwd[512];
+	char user[128];
+	struct docker_texts words;   /* entrypoint and command as they run */
+	struct docker_texts env;     /* "NAME=value" */
+	struct docker_texts exposed; /* "80/tcp" */
+	struct docker_texts links;   /* "/db:/web/alias": container, alias */
+	struct docker_texts volumes; /* mount points in the container */
+	struct docker_texts depends; /* compose: names of services */
+	struct docker_texts aliases; /* names under which it is known on its networks */
+	char health[512];            /* the command of its health check, "" none */
+	char compose_files[1024], compose_dir[512];
+	bool cut;                    /* something was left out */
+};
+int docker_json_start(const char *buf, size_t len, struct docker_start **ret);
+void docker_start_free(struct docker_start *s);
+/* The next text after prev (NULL: the first); NULL: no more. */
+const char *docker_texts_next(const struct docker_texts *t, const char *prev);
+
 /* GET /containers/json: cb for each valid entry, with what a list entry has (no pid, no sandbox, no times but created). */
 int docker_json_containers(const char *buf, size_t len, unsigned engine,
 			   void (*cb)(const struct ident_container *c, void *arg), void *arg);

@@ -74,6 +74,9 @@ static void answered(struct files *f, struct files_ask *q, int status, const voi
 	case ASK_OPEN:
 		files_link_send(&f->core, MSG_FILES_OPEN, q->core_seq, status, NULL, 0, NULL, 0, *fd);
 		break;
+	case ASK_ROOT:
+		files_link_send(&f->core, MSG_FILES_ROOT, q->core_seq, status, NULL, 0, NULL, 0, *fd);
+		break;
 	case ASK_DIR:
 		drift_dir_answer(f, q, status, body, len);
 		break;
@@ -133,6 +136,22 @@ static void core_open_file(struct files *f, uint32_t seq, const void *body, size
 		files_link_send(&f->core, MSG_FILES_OPEN, seq, c ? -EAGAIN : -ESRCH, NULL, 0, NULL, 0, -1);
 }
 
+static void core_root(struct files *f, uint32_t seq, const struct msg_files_root *m)
+{
+	struct files_container *c = files_container(f, m->watch);
+	struct files_ask *q = NULL;
+	struct msg_place p;
+
+	if (c) {
+		files_place(c, &p);
+		q = files_ask(f, ASK_ROOT, m->watch, MSG_PLACE_ROOT, &p, sizeof(p), NULL, 0);
+	}
+	if (q)
+		q->core_seq = seq;
+	else
+		files_link_send(&f->core, MSG_FILES_ROOT, seq, c ? -EAGAIN : -ESRCH, NULL, 0, NULL, 0, -1);
+}
+
 static void core_message(struct files *f, const struct ipc_hdr *h)
 {
 	const char *rest = (const char *)f->body;
@@ -141,6 +160,7 @@ static void core_message(struct files *f, const struct ipc_hdr *h)
 		struct msg_files_unwatch unwatch;
 		struct msg_files_exe exe;
 		struct msg_files_drift drift;
+		struct msg_files_root root;
 	} m;
 	struct files_container *c;
 
@@ -175,6 +195,12 @@ static void core_message(struct files *f, const struct ipc_hdr *h)
 	case MSG_FILES_OPEN:
 		if (h->len >= sizeof(struct msg_files_open))
 			core_open_file(f, h->seq, f->body, h->len);
+		break;
+	case MSG_FILES_ROOT:
+		if (h->len != sizeof(m.root))
+			break;
+		memcpy(&m.root, f->body, sizeof(m.root));
+		core_root(f, h->seq, &m.root);
 		break;
 	case MSG_FILES_DRIFT:
 		if (h->len < sizeof(m.drift))
@@ -339,6 +365,7 @@ static void tick(struct files *f)
 	f->expire_ns = now;
 	files_flood_expire(f->flood, now, false, writes_many, f);
 	watch_tick(f, now);
+	drift_untold(f, now);
 	if (now - f->retry_ns >= 5 * NSEC_PER_SEC) {
 		f->retry_ns = now;
 		drift_retry(f);

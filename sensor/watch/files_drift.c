@@ -14,6 +14,7 @@
 #include "sensor/watch/files_priv.h"
 
 #define SAME_NS (200 * NSEC_PER_MSEC) /* directory and file tell the same change */
+#define CHANGES_MAX 100               /* of a container in a second; then one at its end */
 
 enum { WATCH_DIR, WATCH_FILE };
 
@@ -21,8 +22,10 @@ struct drift_path {
 	char *path;
 	size_t len;
 	int wd[2];      /* -1: none, or not yet */
-	bool asked[2];
-	uint8_t last_change;
+	bool asked[2], refused; /* refused: the file is not there; its directory tells when it comes */
+	bool any;               /* a directory, path ends in "/": any entry of it */
+	bool untold;            /* over the limit */
+	uint8_t last_change, last_from;
 	uint64_t last_ns;
 };
 
@@ -91,7 +94,7 @@ static void ask(struct files *f, const struct files_container *c, size_t index, 
 	struct msg_place place;
 	struct files_ask *q;
 
-	if (p->asked[which] || p->wd[which] >= 0 || f->inotify < 0)
+	if (p->asked[which] || p->wd[which] >= 0 || f->inotify < 0 || (which == WATCH_FILE && p->any))
 		return;
 	files_place(c, &place);
 	q = files_ask(f, ASK_DIR, c->watch, MSG_PLACE_DIR, &place, sizeof(place), p->path,
@@ -131,8 +134,9 @@ void drift_set(struct files *f, struct files_container *c, const char *paths, si
 
 		if (!nul)
 			break;
-		if (n > 1 && n <= FILES_PATH_MAX && paths[0] == '/' && paths[n - 1] != '/' && (p->path = strdup(paths))) {
+		if (n > 1 && n <= FILES_PATH_MAX && paths[0] == '/' && (p->path = strdup(paths))) {
 			p->len = n;
+			p->any = paths[n - 1] == '/';
 			p->wd[0] = p->wd[1] = -1;
 			c->drift_count++;
 		}
@@ -151,7 +155,8 @@ void drift_retry(struct files *f)
 	HASH_ITER(hh, f->containers, c, tmp)
 		for (size_t i = 0; i < c->drift_count; i++) {
 			ask(f, c, i, WATCH_DIR);
-			ask(f, c, i, WATCH_FILE);
+			if (!c->drift[i].refused || c->drift[i].wd[WATCH_DIR] < 0)
+				ask(f, c, i, WATCH_FILE);
 		}
 }
 
@@ -178,6 +183,8 @@ void drift_dir_answer(struct files *f, const struct files_ask *a, int status, co
 		p = NULL;
 	if (p)
 		p->asked[a->b] = false;
+	if (p && a->b == WATCH_FILE)
+		p->refused = m.wd < 0;
 	if (m.wd < 0)
 		return;
 	wd_use(f, m.wd);
@@ -201,34 +208,92 @@ static enum files_change change_of(uint32_t mask)
 	return mask & IN_CLOSE_WRITE ? FILES_WRITTEN : FILES_ATTRIBUTES;
 }
 
-static void changed(struct files *f, const struct files_container *c, struct drift_path *p, enum files_change what)
+static void tell(struct files *f, const struct files_container *c, const char *path, size_t len, enum files_change what, uint64_t now)
 {
-	struct msg_files_changed m = { .watch = c->watch, .change = (uint8_t)what, .mono_ns = clock_mono_ns() };
+	struct msg_files_changed m = { .watch = c->watch, .change = (uint8_t)what, .mono_ns = now };
 
-	if (p->last_change == what && p->last_ns && m.mono_ns - p->last_ns < SAME_NS)
-		return;
-	p->last_change = (uint8_t)what;
-	p->last_ns = m.mono_ns;
-	m.pid = writes_who(c, p->path, p->len, false, m.mono_ns);
+	m.pid = writes_who(c, path, len, false, m.mono_ns);
 	if (!m.pid && (what == FILES_MOVED_IN || what == FILES_CREATED))
-		m.pid = writes_who(c, p->path, p->len, true, m.mono_ns);
+		m.pid = writes_who(c, path, len, true, m.mono_ns);
 	f->stats.drift_events++;
-	files_link_send(&f->core, MSG_FILES_CHANGED, 0, 0, &m, sizeof(m), p->path, p->len, -1);
+	files_link_send(&f->core, MSG_FILES_CHANGED, 0, 0, &m, sizeof(m), path, len, -1);
 }
 
-static void at_path(struct files *f, const struct files_container *c, size_t index, const struct ino_record *r)
+/* Who changes without end is told of once a second. */
+static bool may_tell(struct files_container *c, struct drift_path *p, uint64_t now)
+{
+	if (now - c->drift_second_ns >= NSEC_PER_SEC) {
+		c->drift_second_ns = now;
+		c->drift_in_second = 0;
+	}
+	p->untold = ++c->drift_in_second > CHANGES_MAX;
+	return !p->untold;
+}
+
+void drift_untold(struct files *f, uint64_t now)
+{
+	struct files_container *c, *tmp;
+
+	HASH_ITER(hh, f->containers, c, tmp)
+		for (size_t i = 0; i < c->drift_count; i++)
+			if (c->drift[i].untold && may_tell(c, &c->drift[i], now))
+				tell(f, c, c->drift[i].path, c->drift[i].len, FILES_WRITTEN, now);
+}
+
+static void changed(struct files *f, struct files_container *c, struct drift_path *p, enum files_change what, unsigned from)
+{
+	uint64_t now = clock_mono_ns();
+
+	/* The second of the two watches says nothing new; the same watch again does. */
+	if (p->last_change == what && p->last_from != from && p->last_ns && now - p->last_ns < SAME_NS)
+		return;
+	p->last_change = (uint8_t)what;
+	p->last_from = (uint8_t)from;
+	p->last_ns = now;
+	if (may_tell(c, p, now))
+		tell(f, c, p->path, p->len, what, now);
+}
+
+/* Something about an entry of a directory any entry of which is meant. */
+static void at_entry(struct files *f, struct files_container *c, struct drift_path *p, const struct ino_record *r)
+{
+	char path[FILES_PATH_MAX + 1];
+	uint64_t now = clock_mono_ns();
+	size_t n = strlen(r->name);
+
+	if (!n && (r->mask & (IN_MOVE_SELF | IN_DELETE_SELF)))
+		wd_leave(f, &p->wd[WATCH_DIR], false);
+	else if (!n || !(r->mask & (IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_CLOSE_WRITE)))
+		return;
+	if (p->len + n > FILES_PATH_MAX || !may_tell(c, p, now))
+		return;
+	memcpy(path, p->path, p->len);
+	memcpy(path + p->len, r->name, n + 1);
+	tell(f, c, path, p->len + n, change_of(r->mask), now);
+}
+
+static void at_path(struct files *f, struct files_container *c, size_t index, const struct ino_record *r)
 {
 	struct drift_path *p = &c->drift[index];
-	const char *name = strrchr(p->path, '/') + 1;
-	bool named = p->wd[WATCH_DIR] == r->wd && !strcmp(r->name, name);
-	bool self = p->wd[WATCH_FILE] == r->wd && !r->name[0], dir_gone = p->wd[WATCH_DIR] == r->wd && !r->name[0];
+	const char *name;
+	bool named, self, dir_gone;
 
+	if (p->wd[WATCH_DIR] != r->wd && p->wd[WATCH_FILE] != r->wd)
+		return;
 	if (r->mask & IN_IGNORED) {
 		for (unsigned k = 0; k < 2; k++)
 			if (p->wd[k] == r->wd)
 				wd_leave(f, &p->wd[k], true);
 		return;
 	}
+	if (p->any) {
+		at_entry(f, c, p, r);
+		return;
+	}
+	name = strrchr(p->path, '/') + 1;
+	named = p->wd[WATCH_DIR] == r->wd && !strcmp(r->name, name);
+	self = p->wd[WATCH_FILE] == r->wd && !r->name[0];
+	dir_gone = p->wd[WATCH_DIR] == r->wd && !r->name[0];
 	if (dir_gone && !(r->mask & (IN_MOVE_SELF | IN_DELETE_SELF)))
 		return; /* of the directory itself: mode, owner */
 	/* A file that loses one name gains another, or is deleted: its directory tells which. */
@@ -236,13 +301,14 @@ static void at_path(struct files *f, const struct files_container *c, size_t ind
 		return;
 	if (!named && !self && !dir_gone)
 		return;
-	changed(f, c, p, change_of(r->mask));
+	changed(f, c, p, change_of(r->mask), self ? WATCH_FILE : WATCH_DIR);
 	if ((named && (r->mask & (IN_MOVED_TO | IN_CREATE))) || dir_gone) {
 		/* Another inode by that name: it is the one to look at now. */
 		if (p->wd[WATCH_FILE] >= 0)
 			wd_leave(f, &p->wd[WATCH_FILE], false);
 		if (dir_gone && p->wd[WATCH_DIR] >= 0)
 			wd_leave(f, &p->wd[WATCH_DIR], false);
+		p->refused = false;
 		ask(f, c, index, WATCH_FILE);
 	}
 }

@@ -68,6 +68,8 @@ struct files_container {
 	unsigned recent_at;
 	struct drift_path *drift;
 	size_t drift_count;
+	uint64_t drift_second_ns; /* changes told in this second */
+	unsigned drift_in_second;
 	UT_hash_handle hh;
 };
 
@@ -85,7 +87,7 @@ struct root_ref {
 };
 
 /* ---- questions to the opener ---------------------------------------------------------------------------------- */
-enum ask_kind { ASK_MOUNTS, ASK_MARK, ASK_EXE, ASK_EXE_PATH, ASK_OPEN, ASK_DIR, ASK_DROP, ASK_LAYER };
+enum ask_kind { ASK_MOUNTS, ASK_MARK, ASK_EXE, ASK_EXE_PATH, ASK_OPEN, ASK_DIR, ASK_DROP, ASK_LAYER, ASK_ROOT };
 struct files_ask {
 	struct files_ask *next;
 	uint32_t seq;      /* of the question */
@@ -173,6 +175,7 @@ void drift_forget(struct files *f, struct files_container *c);
 void drift_dir_answer(struct files *f, const struct files_ask *a, int status, const void *body, size_t len);
 void drift_read(struct files *f);
 void drift_retry(struct files *f);
+void drift_untold(struct files *f, uint64_t now_ns);
 void drift_lost(struct files *f); /* another inotify instance */
 
 #endif

@@ -9,6 +9,7 @@
 #   case_benign  the benign twin, after learning ended by itself: no finding at all
 #   case_attack  the attack; then case_expect holds lines "FINDING CONTAINER PROCESS PEER" (patterns, * any): each must be
 #                found within the incident; case_max: told findings at most (3)
+#   case_check   SINCE: further conditions on the findings (none)
 #
 # and may use: run NAME [DOCKER-OPTION...] IMAGE COMMAND...; in_ NAME COMMAND... (docker exec); bg NAME COMMAND... (in the
 # background); web NAME (an Apache with wrapper); each NAME is prefixed by the case's own.
@@ -102,6 +103,8 @@ still_learning() {
 	sensor s model list --json | jq -r '.[] | .workload as $w | .dimensions[] | select(.state == "learning") | "\($w) \(.dimension): \(.waits_for)"' | head -n 20
 }
 
+case_check() { :; }
+NO_CHECK=$(declare -f case_check)
 case_load() {
 	case_id=$1 case_title='' case_class='' case_expect='' case_max=3
 	case_prepare() { :; }
@@ -110,6 +113,7 @@ case_load() {
 	local file
 	file=$(dirname "${BASH_SOURCE[0]}")/cases/$1.sh
 	[ -f "$file" ] || file=${file%/cases/*}/variations/$1.sh
+	case_check() { :; }
 	# shellcheck source=/dev/null
 	. "$file"
 }
@@ -151,6 +155,7 @@ $(tail -n 5 "$LAB_DIR/attack-$1")"
 		return
 	fi
 	ok "$1: one incident of at most $case_max, each with its reason" case_is_clear "$since"
+	[ "$(declare -f case_check)" = "$NO_CHECK" ] || ok "$1: the findings say what they must" case_check "$since"
 	others=$(alerts_since "$since" | awk -v p="$1-" '$7 == "-" && index($2, p) != 1')
 	if [ -z "$others" ]; then
 		pass "$1: nobody else is accused"

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "sensor/core/core.h"
+#include "sensor/core/declared.h"
 #include "sensor/core/files.h"
 #include "sensor/core/events.h"
 #include "sensor/core/feeds.h"
@@ -63,6 +64,24 @@ void core_each_listener(struct core *c, void (*cb)(const struct core_listener_vi
 {
 	for (size_t i = 0; i < fake.listener_count; i++)
 		cb(&fake.listener_views[i], arg);
+}
+
+void json_declared(struct jsonl *j, struct core *c, const struct ident_container *ct)
+{
+	static const char *const lists[] = { "command", "exposed", "volumes", "links", "depends_on", "listeners", "upstreams", "files", "unread" };
+	static const char *const texts[] = { "app", "version", "user", "healthcheck" };
+
+	jsonl_obj(j, "declared");
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		jsonl_str(j, texts[i], FAKE_HOSTILE);
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		jsonl_arr(j, lists[i]);
+		jsonl_arr_end(j);
+	}
+	jsonl_u64(j, "watched", 0);
+	jsonl_time(j, "read_at", 0);
+	jsonl_u64(j, "read_ms", 0);
+	jsonl_obj_end(j);
 }
 
 int core_subscribe_flows(struct core *c, core_flow_cb cb, void *arg)

@@ -99,6 +99,19 @@ int cmd_containers(const struct cli_options *o)
 	return list(o, "/v1/containers", columns, ARRAY_SIZE(columns), container_row, "No containers.");
 }
 
+/* "/etc/apache2/ports.conf:5", "learned", "nobody", "nobody, but now /etc/x.conf:6". */
+static void add_because(struct cli_table *t, const json_t *v)
+{
+	const char *source = str_of(v, "source"), *because = str_of(v, "because");
+
+	if (!strcmp(source, "none"))
+		cli_table_addf(t, because[0] ? "nobody, but since an edit %s" : "nobody", because);
+	else if (!strcmp(source, "declared"))
+		cli_table_add(t, because);
+	else
+		cli_table_addf(t, because[0] ? "%s (%s)" : "%s", source, because);
+}
+
 static void listener_row(struct cli_table *t, const json_t *v)
 {
 	const char *app = str_of(v, "app"), *confidence = str_of(v, "app_confidence"), *address = str_of(v, "address");
@@ -110,6 +123,7 @@ static void listener_row(struct cli_table *t, const json_t *v)
 		       str_of(v, "l4"));
 	cli_table_addf(t, "%s%s", known ? app : "-", known && guess ? "?" : "");
 	cli_table_add(t, str_of(v, "exe"));
+	add_because(t, v);
 	cli_table_addf(t, "%u", (unsigned)u64_of(v, "pid"));
 	cli_table_addf(t, "%.19s%s", str_of(v, "since"), !strcmp(str_of(v, "from"), "iterator") ? " (or before)" : "");
 	cli_table_add(t, str_of(v, "info"));
@@ -118,7 +132,7 @@ static void listener_row(struct cli_table *t, const json_t *v)
 int cmd_listeners(const struct cli_options *o)
 {
 	static const struct cli_column columns[] = { { "WORKLOAD", false, 12 }, { "CONTAINER", false, 12 }, { "LISTENS ON", false, 0 },
-						     { "SPEAKS", false, 0 },   { "PROGRAM", false, 12 },   { "PID", true, 0 },
+						     { "SPEAKS", false, 0 },   { "PROGRAM", false, 12 },   { "EXPECTED BY", false, 8 }, { "PID", true, 0 },
 						     { "SINCE", false, 19 },   { "INFO", false, 4 } };
 
 	return list(o, "/v1/listeners", columns, ARRAY_SIZE(columns), listener_row, "No listeners.");
