@@ -15,7 +15,7 @@ struct place {
 	u32 recv_if; /* it goes to the container behind this interface, and was counted nowhere else */
 	u32 via_if;  /* recv_if: the interface it came in by, 0: from this node */
 	u16 made;    /* out: its flow's entry was made with it, and has it counted */
-	u16 flood;   /* out, with made: unanswered flows come in floods */
+	u16 flood;   /* out, with made: core says that unanswered flows come in floods */
 };
 
 /* ---- owner --------------------------------------------------------------------------------------- */
@@ -189,7 +189,7 @@ static __noinline struct pg_flow *flow_begin(struct __sk_buff *skb, struct packe
 		count_refused(p, PG_CTR_REFUSED_HALF, PG_CTR_REFUSED_HALF_BYTES);
 		return NULL;
 	}
-	at->flood = g->flooded || (s64)(opened - g->promoted - g->reaped_half) >= (s64)half_open_max / 4;
+	at->flood = g->flooded != 0;
 	sender_find(skb, &s);
 	flow_fresh(&fresh, p, at, &s);
 	fresh.first_ns = fresh.last_ns = bpf_ktime_get_ns();

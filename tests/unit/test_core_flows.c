@@ -465,9 +465,11 @@ static void test_one_way_flood_makes_room(void **state)
 	core.config.half_open_max = 100;
 	scan();
 	assert_int_equal(flow_table_count(core.flows), 20);
+	assert_int_equal(core.priv->gauge->flooded, 0);
 	core.config.half_open_max = 30;
 	scan();
 	assert_int_equal(flow_table_count(core.flows), 0);
+	assert_int_equal(core.priv->gauge->flooded, 1); /* the programs heed it */
 	assert_int_equal(core.priv->gauge->reaped_half, 20);
 	assert_int_equal(edges().flows, 20);
 	assert_int_equal(edges().packets_to_server, 20);
