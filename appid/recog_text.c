@@ -436,6 +436,8 @@ static enum recog stratum(const struct recog_in *in, enum app_id *ret_app, int *
 		return RECOG_NO;
 	if (!whole_line(b, in->whole[0], &line))
 		return text_is_printable(b) ? RECOG_MORE : RECOG_NO;
+	if (!text_is_printable(line))
+		return RECOG_NO;
 	*ret_server = RECOG_SERVER_OTHER;
 	for (size_t i = 0; i < ARRAY_SIZE(client); i++)
 		if (text_contains_nocase(line, client[i]))
