@@ -163,12 +163,14 @@ install: all ## install below DESTDIR, PREFIX
 	$(Q)tools/install.sh "$(B)" "$(DESTDIR)" "$(PREFIX)"
 deb: ## build/pierglass_VERSION_amd64.deb
 	$(Q)tools/deb.sh
+image: deb ## a container image pierglass:latest, by the Docker client on PATH
+	$(Q)tools/image.sh
 clean: ## remove what was built
 	$(Q)rm -rf build build-*
 help: ## this list
 	@printf 'make TARGET [V=1] [SAN=address,undefined] [QUICK=1] [DESTDIR=...] [PREFIX=/usr]\n\n'
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
 
-.PHONY: all deps lint coverage test scenarios run demo bench install deb clean help unit helpers fuzzers skeletons
+.PHONY: all deps lint coverage test scenarios run demo bench install deb image clean help unit helpers fuzzers skeletons
 .DELETE_ON_ERROR:
 -include $(shell find $(B) -name deb -prune -o -type f -name '*.d' -print 2>/dev/null)

@@ -300,7 +300,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn, const 
 	if (p < 0)
 		return refuse(a, conn, MHD_HTTP_NOT_FOUND,
 			      "no such path: see /v1/status, containers, listeners, flows, flows/stream, events/stream, tree, syscalls, map, "
-			      "networks, alerts, alerts/stream, why, models, model, version");
+			      "networks, alerts, alerts/stream, /metrics, why, models, model, version");
 	if (post != (p >= API_PATH_FIRST_POST))
 		return refuse(a, conn, MHD_HTTP_METHOD_NOT_ALLOWED, post ? "only GET is understood here" : "only POST is understood here");
 	x.allowed = api_path_args((enum api_path)p);

@@ -22,6 +22,7 @@ static const struct {
 	[API_TREE] = { "/v1/tree", API_ARG_CONTAINER },
 	[API_SYSCALLS] = { "/v1/syscalls", API_ARG_WORKLOAD },
 	[API_MAP] = { "/v1/map", API_ARG_FORMAT | API_ARG_WORKLOAD },
+	[API_METRICS] = { "/metrics", 0 },
 	[API_NETWORKS] = { "/v1/networks", 0 },
 	[API_VERSION] = { "/v1/version", 0 },
 	[API_FEEDS] = { "/v1/feeds", 0 },
@@ -256,6 +257,11 @@ void api_body_make(struct api *a, enum api_path p, const struct api_query *q, st
 		core_refresh(a->core);
 		ret->type = map_content_type(q->format);
 		ret->text = map_export(a->core, q->workload, q->format, &ret->len);
+		break;
+	case API_METRICS:
+		core_refresh(a->core);
+		ret->type = "text/plain; version=0.0.4; charset=utf-8";
+		ret->text = metrics_export(a->core, &ret->len);
 		break;
 	case API_VERSION:
 		version_make(a, ret);

@@ -32,4 +32,7 @@ char *export_mermaid(struct core *c, const struct map_view *m, size_t *ret_len);
 void export_node_graph(struct core *c, const struct map_view *m, struct jsonl *j);
 char *export_html(struct core *c, const struct map_view *m, size_t *ret_len);
 
+/* export_metrics.c: counters and sizes as Prometheus' text; owned by the caller, NULL: no memory. */
+char *metrics_export(struct core *c, size_t *ret_len);
+
 #endif

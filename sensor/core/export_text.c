@@ -81,6 +81,8 @@ static const char *escape_of(enum text_form form, uint32_t c)
 		return NULL;
 	case TEXT_DOT: /* Graphviz reads entities in labels, hence '&' */
 		return c == '"' ? "\\\"" : c == '\\' ? "\\\\" : c == '&' ? "&amp;" : NULL;
+	case TEXT_METRIC: /* a label's value */
+		return c == '"' ? "\\\"" : c == '\\' ? "\\\\" : NULL;
 	case TEXT_XML:
 		return c == '<' ? "&lt;" : c == '>' ? "&gt;" : c == '&' ? "&amp;" : c == '"' ? "&quot;" : c == '\'' ? "&apos;" : NULL;
 	case TEXT_MERMAID: /* inside "…": its own entities, by number */

@@ -15,7 +15,7 @@ struct text_out {
 	bool failed;
 };
 
-enum text_form { TEXT_PLAIN, TEXT_DOT, TEXT_XML, TEXT_MERMAID };
+enum text_form { TEXT_PLAIN, TEXT_DOT, TEXT_XML, TEXT_MERMAID, TEXT_METRIC };
 
 #define TEXT_NAME_MAX 160 /* bytes of a name shown; longer ones are cut and end in "…" */
 

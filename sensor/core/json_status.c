@@ -11,7 +11,7 @@
 #include "sensor/core/json_views.h"
 #include "sensor/core/store.h"
 
-static const char *program_name(enum msg_program_id p)
+const char *json_program_name(enum msg_program_id p)
 {
 	switch (p) {
 	case PROGRAM_KEEPER:
@@ -105,6 +105,11 @@ static const char *const counter_names[] = {
 	[PG_CTR_LEDGER_REFUSED] = "events_without_ledger",
 };
 
+const char *json_counter_name(enum pg_counter i)
+{
+	return (unsigned)i < ARRAY_SIZE(counter_names) ? counter_names[i] : NULL;
+}
+
 static void programs(struct jsonl *j, const struct core *c)
 {
 	jsonl_arr(j, "programs");
@@ -114,7 +119,7 @@ static void programs(struct jsonl *j, const struct core *c)
 		if (!p->starts && !p->running && !p->pid)
 			continue;
 		jsonl_obj(j, NULL);
-		jsonl_str(j, "name", program_name((enum msg_program_id)i));
+		jsonl_str(j, "name", json_program_name((enum msg_program_id)i));
 		jsonl_bool(j, "running", p->running);
 		jsonl_u64(j, "pid", p->pid);
 		jsonl_u64(j, "starts", p->starts);
@@ -298,7 +303,7 @@ static void not_seen(struct jsonl *j, const struct core *c, const struct store_s
 	for (unsigned i = 0; i < PROGRAM_MAX; i++)
 		if (c->programs[i].starts && !c->programs[i].running) {
 			snprintf(line, sizeof(line), "Program %s is not running: it is being restarted.",
-				 program_name((enum msg_program_id)i));
+				 json_program_name((enum msg_program_id)i));
 			jsonl_str(j, NULL, line);
 		}
 	if (!s->open) {

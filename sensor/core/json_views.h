@@ -32,6 +32,9 @@ void json_listener(struct jsonl *j, const struct core *c, const struct core_list
 void json_ledger(struct jsonl *j, const struct core_ledger_view *l);
 /* "loss": {name: count, ...} */
 void json_loss(struct jsonl *j, const struct core *c);
+/* Key of a kernel counter in "counters". */
+const char *json_counter_name(enum pg_counter i);
+const char *json_program_name(enum msg_program_id p);
 /* Name of engine number i, its socket while the name is not known, "" if there is none. */
 const char *json_engine(const struct core *c, unsigned i);
 

@@ -82,6 +82,7 @@ int cmd_alerts(const struct cli_options *o);
 int cmd_why(const struct cli_options *o);
 int cmd_model(const struct cli_options *o);
 int cmd_scan(const struct cli_options *o);
+int cmd_metrics(const struct cli_options *o);
 int cmd_doctor(const struct cli_options *o);
 int cmd_version(const struct cli_options *o);
 int cmd_help(const struct cli_options *o);

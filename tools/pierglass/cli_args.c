@@ -24,6 +24,7 @@ static const struct cli_command commands[] = {
 	{ "why", "a", "everything about an alert: what was expected, by whose word, what else happened", cmd_why },
 	{ "model", "AdS", "list | show W [--seccomp] | lock W | reopen W | accept ALERT | export W | import FILE", cmd_model },
 	{ "scan", "as", "what a root directory's application would listen on, and why; no sensor is needed, no root", cmd_scan },
+	{ "metrics", "", "counters and sizes in Prometheus' text format", cmd_metrics },
 	{ "doctor", "", "what this machine has and lacks for the sensor, and what to do; no sensor is needed", cmd_doctor },
 	{ "version", "", "version of this program", cmd_version },
 	{ "help", "", "this text", cmd_help },

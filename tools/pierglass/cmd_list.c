@@ -175,6 +175,18 @@ int cmd_networks(const struct cli_options *o)
 	return list(o, "/v1/networks", columns, ARRAY_SIZE(columns), network_row, "No networks.");
 }
 
+int cmd_metrics(const struct cli_options *o)
+{
+	struct cli_answer a;
+	int code = cli_get(o, "/metrics", &a);
+
+	if (code)
+		return code;
+	fwrite(a.text, 1, a.len, stdout); /* the sensor cleaned the names in it */
+	free(a.text);
+	return CLI_OK;
+}
+
 int cmd_version(const struct cli_options *o)
 {
 	if (o->json)
