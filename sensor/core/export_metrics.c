@@ -100,14 +100,15 @@ static void tables(struct text_out *t, struct core *c)
 	struct store_stats s;
 	uint64_t running = 0;
 
-	ident_each_container(c->ident, count_running, &running);
+	if (c->ident)
+		ident_each_container(c->ident, count_running, &running);
 	store_stats_get(c->store, &s);
 	one(t, GAUGE, "containers_running", "Containers that run on this node.", running);
-	one(t, GAUGE, "flows", "Flows in the table.", flow_table_count(c->flows));
+	one(t, GAUGE, "flows", "Flows in the table.", c->flows ? flow_table_count(c->flows) : 0);
 	one(t, GAUGE, "flows_max", "Flows that the table has room for.", c->config.flows_max);
 	one(t, GAUGE, "half_open_flows", "Flows of which one direction was seen.", c->gauge.opened - c->gauge.promoted - c->gauge.reaped_half);
-	one(t, GAUGE, "listeners", "Listening sockets in containers.", listeners_count(c->listeners));
-	one(t, GAUGE, "processes", "Processes in containers.", processes_count(c->procs));
+	one(t, GAUGE, "listeners", "Listening sockets in containers.", c->listeners ? listeners_count(c->listeners) : 0);
+	one(t, GAUGE, "processes", "Processes in containers.", c->procs ? processes_count(c->procs) : 0);
 	one(t, GAUGE, "store_bytes", "Size of the store.", s.file_bytes);
 }
 
@@ -122,7 +123,7 @@ static void count_finding(const struct finding *f, void *arg)
 static void findings(struct text_out *t, const struct core *c)
 {
 	uint64_t counts[FINDING_KIND_MAX] = { 0 };
-	struct findings *fs = core_findings(c);
+	struct findings *fs = c->model ? core_findings(c) : NULL;
 
 	if (fs)
 		findings_each(fs, count_finding, counts);
@@ -171,7 +172,8 @@ static void traffic(struct text_out *t, const struct core *c)
 {
 	struct traffic w = { .count = 1, .rows = { { .workload = "(other)" } } };
 
-	topo_each_edge(c->topo, add_edge, &w);
+	if (c->topo)
+		topo_each_edge(c->topo, add_edge, &w);
 	head(t, GAUGE, "workload_sent_bytes", "Bytes the workload sent, on the edges that the map holds.");
 	for (unsigned i = 0; i < w.count; i++)
 		value(t, "workload_sent_bytes", "workload", w.rows[i].workload, w.rows[i].sent);

@@ -9,8 +9,8 @@ cd "$LAB_TOP" || exit 1
 
 in_sensor() { lab_docker a exec pierglass pierglass "$@"; }
 answers() { in_sensor status --json | jq -e '.engines[0].up and ([.programs[].running] | all)'; }
-runs() { [ "$(lab_docker a inspect -f '{{.State.Running}}' pierglass 2>/dev/null)" = true ]; }
-gone() { ! lab_docker a inspect pierglass >/dev/null 2>&1; }
+runs() { [ "$(lab_docker a container inspect -f "{{.State.Running}}" pierglass 2>/dev/null)" = true ]; }
+gone() { ! lab_docker a container inspect pierglass >/dev/null 2>&1; }
 
 lab_plug a eth0 10.199.0.1/24
 lab_engine_start a

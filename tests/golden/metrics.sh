@@ -30,10 +30,10 @@ for run in plain hostile; do
 	pids+=($!)
 	for _ in $(seq 100); do [ -S "$dir/$run/api.sock" ] && break; sleep 0.05; done
 	ok "$run: the sensor gives metrics" eval 'build/pierglass --run "$dir/$run" metrics >"$dir/$run.txt" && [ -s "$dir/$run.txt" ]'
-	ok "$run: promtool finds nothing" eval '"$promtool" check metrics <"$dir/$run.txt" >"$dir/lint" 2>&1; r=$?; cat "$dir/lint"; [ $r = 0 ] && ! [ -s "$dir/lint" ]'
-	ok "$run: no name stands twice" eval '! grep -v "^#" "$dir/$run.txt" | sed "s/ [^ ]*$//" | sort | uniq -d | grep .'
+	ok "$run: promtool finds nothing" eval '[ -s "$dir/$run.txt" ] && "$promtool" check metrics <"$dir/$run.txt" >"$dir/lint" 2>&1; r=$?; cat "$dir/lint"; [ $r = 0 ] && ! [ -s "$dir/lint" ]'
+	ok "$run: no name stands twice" eval '[ -s "$dir/$run.txt" ] && ! grep -v "^#" "$dir/$run.txt" | sed "s/ [^ ]*$//" | sort | uniq -d | grep .'
 	ok "$run: every cause of loss is told" eval '[ "$(grep -c "^pierglass_loss_total{" "$dir/$run.txt")" = "$(build/pierglass --run "$dir/$run" status --json | jq ".loss | length")" ]'
-	ok "$run: every kernel counter is told" eval 'for k in $(build/pierglass --run "$dir/$run" status --json | jq -r ".counters | keys[] | select(test(\"^(api|store|inspector|flows)_\") | not)"); do
+	ok "$run: every kernel counter is told" eval '[ -s "$dir/$run.txt" ] && for k in $(build/pierglass --run "$dir/$run" status --json | jq -r ".counters | keys[] | select(test(\"^(api|store|inspector|flows)_\") | not)"); do
 		grep -q "^pierglass_${k}_total " "$dir/$run.txt" || { echo "$k"; exit 1; }; done'
 done
 ok "a workload's bytes are those of the map" eval '
@@ -48,6 +48,6 @@ jq -R -s 'split("\n") | map(select(. != "")) | {groups: [{name: "dashboard", rul
 	"$dir/exprs" | sed 's/\$instance/x/g' >"$dir/dashboard.yml"
 ok "promtool accepts the dashboard's questions" "$promtool" check rules "$dir/dashboard.yml"
 asked() { grep -oh 'pierglass_[a-z_]*' "$dir/exprs" etc/prometheus/pierglass.rules.yml | sort -u; }
-ok "rules and dashboard ask only for what there is" eval 'for m in $(asked); do grep -q "^# TYPE $m " "$dir/plain.txt" || { echo "$m"; exit 1; }; done'
+ok "rules and dashboard ask only for what there is" eval '[ "$(asked | wc -l)" -gt 8 ] && for m in $(asked); do grep -q "^# TYPE $m " "$dir/plain.txt" || { echo "$m"; exit 1; }; done'
 echo "1..$n"
 [ "$failures" = 0 ]

@@ -29,15 +29,15 @@ static int quiet(enum libbpf_print_level level, const char *fmt, va_list ap)
 static void kernel_programs(struct doctor *d)
 {
 	static const struct {
-		enum bpf_prog_type type;
 		const char *name, *lost;
+		enum bpf_prog_type type;
 		bool needed;
 	} types[] = {
-		{ BPF_PROG_TYPE_SCHED_CLS, "TC programs", "flows cannot be counted", true },
-		{ BPF_PROG_TYPE_CGROUP_SKB, "cgroup programs", "traffic on lo is not seen", true },
-		{ BPF_PROG_TYPE_CGROUP_SOCK_ADDR, "cgroup socket hooks", "flows are not joined with processes", true },
-		{ BPF_PROG_TYPE_SYSCALL, "syscall-type programs", "asking for many flows costs more (Linux 5.14)", false },
-		{ BPF_PROG_TYPE_XDP, "XDP programs", "early drop (hooks.xdp) is not available", false },
+		{ "TC programs", "flows cannot be counted", BPF_PROG_TYPE_SCHED_CLS, true },
+		{ "cgroup programs", "traffic on lo is not seen", BPF_PROG_TYPE_CGROUP_SKB, true },
+		{ "cgroup socket hooks", "flows are not joined with processes", BPF_PROG_TYPE_CGROUP_SOCK_ADDR, true },
+		{ "syscall-type programs", "asking for many flows costs more (Linux 5.14)", BPF_PROG_TYPE_SYSCALL, false },
+		{ "XDP programs", "early drop (hooks.xdp) is not available", BPF_PROG_TYPE_XDP, false },
 	};
 	static const struct {
 		enum bpf_map_type type;
