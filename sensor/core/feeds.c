@@ -133,7 +133,7 @@ static void part_take(struct core_feed *f, const uint8_t *p, size_t len)
 static bool feed_end(struct core *c, struct core_feed *f, int status, const struct msg_feed_end *e)
 {
 	struct feed_set *coming = f->coming;
-	const char *doubt = suspicion(f, e);
+	const char *doubt = status == 0 ? suspicion(f, e) : NULL;
 	char what[80];
 
 	f->coming = NULL;

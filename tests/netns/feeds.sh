@@ -195,6 +195,7 @@ is "$(alerts | grep -c "file.netset")" "$(alerts | grep "file.netset" | sort -u 
 [ "$(alerts | grep -c file.netset)" -ge 3 ]
 ok $? "and each of them is a finding"
 
+cp "$T/keeper.log" /tmp/w/h/feeds/t/keeper1.log; cp "$T/state/alerts.jsonl" /tmp/w/h/feeds/t/
 # ---- a restart without the server
 kill "$SERVER"
 wait "$SERVER" 2>/dev/null
