@@ -538,6 +538,25 @@ bool feed_set_ip(const struct feed_set *s, const uint8_t addr[16], struct feed_h
 	return is_v4(addr) ? find4(s, be32(addr + 12), ret) : find6(s, addr, ret);
 }
 
+void feed_set_each_ip(const struct feed_set *s, void (*cb)(const uint8_t first[16], const uint8_t last[16], const struct feed_hit *h, void *arg),
+		      void *arg)
+{
+	const struct range4 *r4 = s->v4.p;
+	const struct range6 *r6 = s->v6.p;
+	struct feed_hit h;
+
+	for (size_t i = 0; i < s->v4.count; i++) {
+		hit_note(s, IND_IP, &r4[i].note, &h);
+		mapped_write(r4[i].first, h.first);
+		mapped_write(r4[i].last, h.last);
+		cb(h.first, h.last, &h, arg);
+	}
+	for (size_t i = 0; i < s->v6.count; i++) {
+		hit_note(s, IND_IP, &r6[i].note, &h);
+		cb(r6[i].first, r6[i].last, &h, arg);
+	}
+}
+
 bool feed_set_domain(const struct feed_set *s, const char *name, size_t len, struct feed_hit *ret)
 {
 	char low[INDICATOR_NAME_MAX + 1];

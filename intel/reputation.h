@@ -41,6 +41,11 @@ size_t feed_set_count(const struct feed_set *s, enum indicator_kind k);
 size_t feed_set_never(const struct feed_set *s); /* entries that are listed but never used */
 size_t feed_set_bytes(const struct feed_set *s); /* memory in use */
 
+/* Every piece of the address space that an entry answers for, in order within a family; pieces do not overlap. h is valid during the
+ * call. */
+void feed_set_each_ip(const struct feed_set *s, void (*cb)(const uint8_t first[16], const uint8_t last[16], const struct feed_hit *h, void *arg),
+		      void *arg);
+
 /* Whether an address (IPv4 as IPv4-mapped), a name (any case), a digest, a URL is listed. */
 bool feed_set_ip(const struct feed_set *s, const uint8_t addr[16], struct feed_hit *ret);
 bool feed_set_domain(const struct feed_set *s, const char *name, size_t len, struct feed_hit *ret);

@@ -66,6 +66,7 @@ enum msg_type {
 
 	MSG_PROC_ARGS, /* struct msg_pid -> answer body: first PG_ARGS_MAX bytes of /proc/PID/cmdline */
 	MSG_SYSCALLS,  /* struct msg_syscalls: watch system calls, or stop */
+	MSG_LISTED,    /* struct msg_listed -> answer with the descriptor of a new inner map of `listed` (abi.h) */
 	MSG_OPEN,      /* body: a path that stands in the configuration file -> answer with a descriptor of that regular file */
 
 	/* -- broker -> keeper, answered by the same type */
@@ -222,6 +223,9 @@ struct msg_cgroup_id {
 enum msg_iter_kind { MSG_ITER_PROCESSES, MSG_ITER_SOCKETS };
 struct msg_iter {
 	uint32_t kind; /* enum msg_iter_kind */
+};
+struct msg_listed {
+	uint32_t pages; /* 1..PG_LISTED_PAGES_MAX */
 };
 struct msg_syscalls {
 	uint32_t on;

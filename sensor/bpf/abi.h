@@ -28,6 +28,10 @@
  *   flow_gauge  ARRAY[1], MMAPABLE, struct pg_flow_gauge
  *   flow_news   ARRAY[PG_NEWS_SLOTS], MMAPABLE, struct pg_flow_news: keys of new flows (read by core)
  *   flow_asks   ARRAY[PG_ASKS_MAX], MMAPABLE, struct pg_flow_ask: core's questions about flows, answered by flow_ask
+ *   listed      ARRAY_OF_MAPS[1] of ARRAY[] struct pg_listed_page, MMAPABLE: addresses that reputation feeds name; replaced as a
+ *                          whole by core (the keeper makes the inner map: MSG_LISTED). Empty: nothing is listed
+ *   listed_drops HASH      struct pg_if_key -> u64: until when (CLOCK_MONOTONIC) new flows of the container behind the interface
+ *                          with listed addresses are dropped (written by core, again and again)
  *   early_drop  LPM_TRIE   struct pg_lpm_key -> u32             (XDP; empty means: drop nothing)
  *   programs    PROG_ARRAY[] what the hooks of all interfaces call; the loader's alone (sensor/bpf/private.h). While it is
  *                          pinned it stays filled, so that hooks go on without a keeper
@@ -43,6 +47,8 @@ enum pg_flow_flag {
 	PG_FLOW_SYN_SEEN = 1 << 5,
 	PG_FLOW_FRAGMENTS = 1 << 6,
 	PG_FLOW_CLAIMED = 1 << 7,     /* key.claimant_if is set */
+	PG_FLOW_LISTED = 1 << 8,      /* the end that is no interface of ours is in `listed` (looked up once, when the flow began) */
+	PG_FLOW_DROPPED = 1 << 9,     /* its packets are counted and go no further (listed_drops) */
 };
 
 /* One flow. Written with atomic adds by the programs on any CPU. [d] is direction d; [e] is end e of the key. */
@@ -225,6 +231,7 @@ enum pg_counter {
 	PG_CTR_SYSCALL_REFUSED, /* cgroups whose system calls are not followed: their bucket was full */
 	PG_CTR_EVENT_THROTTLED, /* events not delivered: their cgroup's budget was used up */
 	PG_CTR_LEDGER_REFUSED,  /* events of cgroups that got no ledger of their own (table full): delivered without a budget */
+	PG_CTR_LISTED_DROPPED,  /* packets of flows with listed addresses that were dropped (they are counted in their flow) */
 	PG_CTR_MAX = 24
 };
 
@@ -350,6 +357,41 @@ _Static_assert(sizeof(struct pg_syscall_bucket) == 32 + 4 * 5 * 72, "pg_syscall_
 static inline __attribute__((always_inline)) pg_u32 pg_syscall_bucket_of(pg_u64 cgroup)
 {
 	return (pg_u32)(cgroup * 0x9e3779b97f4a7c15ULL >> 32) & (PG_SYSCALL_BUCKETS - 1);
+}
+
+/* ---- addresses that feeds name ------------------------------------------------------------------ */
+/* Pages of one inner map of `listed`. Most addresses are told by one bit: of their /24 (IPv4), of their /32 and /48 by hash
+ * (IPv6: what is wider than a /48 has the bits of its /32s, the rest those of its /48s). A set bit means: look in the sorted,
+ * disjoint ranges. Numbers in host byte order.
+ *   0                     the header (struct pg_listed_head)
+ *   PG_LISTED_BITS4 ..    2^24 bits, by address >> 8
+ *   PG_LISTED_BITS6 ..    2^24 bits, by pg_listed_hash()
+ *   head.index4 ..        65537 numbers: the first range that begins at or after n << 16
+ *   head.first4, last4 .. count4 numbers each
+ *   head.first6, last6 .. count6 pairs each (high half, low half) */
+#define PG_LISTED_PAGE 4096u
+#define PG_LISTED_BITS4 1u
+#define PG_LISTED_BITS6 513u
+#define PG_LISTED_FIXED 1025u        /* pages before those whose number depends on what is listed */
+#define PG_LISTED_INDEX_PAGES 65u
+#define PG_LISTED_PAGES_MAX 65536u
+#define PG_LISTED_RANGES_MAX (1u << 22) /* of a family */
+struct pg_listed_page {
+	union {
+		pg_u32 w[PG_LISTED_PAGE / 4];
+		pg_u64 d[PG_LISTED_PAGE / 8];
+	};
+};
+_Static_assert(sizeof(struct pg_listed_page) == PG_LISTED_PAGE, "pg_listed_page");
+struct pg_listed_head {
+	pg_u32 count4, count6;
+	pg_u32 index4, first4, last4, first6, last6; /* pages */
+	pg_u32 pad;
+};
+/* high: the upper half of an IPv6 address; bits: 32 or 48 of it. */
+static inline __attribute__((always_inline)) pg_u32 pg_listed_hash(pg_u64 high, pg_u32 bits)
+{
+	return (pg_u32)(((high >> (64 - bits)) + bits) * 0x9e3779b97f4a7c15ULL >> 40);
 }
 
 /* ---- VXLAN outside (RFC 7348), at the uplink -------------------------------------------------- */

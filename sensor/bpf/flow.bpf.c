@@ -16,6 +16,7 @@
 char LICENSE[] SEC("license") = "GPL";
 
 #define TC_NEXT (-1) /* TC_ACT_UNSPEC, TCX_NEXT: others may have their say */
+#define TC_DROP 2     /* TC_ACT_SHOT, TCX_DROP */
 #define CGROUP_LEVELS_MAX 10
 
 struct {
@@ -155,9 +156,8 @@ int container_ingress(struct __sk_buff *skb)
 
 		if (!f)
 			if_mac_learn(skb);
-		flow_account(skb, &p, &at, f);
+		return flow_account(skb, &p, &at, f) ? TC_DROP : TC_NEXT;
 	}
-	return TC_NEXT;
 }
 
 /* Sent by a host-network container, whose cgroup hook has counted it: by its flow, else (refused) by its cgroup. */
@@ -238,6 +238,5 @@ int container_egress(struct __sk_buff *skb)
 		count_add(PG_CTR_ELSEWHERE, p.segs);
 		return TC_NEXT;
 	}
-	account_received(skb, &p, f, skb->ifindex, via_if);
-	return TC_NEXT;
+	return account_received(skb, &p, f, skb->ifindex, via_if) ? TC_DROP : TC_NEXT;
 }

@@ -4,6 +4,7 @@
 #ifndef PG_BPF_FLOW_BPF_H
 #define PG_BPF_FLOW_BPF_H
 
+#include "sensor/bpf/listed.bpf.h"
 #include "sensor/bpf/owner.bpf.h"
 #include "sensor/bpf/parse.bpf.h"
 
@@ -169,6 +170,15 @@ static __always_inline void flow_fresh(struct pg_flow *f, const struct packet *p
 	}
 }
 
+/* The end that is not the container's: the receiver of what it sends, the sender of what it gets. */
+static __always_inline u32 listed_of(struct __sk_buff *skb, const struct packet *p, const struct place *at)
+{
+	bool second = !(p->dir & 1) == !!at->send_if;
+
+	return second ? listed_flags(skb, p->key.addr[1], at->send_if | at->recv_if) :
+			listed_flags(skb, p->key.addr[0], at->send_if | at->recv_if);
+}
+
 /* The first packet of a flow: its entry is made with all that this packet says, in one go (at->made). Or another CPU was
  * faster: its entry, and the packet is still to be counted. NULL: refused, and counted as that. */
 static __noinline struct pg_flow *flow_begin(struct __sk_buff *skb, struct packet *p, struct place *at)
@@ -193,7 +203,7 @@ static __noinline struct pg_flow *flow_begin(struct __sk_buff *skb, struct packe
 	sender_find(skb, &s);
 	flow_fresh(&fresh, p, at, &s);
 	fresh.first_ns = fresh.last_ns = bpf_ktime_get_ns();
-	fresh.flags = first_flags(p, p->dir & 1);
+	fresh.flags = first_flags(p, p->dir & 1) | listed_of(skb, p, at);
 	r = bpf_map_update_elem(&flows, &p->key, &fresh, BPF_NOEXIST);
 	if (r)
 		__sync_fetch_and_add(&g->opened, -1);
@@ -456,13 +466,21 @@ static __always_inline struct pg_flow *flow_of_sender(struct packet *p, struct p
 	return f;
 }
 
-/* f: the flow's entry, NULL: none yet. */
-static __always_inline void flow_account(struct __sk_buff *skb, struct packet *p, struct place *at, struct pg_flow *f)
+static __always_inline bool flow_is_dropped(const struct packet *p, const struct pg_flow *f)
+{
+	if (!(f->flags & PG_FLOW_DROPPED))
+		return false;
+	count_add(PG_CTR_LISTED_DROPPED, p->segs);
+	return true;
+}
+
+/* f: the flow's entry, NULL: none yet. Whether the packet goes no further. */
+static __always_inline bool flow_account(struct __sk_buff *skb, struct packet *p, struct place *at, struct pg_flow *f)
 {
 	if (!f) {
 		f = flow_begin(skb, p, at);
 		if (!f)
-			return;
+			return false;
 		if (at->made) {
 			/* While very many flows wait for an answer, an unanswered datagram's first bytes tell little for what
 			 * they cost: they give way. The answer's are taken, and the next one's. */
@@ -470,21 +488,22 @@ static __always_inline void flow_account(struct __sk_buff *skb, struct packet *p
 				count_add(PG_CTR_SAMPLE_LOST, 1);
 			else if (is_for_inspector(p))
 				flow_sample(skb, p, f);
-			return;
+			return flow_is_dropped(p, f);
 		}
 	}
 	flow_count(skb, p, f);
+	return flow_is_dropped(p, f);
 }
 
-static __always_inline void account_sent(struct __sk_buff *skb, struct packet *p, u32 send_if)
+static __always_inline bool account_sent(struct __sk_buff *skb, struct packet *p, u32 send_if)
 {
 	struct place at = { .send_if = send_if };
 
 	count_seen(p);
-	flow_account(skb, p, &at, flow_of_sender(p, &at));
+	return flow_account(skb, p, &at, flow_of_sender(p, &at));
 }
 
-static __always_inline void account_received(struct __sk_buff *skb, struct packet *p, struct pg_flow *f, u32 recv_if, u32 via_if)
+static __always_inline bool account_received(struct __sk_buff *skb, struct packet *p, struct pg_flow *f, u32 recv_if, u32 via_if)
 {
 	struct place at = { .recv_if = recv_if, .via_if = via_if };
 	u32 dir = p->dir & 1;
@@ -492,7 +511,7 @@ static __always_inline void account_received(struct __sk_buff *skb, struct packe
 	count_seen(p);
 	if (f && via_if && !f->via_if[dir])
 		f->via_if[dir] = via_if;
-	flow_account(skb, p, &at, f);
+	return flow_account(skb, p, &at, f);
 }
 
 #endif

@@ -13,6 +13,7 @@ struct {
 } hostnet_ids SEC(".maps");
 
 #define ALLOW 1
+#define REFUSE 0
 #define LO_IFINDEX 1 /* of every network namespace (LOOPBACK_IFINDEX) */
 
 static __always_inline int parse(struct __sk_buff *skb, struct packet *p, u16 ns)
@@ -42,9 +43,8 @@ int hostnet_egress(struct __sk_buff *skb)
 		return ALLOW;
 	r = parse(skb, &p, h.ns);
 	if (r == PARSE_OK)
-		account_sent(skb, &p, h.pseudo_ifindex);
-	else
-		count_no_flow(&p, r);
+		return account_sent(skb, &p, h.pseudo_ifindex) ? REFUSE : ALLOW;
+	count_no_flow(&p, r);
 	return ALLOW;
 }
 
@@ -77,6 +77,5 @@ int hostnet_ingress(struct __sk_buff *skb)
 		count_add(PG_CTR_ELSEWHERE, p.segs);
 		return ALLOW;
 	}
-	account_received(skb, &p, f, h.pseudo_ifindex, k.ifindex);
-	return ALLOW;
+	return account_received(skb, &p, f, h.pseudo_ifindex, k.ifindex) ? REFUSE : ALLOW;
 }

@@ -159,6 +159,8 @@ struct core_flow_view {
 	uint16_t ns;
 	const char *engine;          /* name */
 	uint16_t published_port;     /* the client used this port of the host; 0: no */
+	uint32_t kernel_flags;       /* enum pg_flow_flag, of a living one */
+	uint64_t first_mono_ns;      /* of a living one; 0 */
 };
 /* Fills a view; its pointers are valid until core returns to its loop. */
 void core_view_flow(struct core *c, struct flow *f, struct core_flow_view *ret);

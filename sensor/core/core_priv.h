@@ -317,6 +317,8 @@ int keeper_configure(struct core *c);
 /* ---- feeds.c */
 /* Takes over a connection to the documents inspector. */
 void feeds_inspector(struct core *c, int fd);
+/* The keeper's answer to MSG_LISTED; takes fd over. */
+void feeds_kernel_answer(struct core *c, const struct ipc_hdr *hdr, int fd);
 /* Every second: looks for feeds that changed. */
 void feeds_tick(struct core *c, uint64_t now_mono_ns);
 

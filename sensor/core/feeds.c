@@ -149,6 +149,7 @@ static bool feed_end(struct core *c, struct core_feed *f, int status, const stru
 	f->end = *e;
 	f->state = FEED_USED;
 	f->why[0] = '\0';
+	c->feeds->kernel_stale = true;
 	f->read_wall_ns = clock_wall_ns();
 	log_info("feed %s: %llu entries in use (%s), %zu never blocked", feed_source(f), (unsigned long long)entries_of(e),
 		 feed_format_name((enum feed_format)e->format), feed_set_never(coming));
@@ -315,9 +316,10 @@ void feeds_tick(struct core *c, uint64_t now_mono_ns)
 {
 	struct core_feeds *f = c->feeds;
 
-	if (!f || !f->documents || !c->priv->ready)
+	if (!f || !c->priv->ready)
 		return;
-	for (unsigned i = 0; i < f->count; i++) {
+	feeds_kernel_tick(c, now_mono_ns);
+	for (unsigned i = 0; f->documents && i < f->count; i++) {
 		struct core_feed *feed = &f->feeds[i];
 
 		if (feed->remote.cfg)
@@ -342,6 +344,7 @@ int core_feeds_open(struct core *c)
 	if (!f)
 		return -ENOMEM;
 	f->reading = f->events = f->flows = -1;
+	f->kernel_stale = true; /* there may be an earlier core's */
 	c->feeds = f;
 	for (unsigned i = 0; i < c->config.feed_count; i++)
 		snprintf(f->feeds[f->count++].path, sizeof(f->feeds[0].path), "%s", c->config.feeds[i]);
@@ -359,6 +362,7 @@ void core_feeds_close(struct core *c)
 	if (!f)
 		return;
 	feeds_match_stop(c);
+	listed_done(&f->kernel_ranges);
 	peer_close(f->documents);
 	for (unsigned i = 0; i < f->count; i++) {
 		feed_set_free(f->feeds[i].set);

@@ -34,6 +34,10 @@ struct core_feed_view {
 };
 void core_each_feed(struct core *c, void (*cb)(const struct core_feed_view *v, void *arg), void *arg);
 
+/* What all feeds together have in the kernel: ranges that new flows are held against, and the memory they take there; 0, 0: nothing
+ * (then core looks each flow up). */
+void core_feeds_kernel(const struct core *c, size_t *ret_ranges, size_t *ret_bytes);
+
 /* Fetches (reads, if it is a file) the feed with this name now, "": all. force: takes what comes however much it changed. How many
  * there are. */
 int core_feeds_update(struct core *c, const char *name, bool force);

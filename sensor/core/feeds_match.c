@@ -26,7 +26,7 @@ static void tell(const struct core_feed_view *v, const struct feed_hit *h, void 
 	struct finding *f;
 	char entry[120];
 
-	if (h->never != NEVER_NO || h->flags & (IND_PARTIAL | IND_NOT_FOR_IDS | IND_URL_HOST))
+	if (!feed_hit_counts(h))
 		return; /* context: `feed check` shows it */
 	f = malloc(sizeof(*f));
 	if (!f)
@@ -82,7 +82,8 @@ static void end_match(struct core *c, const struct core_flow_view *v, const stru
 	}
 	snprintf(m.f->observed, sizeof(m.f->observed), out ? "%.180s connected to %.180s on port %u%s%.80s" : "%.180s was reached by %.180s on port %u%s%.80s",
 		 near->id, far->id, v->server.port, near->exe[0] ? " with " : "", near->exe);
-	ask(&m);
+	if (!feeds_kernel_says_no(c->feeds, v))
+		ask(&m);
 	if (out && name[0] && strcmp(name, far->addr) != 0) {
 		m.thing = name;
 		ask(&m);
@@ -107,6 +108,23 @@ static void on_flow(const struct core_flow_view *v, const char *what, void *arg)
 		end_match(arg, v, &v->server, &v->client);
 	else if (v->client.kind == TOPO_EXTERNAL && v->server.container)
 		end_match(arg, v, &v->client, &v->server);
+}
+
+static void on_flow_again(const struct core_flow_view *v, void *arg)
+{
+	on_flow(v, "again", arg);
+}
+
+void feeds_match_again(struct core *c)
+{
+	struct core_feeds *f = c->feeds;
+	uint64_t since = f->kernel_since_ns;
+
+	if (f->flows < 0)
+		return;
+	f->kernel_since_ns = 0; /* what began before the table is asked for here */
+	core_each_flow(c, on_flow_again, c);
+	f->kernel_since_ns = since;
 }
 
 /* ---- names ---------------------------------------------------------------------------------------------------------------- */

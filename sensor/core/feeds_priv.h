@@ -4,6 +4,7 @@
 
 #include "sensor/core/core_priv.h"
 #include "sensor/core/feeds.h"
+#include "sensor/core/listed.h"
 #include "sensor/msg_documents.h"
 
 #define FEED_OWN_MAX 320 /* configured, and the networks of the engines */
@@ -51,6 +52,13 @@ struct core_feeds {
 	unsigned own_count;
 	uint64_t seed;
 	int events, flows;              /* subscriptions, -1: none */
+	/* feeds_kernel.c */
+	bool kernel_stale;              /* the kernel's table is not what the feeds say now */
+	uint32_t kernel_seq;            /* of MSG_LISTED under way, 0: none */
+	struct listed_ranges kernel_ranges; /* of that one */
+	uint64_t kernel_since_ns;       /* flows that began later were looked up in the kernel; 0: none were. Monotonic */
+	size_t kernel_count, kernel_bytes;
+	uint64_t drops_ns;              /* listed_drops was written last */
 };
 
 /* ---- feeds.c */
@@ -71,7 +79,19 @@ void feed_remote_tick(struct core *c, struct core_feed *f, uint64_t now_mono_ns)
 /* What was fetched was judged: kept as the last good copy, or thrown away. */
 void feed_remote_judged(struct core *c, struct core_feed *f, bool good);
 
+/* ---- feeds_kernel.c */
+void feeds_kernel_tick(struct core *c, uint64_t now_mono_ns);
+/* Whether the kernel looked the flow's far end up, and no feed names it. */
+bool feeds_kernel_says_no(const struct core_feeds *f, const struct core_flow_view *v);
+
 /* ---- feeds_match.c */
+/* Whether an entry is held against what containers do: not what must never be blocked, and not what is only context. */
+static inline bool feed_hit_counts(const struct feed_hit *h)
+{
+	return h->never == NEVER_NO && !(h->flags & (IND_PARTIAL | IND_NOT_FOR_IDS | IND_URL_HOST));
+}
+/* Holds all flows that live against the feeds. */
+void feeds_match_again(struct core *c);
 int feeds_match_start(struct core *c);
 void feeds_match_stop(struct core *c);
 /* A container looked this name up. */

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/version.h"
 #include "sensor/core/api.h"
+#include "sensor/core/feeds.h"
 #include "sensor/core/json_views.h"
 #include "sensor/core/store.h"
 
@@ -103,6 +104,7 @@ static const char *const counter_names[] = {
 	[PG_CTR_SYSCALL_REFUSED] = "syscall_cgroups_refused",
 	[PG_CTR_EVENT_THROTTLED] = "events_throttled",
 	[PG_CTR_LEDGER_REFUSED] = "events_without_ledger",
+	[PG_CTR_LISTED_DROPPED] = "listed_packets_dropped",
 };
 
 const char *json_counter_name(enum pg_counter i)
@@ -238,6 +240,7 @@ static void count_edge(const struct topo_edge *e, void *arg)
 
 static void tables(struct jsonl *j, const struct core *c, const struct api_stats *a, const struct store_stats *s)
 {
+	size_t listed = 0, listed_bytes = 0;
 	uint64_t containers[2] = { 0 }, nodes = 0, edges = 0;
 
 	if (c->ident)
@@ -261,6 +264,9 @@ static void tables(struct jsonl *j, const struct core *c, const struct api_stats
 	jsonl_u64(j, "listeners", c->listeners ? listeners_count(c->listeners) : 0);
 	jsonl_u64(j, "dns_names", c->dns ? dns_names_count(c->dns) : 0);
 	jsonl_u64(j, "inspector_flows", c->inspect_stats.tracked);
+	core_feeds_kernel(c, &listed, &listed_bytes);
+	jsonl_u64(j, "listed_ranges", listed);
+	jsonl_u64(j, "listed_bytes", listed_bytes);
 	jsonl_u64(j, "api_clients", a->clients);
 	jsonl_u64(j, "api_streams", a->streams);
 	jsonl_u64(j, "stored_flows", s->flows);

@@ -320,6 +320,9 @@ void keeper_message(const struct ipc_hdr *hdr, const void *body, int fd, void *a
 	case MSG_CONTAIN_FREEZE:
 		actions_keeper_answer(c, hdr);
 		break;
+	case MSG_LISTED:
+		feeds_kernel_answer(c, hdr, fd);
+		return;
 	case MSG_OPEN:
 		named_answer(c, hdr, fd);
 		return;

@@ -102,6 +102,8 @@ void core_view_flow(struct core *c, struct flow *f, struct core_flow_view *v)
 	}
 	v->id = (uint64_t)(uintptr_t)f;
 	v->flows = 1;
+	v->kernel_flags = f->flags;
+	v->first_mono_ns = f->first_ns;
 	view_end(c, f, cl, dc, pair ? pair_container(pair, PAIR_CLIENT) : tmp[0].end.container, &v->client);
 	view_end(c, f, sv, ds, pair ? pair_container(pair, PAIR_SERVER) : tmp[1].end.container, &v->server);
 	v->l4 = f->key.proto;

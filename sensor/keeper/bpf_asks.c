@@ -32,3 +32,8 @@ void asks_close(struct bpf_loader *l)
 {
 	close_fd(&l->ask_prog);
 }
+
+int bpf_loader_listed(struct bpf_loader *l, uint32_t pages)
+{
+	return pages && pages <= PG_LISTED_PAGES_MAX ? listed_pages_make(pages) : -EINVAL;
+}

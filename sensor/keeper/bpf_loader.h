@@ -107,4 +107,8 @@ int bpf_loader_xdp_detach(struct bpf_loader *l, uint16_t ns, uint32_t ifindex);
  * before). NULL is fine. */
 void bpf_loader_close(struct bpf_loader *l, bool unpin);
 
+/* A new, empty table of listed addresses, 1 to PG_LISTED_PAGES_MAX pages; nothing uses it until it is put into `listed`. A
+ * descriptor or -errno. */
+int bpf_loader_listed(struct bpf_loader *l, uint32_t pages);
+
 #endif

@@ -47,6 +47,8 @@ static const struct map_spec map_specs[MAP_MAX] = {
 	[MAP_FLOW_NEWS] = { "flow_news", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct pg_flow_news), PG_NEWS_SLOTS, BPF_F_MMAPABLE },
 	[MAP_FLOW_ASKS] = { "flow_asks", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct pg_flow_ask), PG_ASKS_MAX, BPF_F_MMAPABLE },
 	[MAP_EARLY_DROP] = { "early_drop", BPF_MAP_TYPE_LPM_TRIE, sizeof(struct pg_lpm_key), 4, 1u << 20, BPF_F_NO_PREALLOC },
+	[MAP_LISTED] = { "listed", BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, 4, 1, 0 },
+	[MAP_LISTED_DROPS] = { "listed_drops", BPF_MAP_TYPE_HASH, sizeof(struct pg_if_key), 8, 16384, BPF_F_NO_PREALLOC },
 	[MAP_CLOSED_SOCKETS] = { "closed_sockets", BPF_MAP_TYPE_LRU_HASH, 8, sizeof(struct pg_owner), 8192, 0 },
 	[MAP_YOUNG_SOCKETS] = { "young_sockets", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct young_socket), YOUNG_SOCKETS, 0 },
 	[MAP_FRAGMENTS] = { "fragments", BPF_MAP_TYPE_LRU_HASH, sizeof(struct fragment_key), sizeof(struct fragment_ports), 4096, 0 },
@@ -89,13 +91,28 @@ static bool map_is_like(int fd, const struct map_spec *spec, uint32_t max)
 	       info.max_entries == max && (info.map_flags & (BPF_F_NO_PREALLOC | BPF_F_MMAPABLE)) == spec->flags;
 }
 
+int listed_pages_make(uint32_t pages)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE | BPF_F_INNER_MAP);
+	int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "pg_listed_pages", 4, sizeof(struct pg_listed_page), pages, &opts);
+
+	return fd < 0 ? -errno : fd;
+}
+
 static int map_make(enum map_id id, uint32_t max)
 {
 	const struct map_spec *spec = &map_specs[id];
 	char name[BPF_OBJ_NAME_LEN];
+	_cleanup_close_ int inner = -1;
 	int fd;
 	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = spec->flags);
 
+	if (spec->type == BPF_MAP_TYPE_ARRAY_OF_MAPS) {
+		inner = listed_pages_make(1);
+		if (inner < 0)
+			return take_fd(&inner);
+		opts.inner_map_fd = (uint32_t)inner;
+	}
 	snprintf(name, sizeof(name), "pg_%.12s", spec->name);
 	fd = bpf_map_create(spec->type, name, spec->key_size, spec->value_size, max, &opts);
 	return fd < 0 ? -errno : fd;

@@ -31,6 +31,8 @@ enum map_id {
 	MAP_FLOW_NEWS,
 	MAP_FLOW_ASKS,
 	MAP_EARLY_DROP,
+	MAP_LISTED,
+	MAP_LISTED_DROPS,
 	/* internal */
 	MAP_CLOSED_SOCKETS,
 	MAP_YOUNG_SOCKETS,
@@ -56,6 +58,9 @@ void maps_close(struct maps *m, const char *pin_dir, bool unpin);
 int maps_fd(const struct maps *m, const char *name);
 /* Gives an opened, not yet loaded object our maps instead of its own; those we do not know stay its own. */
 int maps_share(const struct maps *m, struct bpf_object *o);
+
+/* An inner map of `listed`. */
+int listed_pages_make(uint32_t pages);
 
 /* ---- programs behind interfaces' hooks (bpf_programs.c) -------------------------------------------- */
 /* The stubs of one namespace: what is attached there. */

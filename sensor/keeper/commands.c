@@ -160,6 +160,21 @@ static int run_iter(struct commands *c, const void *body, size_t len, struct com
 	return 0;
 }
 
+static int run_listed(struct commands *c, const void *body, size_t len, struct command_answer *a)
+{
+	struct msg_listed m;
+	int fd;
+
+	if (len != sizeof(m))
+		return -EINVAL;
+	memcpy(&m, body, sizeof(m));
+	fd = bpf_loader_listed(c->loader, m.pages);
+	if (fd < 0)
+		return fd;
+	a->fd = fd;
+	return 0;
+}
+
 static int run_syscalls(struct commands *c, const void *body, size_t len, struct command_answer *a)
 {
 	struct msg_syscalls m;
@@ -217,6 +232,7 @@ int commands_run(struct commands *c, const struct ipc_hdr *h, const void *body, 
 	} table[] = {
 		{ MSG_CGROUP_OF, run_cgroup_of }, { MSG_CGROUP_ID, run_cgroup_id }, { MSG_ITER, run_iter },
 		{ MSG_HOSTNET, run_hostnet },	  { MSG_PROC_EXE, run_proc_exe },
+		{ MSG_LISTED, run_listed },
 		{ MSG_SYSCALLS, run_syscalls },	  { MSG_PROC_ARGS, run_proc_args },
 	};
 

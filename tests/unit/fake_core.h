@@ -177,6 +177,12 @@ void core_each_feed(struct core *c, void (*cb)(const struct core_feed_view *v, v
 	cb(&v, arg);
 }
 
+void core_feeds_kernel(const struct core *c, size_t *ret_ranges, size_t *ret_bytes)
+{
+	*ret_ranges = 7;
+	*ret_bytes = 4096;
+}
+
 int core_feeds_update(struct core *c, const char *name, bool force)
 {
 	return !name[0] || !strcmp(name, "list");

@@ -6,11 +6,14 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "intel/indicator.h"
+#include "sensor/core/listed.h"
 #include "tests/unit/bpf_fixture.h"
 
 #include <linux/if_packet.h>
 #include <linux/tcp.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 
 #define SKIP_UNLESS(f) \
 	if (!(f))      \
@@ -102,6 +105,94 @@ static void test_udp_exact_v4(void **state)
 	udp_exact((struct end){ "10.77.0.2", 4003 }, (struct end){ "10.77.0.3", 4002 }, 20);
 	assert_raw_equal(0);
 	assert_raw_equal(1);
+	assert_balance(fx);
+}
+
+/* ---- listed addresses ------------------------------------------------------------------------------------------------------ */
+/* Puts a table of these into use; NULL: takes the table away. */
+static void list_these(const char *const *texts, size_t count)
+{
+	int outer = bpf_loader_map_fd(fx->loader, "listed"), inner;
+	struct listed_ranges r = { 0 };
+	struct pg_listed_page *p;
+	uint8_t first[16], last[16];
+	uint32_t zero = 0, pages;
+
+	if (!count) {
+		assert_int_equal(bpf_map_delete_elem(outer, &zero), 0);
+		return;
+	}
+	for (size_t i = 0; i < count; i++) {
+		assert_true(indicator_ip(texts[i], strlen(texts[i]), first, last));
+		listed_add(&r, first, last);
+	}
+	assert_int_equal(listed_seal(&r), 0);
+	pages = listed_pages(&r);
+	inner = bpf_loader_listed(fx->loader, pages);
+	assert_true(inner >= 0);
+	p = mmap(NULL, (size_t)pages * PG_LISTED_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, inner, 0);
+	assert_true(p != MAP_FAILED);
+	listed_write(&r, p);
+	munmap(p, (size_t)pages * PG_LISTED_PAGE);
+	assert_int_equal(bpf_map_update_elem(outer, &zero, &inner, BPF_ANY), 0);
+	close(inner);
+	listed_done(&r);
+}
+
+/* One datagram between the two; its flow's flags. *ret_came: whether it arrived. */
+static uint32_t sent_flags(struct end from, struct end to, bool *ret_came)
+{
+	int dir, a = bound_socket(fx, fx->container[0], SOCK_DGRAM, from), b = bound_socket(fx, fx->container[1], SOCK_DGRAM, to);
+	struct flow_key k = key_of(fx->ns, IPPROTO_UDP, from, to, &dir);
+	struct pg_flow fl;
+
+	assert_true(a >= 0 && b >= 0);
+	assert_int_equal(send_to(a, to, "x", 1), 0);
+	*ret_came = readable(b, 300);
+	assert_true(flow_get(fx, &k, &fl));
+	assert_int_equal(fl.packets[dir], 1);
+	close(a);
+	close(b);
+	return fl.flags;
+}
+
+static void test_listed(void **state)
+{
+	static const char *const here[] = { "10.77.0.3", "fd77::/64", "198.51.100.0/24" }, *const near[] = { "10.77.0.4-10.77.0.255", "10.77.0.0-10.77.0.2",
+													      "fd77::4", "fd77::2" };
+	struct pg_if_key k;
+	bool came;
+	uint64_t until = UINT64_MAX;
+	int drops;
+
+	SKIP_UNLESS(fx);
+	drops = bpf_loader_map_fd(fx->loader, "listed_drops");
+	k = (struct pg_if_key){ .ifindex = fx->veth[0], .ns = fx->ns };
+	assert_int_equal(sent_flags((struct end){ "10.77.0.2", 4101 }, (struct end){ "10.77.0.3", 4201 }, &came) & PG_FLOW_LISTED, 0);
+	list_these(here, ARRAY_SIZE(here));
+	assert_int_equal(sent_flags((struct end){ "10.77.0.2", 4102 }, (struct end){ "10.77.0.3", 4202 }, &came) & (PG_FLOW_LISTED | PG_FLOW_DROPPED),
+			 PG_FLOW_LISTED);
+	assert_true(came);
+	assert_true(sent_flags((struct end){ "10.77.0.2", 4203 }, (struct end){ "10.77.0.3", 4103 }, &came) & PG_FLOW_LISTED);
+	assert_true(sent_flags((struct end){ "fd77::2", 4104 }, (struct end){ "fd77::3", 4204 }, &came) & PG_FLOW_LISTED);
+	assert_true(came);
+	/* dropped, for as long as it was said */
+	assert_int_equal(bpf_map_update_elem(drops, &k, &until, BPF_ANY), 0);
+	assert_true(sent_flags((struct end){ "10.77.0.2", 4105 }, (struct end){ "10.77.0.3", 4205 }, &came) & PG_FLOW_DROPPED);
+	assert_false(came);
+	assert_true(sent_flags((struct end){ "fd77::2", 4106 }, (struct end){ "fd77::3", 4206 }, &came) & PG_FLOW_DROPPED);
+	assert_false(came);
+	until = 1;
+	assert_int_equal(bpf_map_update_elem(drops, &k, &until, BPF_ANY), 0);
+	assert_int_equal(sent_flags((struct end){ "10.77.0.2", 4107 }, (struct end){ "10.77.0.3", 4207 }, &came) & PG_FLOW_DROPPED, 0);
+	assert_true(came);
+	assert_int_equal(bpf_map_delete_elem(drops, &k), 0);
+	/* another table in its place; none */
+	list_these(near, ARRAY_SIZE(near));
+	assert_int_equal(sent_flags((struct end){ "10.77.0.2", 4108 }, (struct end){ "10.77.0.3", 4208 }, &came) & PG_FLOW_LISTED, 0);
+	assert_int_equal(sent_flags((struct end){ "fd77::2", 4109 }, (struct end){ "fd77::3", 4209 }, &came) & PG_FLOW_LISTED, 0);
+	list_these(NULL, 0);
+	assert_int_equal(sent_flags((struct end){ "10.77.0.2", 4110 }, (struct end){ "10.77.0.3", 4210 }, &came) & PG_FLOW_LISTED, 0);
 	assert_balance(fx);
 }
 
@@ -421,6 +512,7 @@ static void test_flooded(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_listed),
 		cmocka_unit_test(test_udp_exact_v4), cmocka_unit_test(test_udp_exact_v6), cmocka_unit_test(test_tcp_exact),
 		cmocka_unit_test(test_icmp_echo),    cmocka_unit_test(test_node_peer),	  cmocka_unit_test(test_fragments),
 		cmocka_unit_test(test_vlan),	     cmocka_unit_test(test_spoofed_source), cmocka_unit_test(test_flooded),
