@@ -173,10 +173,12 @@ static __always_inline void flow_fresh(struct pg_flow *f, const struct packet *p
 /* The end that is not the container's: the receiver of what it sends, the sender of what it gets. */
 static __always_inline u32 listed_of(struct __sk_buff *skb, const struct packet *p, const struct place *at)
 {
-	bool second = !(p->dir & 1) == !!at->send_if;
+	const u8 *far = !(p->dir & 1) == !!at->send_if ? p->key.addr[1] : p->key.addr[0];
+	u64 high, low;
 
-	return second ? listed_flags(skb, p->key.addr[1], at->send_if | at->recv_if) :
-			listed_flags(skb, p->key.addr[0], at->send_if | at->recv_if);
+	__builtin_memcpy(&high, far, 8);
+	__builtin_memcpy(&low, far + 8, 8);
+	return (u32)listed_flags(skb, high, low, at->send_if | at->recv_if);
 }
 
 /* The first packet of a flow: its entry is made with all that this packet says, in one go (at->made). Or another CPU was

@@ -47,7 +47,7 @@ static __always_inline bool listed_bit(void *pages, u32 page, u32 bit)
 }
 
 /* The last range that begins at or before addr is the only one that can have it. */
-static __noinline int listed_search4(void *pages, struct pg_listed_head *h, u32 addr)
+static __always_inline bool listed_search4(void *pages, struct pg_listed_head *h, u32 addr)
 {
 	u32 lo = listed_word(pages, h->index4, addr >> 16), hi = listed_word(pages, h->index4, (addr >> 16) + 1);
 
@@ -81,7 +81,7 @@ static __always_inline int listed_order6(void *pages, u32 page, u32 n, u64 high,
 	return l == low ? 0 : l < low ? -1 : 1;
 }
 
-static __noinline int listed_search6(void *pages, struct pg_listed_head *h, u64 high, u64 low)
+static __always_inline bool listed_search6(void *pages, struct pg_listed_head *h, u64 high, u64 low)
 {
 	u32 lo = 0, hi = h->count6;
 
@@ -96,16 +96,11 @@ static __noinline int listed_search6(void *pages, struct pg_listed_head *h, u64 
 	return lo && listed_order6(pages, h->last6, lo - 1, high, low) >= 0;
 }
 
-static __always_inline bool listed_has(void *pages, const u8 addr[16])
+static __always_inline bool listed_has(void *pages, u64 high, u64 low)
 {
 	struct pg_listed_page *p;
-	u64 high, low;
 	u32 zero = 0;
 
-	__builtin_memcpy(&high, addr, 8);
-	__builtin_memcpy(&low, addr + 8, 8);
-	high = bpf_be64_to_cpu(high);
-	low = bpf_be64_to_cpu(low);
 	if (!high && low >> 32 == 0xffff) {
 		if (!listed_bit(pages, PG_LISTED_BITS4, (u32)low >> 8))
 			return false;
@@ -118,15 +113,16 @@ static __always_inline bool listed_has(void *pages, const u8 addr[16])
 	return p && listed_search6(pages, (void *)p, high, low);
 }
 
-/* Flags of a new flow between the container behind local_if and addr. */
-static __noinline u32 listed_flags(struct __sk_buff *skb, const u8 *addr, u32 local_if)
+/* Flags of a new flow between the container behind local_if and an address (its halves in network byte order). A global function:
+ * verified once, for whatever it is called with. */
+__noinline int listed_flags(struct __sk_buff *skb, u64 high_be, u64 low_be, u32 local_if)
 {
 	struct pg_if_key k = { .ifindex = local_if, .ns = ns_of(skb) };
 	u32 zero = 0;
 	void *pages = bpf_map_lookup_elem(&listed, &zero);
 	u64 *until;
 
-	if (!pages || !addr || !listed_has(pages, addr))
+	if (!pages || !listed_has(pages, bpf_be64_to_cpu(high_be), bpf_be64_to_cpu(low_be)))
 		return 0;
 	until = bpf_map_lookup_elem(&listed_drops, &k);
 	return PG_FLOW_LISTED | (until && bpf_ktime_get_ns() < *until ? PG_FLOW_DROPPED : 0);
