@@ -19,6 +19,7 @@
 #define IDENT_ID_LEN 65   /* 64 hex digits and NUL */
 #define IDENT_ENDPOINTS_MAX 16
 #define IDENT_PORTS_MAX 64
+#define IDENT_PEERS_MAX 64
 
 struct identity;
 
@@ -99,6 +100,8 @@ struct ident_network {
 	struct { uint8_t addr[16]; uint8_t prefix_len; uint8_t gateway[16]; } subnets[8]; /* prefix_len of the mapped form */
 	char bridge_name[16];       /* "br-…", "docker0", "docker_gwbridge"; "" for others */
 	uint32_t vni;               /* overlay: first VNI of its options, 0: unknown */
+	unsigned peer_count;        /* overlay: addresses of the nodes taking part, as this engine knows them */
+	uint8_t peers[IDENT_PEERS_MAX][16];
 };
 
 /* ---- feeding ---------------------------------------------------------------------------------------- */

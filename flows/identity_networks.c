@@ -102,6 +102,10 @@ int ident_put_network(struct identity *id, const struct ident_network *n)
 			return -ENOMEM;
 		}
 	}
+	if (!now.peer_count) { /* the list of networks does not name them, only a look at one does */
+		now.peer_count = rec->n.peer_count;
+		memcpy(now.peers, rec->n.peers, sizeof(now.peers));
+	}
 	rec->seen = true;
 	id->engines |= engine_bit(n->engine);
 	if (rec->indexed && !rec->gone && memcmp(&rec->n, &now, sizeof(now)) == 0)

@@ -381,6 +381,11 @@ void model_listens(struct model *m)
 	m->listens = true;
 }
 
+void model_lost(struct model *m, uint32_t dims)
+{
+	m->lost |= dims;
+}
+
 void model_alive(struct model *m, uint64_t now_ns)
 {
 	m->alive = true;
@@ -423,8 +428,9 @@ void models_window(struct models *ms, const struct novelty_rule *r, uint32_t fed
 		for (unsigned k = 0; k < FACT_KIND_MAX; k++) {
 			m->dims[k].fed = fed >> k & 1;
 			if (m->dims[k].fed)
-				dimension_window(m, (enum fact_kind)k, r, lossy >> k & 1, now_ns, ended, arg);
+				dimension_window(m, (enum fact_kind)k, r, (lossy | m->lost) >> k & 1, now_ns, ended, arg);
 		}
+		m->lost = 0;
 		m->window++;
 		m->generation++;
 	}

@@ -75,6 +75,8 @@ int model_remove(struct model *m, enum fact_kind k, const char *key);
 void model_started(struct model *m, uint64_t start_ns);
 void model_requested(struct model *m, uint64_t flows);
 void model_listens(struct model *m);
+/* Something of it was lost in the present window, in these dimensions (bits). */
+void model_lost(struct model *m, uint32_t dims);
 /* It lived during the present window. */
 void model_alive(struct model *m, uint64_t now_ns);
 

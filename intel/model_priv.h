@@ -31,6 +31,7 @@ struct model {
 	uint64_t window; /* number of the present one, from 1 */
 	uint64_t generation, saved;
 	bool alive, listens;
+	uint32_t lost; /* dimensions (bits) in which the present window lost something of this model alone */
 	struct model_dimension dims[FACT_KIND_MAX];
 	UT_hash_handle hh;
 };

@@ -8,6 +8,7 @@
 enum msg_fetch_flag {
 	FETCH_POST = 1 << 0,       /* else GET */
 	FETCH_PLAIN_HTTP = 1 << 1, /* http:// may be asked for too: the operator's own collector. Never by a redirect */
+	FETCH_OUTPUT = 1 << 3,     /* url is a log receiver (sensor/watch/fetch_output.h) and takes the body as it is */
 	FETCH_WANT_BODY = 1 << 2,  /* the answer's body is wanted, in a memfd */
 };
 

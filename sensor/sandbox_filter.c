@@ -246,6 +246,9 @@ static int fetch_rules(scmp_filter_ctx f)
 		r = allow(f, calls_threads, ARRAY_SIZE(calls_threads));
 	if (r == 0)
 		r = inet_rules(f);
+	if (r == 0) /* journald, syslog */
+		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2, SCMP_A0(SCMP_CMP_MASKED_EQ, 0xffffffff, AF_UNIX),
+				     SCMP_A1(SCMP_CMP_MASKED_EQ, 0xf, SOCK_DGRAM));
 	if (r == 0)
 		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2, SCMP_A0(SCMP_CMP_MASKED_EQ, 0xffffffff, AF_NETLINK),
 				     SCMP_A2(SCMP_CMP_MASKED_EQ, 0xffffffff, 0 /* NETLINK_ROUTE */));

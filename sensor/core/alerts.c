@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "sensor/core/outputs.h"
 
 #define SUBSCRIBERS_MAX 8
 
@@ -19,6 +20,7 @@ struct alerts {
 	int fd;
 	uint64_t bytes, max_bytes;
 	unsigned files;
+	struct outputs *outputs;
 	bool said; /* that the file cannot be written */
 	struct {
 		alerts_cb cb;
@@ -126,6 +128,11 @@ int alerts_open(const char *state_dir, const struct config *config, struct alert
 	snprintf(a->path, sizeof(a->path), "%s/alerts.jsonl", state_dir);
 	a->max_bytes = config->alerts_max_bytes;
 	a->files = config->alerts_files;
+	r = outputs_open(config, &a->outputs);
+	if (r < 0) {
+		free(a);
+		return r;
+	}
 	r = file_open(a);
 	if (r < 0)
 		log_warn("%s: %s, ignoring: alerts are kept in the database only until it can be written", a->path, strerror(-r));
@@ -133,10 +140,21 @@ int alerts_open(const char *state_dir, const struct config *config, struct alert
 	return 0;
 }
 
-void alerts_close(struct alerts *a)
+void alerts_tick(struct alerts *a, struct core *c, uint64_t now_mono_ns)
+{
+	outputs_tick(a->outputs, c, now_mono_ns);
+}
+
+void json_alerts_outputs(struct jsonl *j, const struct alerts *a)
+{
+	json_outputs(j, a ? a->outputs : NULL);
+}
+
+void alerts_close(struct core *c, struct alerts *a)
 {
 	if (!a)
 		return;
+	outputs_close(c, a->outputs);
 	if (a->fd >= 0)
 		close(a->fd);
 	free(a);
@@ -152,6 +170,8 @@ void alerts_tell(struct alerts *a, struct core *c, const struct finding *f)
 	jsonl_init(&j);
 	json_alert(&j, NULL, c, f);
 	line = jsonl_text(&j, &len);
+	if (line)
+		outputs_tell(a->outputs, c, f, line);
 	for (unsigned i = 0; line && i < SUBSCRIBERS_MAX; i++)
 		if (a->subscribers[i].cb)
 			a->subscribers[i].cb(f, line, a->subscribers[i].arg);

@@ -13,7 +13,10 @@ struct alerts;
 
 /* 0 or -ENOMEM. A file that cannot be opened is said and tried again at each line. */
 int alerts_open(const char *state_dir, const struct config *config, struct alerts **ret);
-void alerts_close(struct alerts *a);
+/* Goes on with what the other outputs (outputs.h) have not taken yet. */
+void alerts_tick(struct alerts *a, struct core *c, uint64_t now_mono_ns);
+void json_alerts_outputs(struct jsonl *j, const struct alerts *a);
+void alerts_close(struct core *c, struct alerts *a);
 void alerts_tell(struct alerts *a, struct core *c, const struct finding *f);
 
 /* Calls cb with each alert's line (no newline); -EBUSY: too many. */

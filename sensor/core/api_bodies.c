@@ -27,7 +27,7 @@ static const struct {
 	[API_VERSION] = { "/v1/version", 0 },
 	[API_FEEDS] = { "/v1/feeds", 0 },
 	[API_FEED_CHECK] = { "/v1/feeds/check", API_ARG_THING },
-	[API_ALERTS] = { "/v1/alerts", API_ARG_LIMIT | API_ARG_WORKLOAD | API_ARG_ALL },
+	[API_ALERTS] = { "/v1/alerts", API_ARG_LIMIT | API_ARG_WORKLOAD | API_ARG_ALL | API_ARG_FIELDS },
 	[API_ALERTS_STREAM] = { "/v1/alerts/stream", API_ARG_WORKLOAD },
 	[API_WHY] = { "/v1/why", API_ARG_ID },
 	[API_MODELS] = { "/v1/models", 0 },

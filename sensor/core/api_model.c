@@ -10,6 +10,7 @@
 #include "sensor/core/api_priv.h"
 #include "sensor/core/model.h"
 #include "sensor/core/model_yaml.h"
+#include "sensor/core/outputs.h"
 
 /* ---- alerts ------------------------------------------------------------------------------------------------------- */
 struct alert_list {
@@ -43,7 +44,12 @@ static void add_alert(const struct finding *f, void *arg)
 		l->skip--;
 		return;
 	}
-	json_alert(&l->j, NULL, l->core, f);
+	if (l->q->fields == ALERT_FIELDS_ECS)
+		json_alert_ecs(&l->j, NULL, l->core, f);
+	else if (l->q->fields == ALERT_FIELDS_OCSF)
+		json_alert_ocsf(&l->j, NULL, l->core, f);
+	else
+		json_alert(&l->j, NULL, l->core, f);
 }
 
 static void alerts_make(struct api *a, const struct api_query *q, struct api_body *ret)

@@ -106,6 +106,12 @@ int api_query_add(struct api_query *q, unsigned allowed, const char *name, const
 		return add_limit(q, value, err, err_len);
 	if ((allowed & API_ARG_FORMAT) && !strcmp(name, "format"))
 		return add_format(q, value, err, err_len);
+	if ((allowed & API_ARG_FIELDS) && !strcmp(name, "format")) {
+		if (strcmp(value, "plain") && strcmp(value, "ecs") && strcmp(value, "ocsf"))
+			return bad(err, err_len, name, "plain, ecs or ocsf");
+		q->fields = value[0] == 'p' ? ALERT_FIELDS_OWN : value[0] == 'e' ? ALERT_FIELDS_ECS : ALERT_FIELDS_OCSF;
+		return 0;
+	}
 	if ((allowed & API_ARG_HISTORY) && !strcmp(name, "history")) {
 		if (strcmp(value, "0") && strcmp(value, "1"))
 			return bad(err, err_len, name, "0 or 1");

@@ -15,7 +15,8 @@ const char *map_format_name(enum map_format f);
 /* Which arguments a path takes. */
 enum api_arg { API_ARG_LIMIT = 1 << 0, API_ARG_WORKLOAD = 1 << 1, API_ARG_FORMAT = 1 << 2, API_ARG_HISTORY = 1 << 3,
 	       API_ARG_KIND = 1 << 4, API_ARG_CONTAINER = 1 << 5, API_ARG_ID = 1 << 6, API_ARG_DIMENSION = 1 << 7,
-	       API_ARG_ALL = 1 << 8, API_ARG_THING = 1 << 9 };
+	       API_ARG_ALL = 1 << 8, API_ARG_THING = 1 << 9,
+	       API_ARG_FIELDS = 1 << 10 };
 
 struct api_query {
 	unsigned limit;
@@ -27,6 +28,7 @@ struct api_query {
 	char id[64];        /* of an alert; "" none */
 	char dimension[16]; /* enum fact_kind's name; "" all */
 	char thing[1024];   /* an address, a name, a digest, a URL; "" none */
+	enum { ALERT_FIELDS_OWN, ALERT_FIELDS_ECS, ALERT_FIELDS_OCSF } fields; /* format=plain|ecs|ocsf of alerts */
 	bool all;           /* alerts that another one explains, too */
 };
 

@@ -409,6 +409,60 @@ static int read_actions_workloads(struct config_reader *r, const struct config_k
 
 static int read_policy_workloads(struct config_reader *r, const struct config_key *k, struct fy_node *n, int line);
 
+/* ---- where alerts go ------------------------------------------------------------------------------------------- */
+static int read_journald(struct config_reader *r, const struct config_key *k, struct fy_node *n, int line)
+{
+	static const char *const words[] = { "no", "yes", "false", "true" };
+	unsigned w = 0;
+	int rc = config_word(r, k, n, line, words, ARRAY_SIZE(words), &w);
+
+	if (!rc)
+		r->c.journald = w & 1;
+	return rc;
+}
+
+static int read_alerts_format(struct config_reader *r, const struct config_key *k, struct fy_node *n, int line)
+{
+	static const char *const words[] = { "plain", "ecs", "ocsf" };
+	unsigned w = 0;
+	int rc = config_word(r, k, n, line, words, ARRAY_SIZE(words), &w);
+
+	if (!rc)
+		r->c.alerts_format = (enum alerts_format)w;
+	return rc;
+}
+
+static int read_syslog(struct config_reader *r, const struct config_key *k, struct fy_node *n, int line)
+{
+	char text[sizeof(r->c.syslog)];
+
+	if (!config_node_text(n, text, sizeof(text)) ||
+	    (strcmp(text, "unix") != 0 && ((strncmp(text, "udp://", 6) != 0 && strncmp(text, "tcp://", 6) != 0) || !strchr(text + 6, ':'))))
+		return config_refuse(r, line, "bad value for", k->name, k->expected);
+	memcpy(r->c.syslog, text, sizeof(text));
+	return 0;
+}
+
+static int read_webhook(struct config_reader *r, const struct config_key *k, struct fy_node *n, int line)
+{
+	char text[sizeof(r->c.webhook)];
+
+	if (!config_node_text(n, text, sizeof(text)) || (strncmp(text, "https://", 8) != 0 && strncmp(text, "http://", 7) != 0))
+		return config_refuse(r, line, "bad value for", k->name, k->expected);
+	memcpy(r->c.webhook, text, sizeof(text));
+	return 0;
+}
+
+static int read_webhook_secret(struct config_reader *r, const struct config_key *k, struct fy_node *n, int line)
+{
+	char text[sizeof(r->c.webhook_secret)];
+
+	if (!config_node_text(n, text, sizeof(text)) || strlen(text) < 8)
+		return config_refuse(r, line, "bad value for", k->name, k->expected);
+	memcpy(r->c.webhook_secret, text, sizeof(text));
+	return 0;
+}
+
 #define AT(field) offsetof(struct config, field)
 static const struct config_key hooks_keys[] = {
 	{ "xdp", read_xdp, "off, uplink, overlay or all", 0, 0, 0, NULL },
@@ -439,6 +493,11 @@ static const struct config_key alerts_keys[] = {
 	{ "max_bytes", read_bytes, "bytes (KiB, MiB, GiB are understood)", AT(alerts_max_bytes), 65536, 1ULL << 40, NULL },
 	{ "files", read_u32, "files", AT(alerts_files), 1, 100, NULL },
 	{ "silence", read_silence, "up to 32 names of findings", 0, 0, 0, NULL },
+	{ "journald", read_journald, "yes or no", 0, 0, 0, NULL },
+	{ "syslog", read_syslog, "unix, udp://ADDRESS:PORT or tcp://ADDRESS:PORT (RFC 5424)", 0, 0, 0, NULL },
+	{ "webhook", read_webhook, "a URL of https (or http) of at most 255 characters", 0, 0, 0, NULL },
+	{ "webhook_secret", read_webhook_secret, "a text of 8 to 127 characters", 0, 0, 0, NULL },
+	{ "format", read_alerts_format, "plain, ecs or ocsf", 0, 0, 0, NULL },
 	{ NULL, NULL, NULL, 0, 0, 0, NULL },
 };
 static const struct config_key payload_keys[] = {
@@ -472,7 +531,7 @@ static const struct config_key top_keys[] = {
 	{ "store", config_section, "keys history_days, max_bytes", 0, 0, 0, store_keys },
 	{ "payload", config_section, "key keep", 0, 0, 0, payload_keys },
 	{ "learning", config_section, "keys window_seconds, windows, restarts, requests, unseen_permille", 0, 0, 0, learning_keys },
-	{ "alerts", config_section, "keys max_bytes, files, silence", 0, 0, 0, alerts_keys },
+	{ "alerts", config_section, "keys max_bytes, files, silence, journald, syslog, webhook, webhook_secret, format", 0, 0, 0, alerts_keys },
 	{ "feeds", config_section, "keys files, urls, proxy, timeout, never_block", 0, 0, 0, config_feeds_keys },
 	{ "policy", config_section, "keys default, analyst, ct_mark, workloads", 0, 0, 0, policy_keys },
 	{ "actions", config_section, "keys default, findings, workloads", 0, 0, 0, actions_keys },

@@ -57,6 +57,11 @@ struct config {
 	/* alerts: where findings go besides STATE/alerts.jsonl */
 	uint64_t alerts_max_bytes; /* alerts.max_bytes: 64 MiB a file */
 	uint32_t alerts_files;     /* alerts.files: 4 */
+	bool journald;             /* alerts.journald: no */
+	char syslog[200];          /* alerts.syslog: "unix", "udp://ADDRESS:PORT" or "tcp://ADDRESS:PORT" */
+	char webhook[256];         /* alerts.webhook: https://…, also http:// for a collector of one's own */
+	char webhook_secret[128];  /* alerts.webhook_secret: signs what is posted (HMAC-SHA256); "" does not */
+	enum alerts_format { ALERTS_PLAIN, ALERTS_ECS, ALERTS_OCSF } alerts_format; /* alerts.format: of the other outputs */
 	unsigned feed_count;
 	char feeds[16][256];       /* feeds.files: [/etc/pierglass/feeds/…] */
 	unsigned feed_url_count;

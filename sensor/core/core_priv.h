@@ -38,6 +38,7 @@ enum flow_state {
 	FLOW_QUEUED = 1 << 8,      /* in a queue of flow_scan.c */
 	FLOW_UNSAVED = 1 << 9,     /* counted on since the store was written */
 	FLOW_POSITION = 1 << 10,   /* its position is stored */
+	FLOW_SPOOFED = 1 << 13,    /* some end's interface sent with an address that is not its container's, as far as known then */
 	FLOW_COUNTED = 1 << 12,    /* as a connection that was served (model_volume.c) */
 	FLOW_SERVED = 1 << 11,     /* the server's owner is the process that read from the accepted socket or closed it */
 };

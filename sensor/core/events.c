@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "sensor/core/core_priv.h"
+#include "sensor/core/model.h"
 #include "sensor/core/files.h"
 
 #define WAITING_MAX 4096
@@ -191,6 +192,7 @@ static void event_wait(struct core *c, const struct core_event_view *v)
 	if (!w) {
 		b->stats.unnamed++;
 		core_lost(c, LOSS_EVENT_UNNAMED, 1);
+		model_on_unnamed(c, v->cgroup);
 		return;
 	}
 	b->stats.waited++;
@@ -217,6 +219,7 @@ void events_waiting(struct core *c, uint64_t now_ns)
 		} else if (engines_cgroup_is_container(c, w->v.cgroup)) {
 			b->stats.unnamed++;
 			core_lost(c, LOSS_EVENT_UNNAMED, 1);
+			model_on_unnamed(c, w->v.cgroup);
 		} else {
 			b->stats.foreign++;
 		}

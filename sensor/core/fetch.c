@@ -261,5 +261,5 @@ void fetch_close(struct core *c)
 
 bool core_wants_fetch(const struct config *cfg)
 {
-	return cfg->feed_url_count > 0;
+	return cfg->feed_url_count > 0 || cfg->journald || cfg->syslog[0] || cfg->webhook[0];
 }

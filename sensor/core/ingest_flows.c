@@ -218,6 +218,8 @@ static bool flow_name(struct core *c, struct flow *f)
 	sv = !cl;
 	for (unsigned e = 0; e < 2; e++) {
 		name_end(c, f, e, &n[e]);
+		if (n[e].end.spoofed && f->packets[e])
+			f->state |= FLOW_SPOOFED;
 		want_remote(c, f, e, &n[e]);
 	}
 	name_keep_better(f, old_client, n);

@@ -10,6 +10,7 @@
 #include "sensor/core/api.h"
 #include "sensor/core/feeds.h"
 #include "sensor/core/json_views.h"
+#include "sensor/core/model.h"
 #include "sensor/core/store.h"
 
 const char *json_program_name(enum msg_program_id p)
@@ -401,6 +402,7 @@ void json_status(struct jsonl *j, struct core *c, const struct json_rates *r, co
 	tables(j, c, a, s);
 	json_loss(j, c);
 	ledger(j, c);
+	core_json_outputs(j, c);
 	counters(j, c, a, s);
 	not_seen(j, c, s, store_warning);
 	jsonl_obj_end(j);

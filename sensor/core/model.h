@@ -7,6 +7,7 @@
 #define PG_SENSOR_CORE_MODEL_H
 
 #include "intel/finding.h"
+#include "base/jsonl.h"
 #include "intel/model.h"
 #include "sensor/core/core.h"
 
@@ -23,6 +24,9 @@ void model_on_process(struct core *c, const struct pg_event *ev);
 void model_on_listener(struct core *c, const struct pg_event *ev);
 /* A flow was announced: what as in core_announce(). */
 void model_on_flow(struct core *c, struct flow *f, const char *what);
+/* Something a container's cgroup did was lost because no engine had named it in time. Another engine's containers, which nobody
+ * here watches, are never named. */
+void model_on_unnamed(struct core *c, uint64_t cgroup);
 /* ARP: a container asks for one more of many neighbours. */
 void model_on_arp(struct core *c, const struct pg_event *ev);
 /* Something a container did, as a fact of any kind; finding: what it is when it is new. exe, peer may be "". Returns what the
@@ -60,6 +64,8 @@ const struct novelty_rule *core_novelty_rule(const struct core *c);
 struct model *core_model_named(const struct core *c, const char *workload);
 /* Calls cb with each alert and its JSON from now on; a handle >= 0 or -errno. */
 typedef void (*alerts_cb)(const struct finding *f, const char *json, void *arg);
+/* "outputs": where alerts go besides the file, and what each has not taken. */
+void core_json_outputs(struct jsonl *j, const struct core *c);
 int core_subscribe_alerts(struct core *c, alerts_cb cb, void *arg);
 void core_unsubscribe_alerts(struct core *c, int handle);
 /* 0; -ENOENT: no such finding or no fact in it; -EEXIST: accepted before. The fact becomes a human's. */

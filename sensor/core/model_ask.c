@@ -47,6 +47,11 @@ int model_accept(struct core *c, const char *finding_id)
 	return 0;
 }
 
+void core_json_outputs(struct jsonl *j, const struct core *c)
+{
+	json_alerts_outputs(j, c->model ? c->model->alerts : NULL);
+}
+
 int core_subscribe_alerts(struct core *c, alerts_cb cb, void *arg)
 {
 	return c->model ? alerts_subscribe(c->model->alerts, cb, arg) : -ENODEV;

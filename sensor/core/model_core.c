@@ -26,8 +26,6 @@
 static uint32_t dims_of_loss(enum core_loss l)
 {
 	switch (l) {
-	case LOSS_EVENT_UNNAMED:
-		return BIT(FACT_SYSCALL) | BIT(FACT_FILE);
 	case LOSS_EVENT_RING:
 	case LOSS_MODEL_WAITING:
 	case LOSS_PROCESS_TABLE:
@@ -313,6 +311,33 @@ static void window_blind(struct core *c, uint32_t lossy, const char *what)
 	model_on_finding(c, NULL, f);
 }
 
+void model_on_unnamed(struct core *c, uint64_t cgroup)
+{
+	struct core_model *cm = c->model;
+
+	if (!cm)
+		return;
+	for (unsigned i = 0; i < cm->unnamed_count; i++)
+		if (cm->unnamed[i] == cgroup)
+			return;
+	if (cm->unnamed_count < UNNAMED_MAX)
+		cm->unnamed[cm->unnamed_count++] = cgroup;
+}
+
+/* Only those that have a name by now are ours to learn from. */
+static void window_unnamed(struct core *c)
+{
+	struct core_model *cm = c->model;
+
+	for (unsigned i = 0; i < cm->unnamed_count; i++) {
+		struct model *m = model_of(c, core_container_of_cgroup(c, cm->unnamed[i]));
+
+		if (m)
+			model_lost(m, BIT(FACT_SYSCALL) | BIT(FACT_FILE) | BIT(FACT_EDGE_OUT));
+	}
+	cm->unnamed_count = 0;
+}
+
 static void window_end(struct core *c, uint64_t now_ns)
 {
 	struct core_model *cm = c->model;
@@ -325,6 +350,7 @@ static void window_end(struct core *c, uint64_t now_ns)
 	model_presence(c);
 	model_edges_presence(c);
 	window_blind(c, lossy, what);
+	window_unnamed(c);
 	models_window(cm->models, &cm->rule, DIM_FED, lossy, clock_wall_ns(), ended_cb, c);
 	memcpy(cm->losses, c->losses, sizeof(cm->losses));
 	cm->window++;
@@ -341,6 +367,8 @@ void model_tick(struct core *c, uint64_t now_mono_ns)
 	model_held_tick(c, now_mono_ns);
 	model_edges_tick(c, now_mono_ns);
 	model_volume_tick(c, now_mono_ns);
+	alerts_tick(cm->alerts, c, now_mono_ns);
+	model_overlay_tick(c, now_mono_ns);
 	if (!cm->window_end_ns)
 		cm->window_end_ns = now_mono_ns + cm->rule.window_s * NSEC_PER_SEC;
 	if (now_mono_ns >= cm->window_end_ns)
@@ -401,8 +429,9 @@ void core_model_close(struct core *c)
 	model_held_tick(c, UINT64_MAX);
 	model_save(c);
 	model_dns_forget(c);
+	model_overlay_forget(c);
 	store_model_close(cm->store);
-	alerts_close(cm->alerts);
+	alerts_close(c, cm->alerts);
 	free_waiting(cm);
 	scans_free(cm->scans);
 	findings_free(cm->findings);

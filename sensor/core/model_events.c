@@ -53,6 +53,36 @@ static bool is_ordinary(const char *name)
 	return false;
 }
 
+/* Of these, what a daemon does at its start or never: later it says something. Who comes in from outside (docker exec, a health
+ * check) is another matter: its programs start now. */
+static const char *const at_start[] = {
+	"capset", "inotify_add_watch", "inotify_init", "inotify_init1", "ioprio_set", "memfd_create", "mknod", "mknodat", "mlockall", "pidfd_open",
+	"pidfd_send_signal", "sched_setaffinity", "sched_setattr", "sched_setparam", "sched_setscheduler", "setfsgid", "setfsuid", "setgid",
+	"setgroups", "setpriority", "setregid", "setresgid", "setresuid", "setreuid", "setuid", "vmsplice", "tee", "pkey_alloc", "pkey_mprotect",
+};
+
+static bool is_at_start(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(at_start); i++)
+		if (!strcmp(at_start[i], name))
+			return true;
+	return false;
+}
+
+#define YOUNG_NS (5 * NSEC_PER_SEC)
+#define ANCESTORS_MAX 16
+
+/* One of the container's own that has run for a while. */
+static bool is_settled(struct core *c, const struct process *p)
+{
+	if (!p || clock_wall_ns() - clock_boot_to_wall_ns(p->start_boot_ns) < YOUNG_NS)
+		return false;
+	for (unsigned i = 0; p && i < ANCESTORS_MAX; i++, p = processes_get(c->procs, p->parent))
+		if (p->entered)
+			return false;
+	return true;
+}
+
 static struct model_fact_in fact_of(const struct core_event_view *v, enum fact_kind k, enum finding_kind finding)
 {
 	return (struct model_fact_in){ .kind = k, .finding = finding, .exe = v->p ? v->p->exe : "", .pid = v->p ? v->p->tgid : v->pid,
@@ -67,7 +97,8 @@ static void on_syscall(struct core *c, const struct core_event_view *v)
 
 	if (v->runtime || !v->name || !v->name[0] || !m)
 		return;
-	if (is_ordinary(v->name) && model_dimension_state(m, FACT_SYSCALL) != MODEL_LEARNING)
+	if (is_ordinary(v->name) && model_dimension_state(m, FACT_SYSCALL) != MODEL_LEARNING &&
+	    !(is_at_start(v->name) && is_settled(c, v->p)))
 		return;
 	in.key = v->name;
 	in.observed = observed;

@@ -10,6 +10,7 @@
 #include "sensor/core/model_priv.h"
 
 #define EDGES_WAITING_MAX 8192
+#define TCP_SYN 2 /* RFC 9293 */
 
 /* ---- an edge, as both ends see it ------------------------------------------------------------------------------- */
 struct edge {
@@ -183,8 +184,9 @@ static bool is_judged(const struct flow *f)
 
 static bool flow_is_certain(const struct flow *f)
 {
+	/* Of what comes from another node of an overlay only our end's packets are here: its SYN-ACK says as much. */
 	if (f->key.proto == IPPROTO_TCP)
-		return f->flags & PG_FLOW_SYN_SEEN;
+		return (f->flags & PG_FLOW_SYN_SEEN) || (f->tcp_flags[!f->client_end] & TCP_SYN);
 	return true;
 }
 
@@ -365,7 +367,11 @@ void model_on_flow(struct core *c, struct flow *f, const char *what)
 	struct core_model *cm = c->model;
 	struct pair_mark *mark;
 
-	if (!cm || !f->edge || (f->state & FLOW_NO_EDGE))
+	if (!cm || !f->edge)
+		return;
+	if ((f->state & FLOW_SPOOFED) && what[0] == 'n')
+		wait_edge(c, f, clock_mono_ns() + SPOOF_SETTLE_NS);
+	if (f->state & FLOW_NO_EDGE)
 		return;
 	if (what[0] == 'l') { /* labelled */
 		judge_protocol(c, f);
@@ -399,7 +405,9 @@ void model_edges_tick(struct core *c, uint64_t now_ns)
 		if (!w->next)
 			cm->edges_end = at;
 		f = flow_table_find(c->flows, &w->key);
-		if (f)
+		if (f && (f->state & FLOW_SPOOFED))
+			model_spoofed(c, f);
+		if (f && f->edge)
 			judge_flow(c, f);
 		free(w);
 		cm->edge_count--;

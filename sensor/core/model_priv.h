@@ -9,15 +9,18 @@
 #include "sensor/core/model.h"
 
 #define WAITING_MAX 2048
+#define UNNAMED_MAX 128
 #define WAIT_NS (5 * 1000000000ULL)       /* for a container's name */
 #define EDGE_SETTLE_NS (100 * 1000000ULL) /* a new edge: a scan shows, a label comes */
 #define EDGE_NAME_NS (300 * 1000000ULL)   /* an outside address: its DNS answer may be on the way */
+#define SPOOF_SETTLE_NS (700 * 1000000ULL) /* an address that was just added is known by then */
 #define EDGE_UNSURE_NS (3 * 1000000000ULL) /* an address on an engine's network that nobody has yet */
 #define STARTUP_NS (30 * 1000000000ULL)   /* what a container does first, it does at each start */
 
 struct model_store;
 struct scans;
 struct dns_counts;
+struct overlays;
 
 /* An exec or a listener whose container has no name yet, or a UDP socket that may be over in a moment. */
 struct waiting {
@@ -53,10 +56,13 @@ struct core_model {
 	uint64_t window_end_ns;   /* monotonic */
 	uint64_t losses[LOSS_MAX];/* at the window's begin */
 	unsigned blind_windows;
+	uint64_t unnamed[UNNAMED_MAX]; /* cgroups that lost something in this window before they had a name */
+	unsigned unnamed_count;
 	int events;               /* handle on the bus */
 	uint64_t volume_at_ns, volume_look_ns;
 	unsigned volume_turns;
 	struct dns_counts *dns;
+	struct overlays *overlays;
 };
 
 /* The container's model; NULL: none can be kept. */
@@ -92,6 +98,11 @@ void model_volume_tick(struct core *c, uint64_t now_ns);
 void model_volume_closed(const struct flow *f);
 /* model_dns.c: a container looked a name up (or its questions had no address for an answer). */
 void model_dns_forget(struct core *c);
+
+/* model_overlay.c: VXLAN that should not be; a flow whose sender's address is not its own. */
+void model_overlay_tick(struct core *c, uint64_t now_ns);
+void model_overlay_forget(struct core *c);
+void model_spoofed(struct core *c, const struct flow *f);
 
 /* model_scan.c: many targets in a short time. */
 struct scans *scans_new(void);

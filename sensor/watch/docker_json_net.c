@@ -185,6 +185,20 @@ static void docker_network_freep(struct docker_network **n)
 	docker_network_free(*n);
 }
 
+static void peers_read(const json_t *peers, struct docker_network *dn)
+{
+	json_t *p;
+	size_t i;
+
+	dn->peer_count = json_array_size(peers);
+	json_array_foreach(peers, i, p) {
+		if (dn->net.peer_count == IDENT_PEERS_MAX)
+			return;
+		if (docker_json_addr(json_string_value(json_object_get(p, "IP")), dn->net.peers[dn->net.peer_count], NULL))
+			dn->net.peer_count++;
+	}
+}
+
 int docker_json_network(const char *buf, size_t len, unsigned engine, struct docker_network **ret)
 {
 	_cleanup_(docker_json_freep) json_t *root = NULL;
@@ -200,7 +214,7 @@ int docker_json_network(const char *buf, size_t len, unsigned engine, struct doc
 		return -ENOMEM;
 	if (!network_read(j, engine, &dn->net))
 		return -EBADMSG;
-	dn->peer_count = json_array_size(json_object_get(j, "Peers"));
+	peers_read(json_object_get(j, "Peers"), dn);
 	r = members_read(json_object_get(j, "Containers"), dn);
 	if (r == 0)
 		r = services_read(json_object_get(j, "Services"), dn);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,7 @@
 #include "sensor/msg.h"
 #include "sensor/sandbox.h"
 #include "sensor/watch/fetch_http.h"
+#include "sensor/watch/fetch_output.h"
 
 struct fetch {
 	int keeper, core; /* core: -1 none */
@@ -38,12 +40,44 @@ static void on_answer(uint32_t seq, int status, const struct msg_fetched *m, int
 		log_debug("fetch: an answer could not be given, ignoring: %s", strerror(-r));
 }
 
+static bool is_output(const struct fetch *f, const struct ipc_hdr *h)
+{
+	struct msg_fetch m;
+
+	if (h->len < sizeof(m))
+		return false;
+	memcpy(&m, f->body, sizeof(m));
+	return m.flags & FETCH_OUTPUT;
+}
+
+static void output(struct fetch *f, const struct ipc_hdr *h)
+{
+	struct msg_fetched answer = { .why = "" };
+	struct msg_fetch m;
+	char target[512];
+	size_t before;
+	int r = -EINVAL;
+
+	memcpy(&m, f->body, sizeof(m));
+	before = sizeof(m) + m.url_len + (size_t)m.proxy_len + m.etag_len + m.modified_len + m.headers_len;
+	if (m.url_len < sizeof(target) && before <= h->len && m.body_len <= h->len - before) {
+		memcpy(target, f->body + sizeof(m), m.url_len);
+		target[m.url_len] = '\0';
+		r = fetch_output_send(target, f->body + before, m.body_len);
+	}
+	if (r < 0)
+		snprintf(answer.why, sizeof(answer.why), "%s", strerror(-r));
+	on_answer(h->seq, r, &answer, -1, f);
+}
+
 static void core_message(struct fetch *f, const struct ipc_hdr *h, int fd)
 {
 	if (h->type == MSG_PING)
 		(void)ipc_send(f->core, MSG_PONG, h->seq, 0, NULL, 0, -1);
 	else if (h->type == MSG_FETCH && !h->len)
 		fetch_http_forget(f->http, h->seq);
+	else if (h->type == MSG_FETCH && is_output(f, h))
+		output(f, h);
 	else if (h->type == MSG_FETCH)
 		fetch_http_start(f->http, h->seq, f->body, h->len, fd);
 }
@@ -127,6 +161,7 @@ int fetch_main(int keeper_fd)
 	if (f->http)
 		core_lost(f);
 	fetch_http_free(f->http);
+	fetch_output_close();
 	close_fd(&f->keeper);
 	free(f);
 	return r;

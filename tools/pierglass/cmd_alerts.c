@@ -41,9 +41,13 @@ int cmd_alerts(const struct cli_options *o)
 		fputs("pierglass: alerts: a value is too long\n", stderr);
 		return CLI_USAGE;
 	}
+	if (o->format && (o->follow || !cli_query(path, sizeof(path), "format", o->format))) {
+		fputs("pierglass: alerts: --format plain, ecs or ocsf, without -f\n", stderr);
+		return CLI_USAGE;
+	}
 	if (o->follow)
 		return cli_follow(o, path, "alerts", alert_line);
-	if (o->json)
+	if (o->json || o->format)
 		return cli_print_json(o, path);
 	code = cli_get_json(o, path, &j, NULL);
 	if (code)
