@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.." || exit 1
 
 least=${LEAST:-90}
 dir=build/cov
-parsers=$(for f in appid/*.c sensor/facts.c; do basename "$f" .c; done | grep -vxE 'inspect_main|replay_main|sample_ring')
+parsers=$(for f in appid/*.c sensor/facts.c; do basename "$f" .c; done | grep -vxE 'inspect_main|replay_main|scan_main|sample_ring')
 units="test_recognise test_inspector test_detail test_tls_hello test_http_head test_dns_answer test_stream_head test_replay test_inspect_captures"
 fuzzers="detail http2 der tls http dns recognise inspect replay"
 
@@ -76,6 +76,6 @@ awk -v r="$reached" -v t="$total" -v least="$least" 'BEGIN {
 	exit r * 100 / t < least }'
 status=$?
 for f; do
-	(cd "$dir" && gcov "$(basename "$f" .c).gcda" >/dev/null 2>&1 && grep '#####:' "$(basename "$f").gcov")
+	gcov -t -o "$dir" "$dir/$(basename "$f" .c).gcda" 2>/dev/null | awk -v f="/$(basename "$f")" '/:Source:/ { on = "/" $0 ~ f "$" } on && /#####:/'
 done
 exit $status

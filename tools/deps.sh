@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Installs the Debian packages that are missing, and only these: tools/deps.sh [build|test|run|package]...  (default: build test)
+# Installs the Debian packages that are missing, and only these: tools/deps.sh [build|test|run|package|bench]...  (default: build test)
 # tools/deps.sh --list build prints the names of that set, a line each.
 # Prints what it installs; silent when nothing is missing.
 set -u
@@ -12,6 +12,8 @@ build_pkgs="gcc make libc6-dev clang-14 bpftool libbpf-dev libnftables-dev libnf
 test_pkgs="libcmocka-dev llvm-14 libclang-rt-14-dev cppcheck clang-tidy-14 shellcheck jq git iproute2 iputils-ping iptables nftables procps
 	util-linux ethtool curl netcat-openbsd python3 python3-jsonschema sqlite3 mmdebstrap docker-compose libndpi-bin tshark tcpdump busybox-static
 	dnsmasq-base graphviz zsh debhelper dpkg-dev"
+# What `make bench` measures replay beside.
+bench_pkgs="libndpi-bin softflowd nfdump"
 # What running needs beyond what building brings: an engine, see engine_missing().
 run_pkgs="ca-certificates"
 # What `make deb` needs beside the build's.
@@ -45,8 +47,9 @@ for set_name; do
 	build) wanted="$wanted $build_pkgs" ;;
 	test) wanted="$wanted $test_pkgs"; engine_missing && wanted="$wanted docker.io" ;;
 	run) wanted="$wanted $run_pkgs"; engine_missing && wanted="$wanted docker.io" ;;
+	bench) wanted="$wanted $bench_pkgs" ;;
 	package) wanted="$wanted $package_pkgs" ;;
-	*) printf 'usage: tools/deps.sh [build|test|run|package]...\n' >&2; exit 2 ;;
+	*) printf 'usage: tools/deps.sh [build|test|run|package|bench]...\n' >&2; exit 2 ;;
 	esac
 done
 

@@ -17,6 +17,7 @@ import sys
 import time
 
 sys.dont_write_bytecode = True
+import replay  # noqa: E402
 import lab as L  # noqa: E402  (after the line above, on purpose)
 
 QUICK = os.environ.get("QUICK") == "1"
@@ -24,7 +25,7 @@ REPS = int(os.environ.get("BENCH_REPS", "3" if QUICK else "7"))
 REPS_MAX = REPS if QUICK else max(REPS, int(os.environ.get("BENCH_REPS_MAX", "21")))
 WINDOW_S = float(os.environ.get("BENCH_SECONDS", "0.3" if QUICK else "1"))
 RESOLVED = 0.02
-ALL_PARTS = ["ipv4", "latency", "cost", "syscall", "memory", "ipv6", "vxlan", "idle", "start", "events"]
+ALL_PARTS = ["ipv4", "latency", "cost", "syscall", "memory", "ipv6", "vxlan", "idle", "start", "events", "replay"]
 PARTS = [p for p in os.environ.get("BENCH_PARTS", "").split(",") if p] or (["ipv4", "latency"] if QUICK else ALL_PARTS)
 RESULT = os.path.join(L.TOP, "build/bench.json")
 MEASURES = ["stream", "stream1500", "rr", "conn", "udp", "flows"]
@@ -547,8 +548,11 @@ def run():
         container_start(result)
     if "events" in PARTS:
         events(result)
+    if "replay" in PARTS:
+        print()
+        result["replay"] = replay.measure_all(1 if QUICK else 3)
     if QUICK:
-        result["not_measured"]["container start to named flow, memory, idle, events, IPv6, VXLAN"] = "QUICK=1"
+        result["not_measured"]["container start to named flow, memory, idle, events, IPv6, VXLAN, replay"] = "QUICK=1"
     result["bpf_programs_left"] = len(L.bpf_objects()[0] - progs_before)
     report(result)
     with open(RESULT + ".tmp", "w", encoding="utf-8") as f:
