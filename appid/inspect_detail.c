@@ -11,8 +11,10 @@
 #include "appid/change.h"
 #include "appid/entropy.h"
 #include "appid/inspect_private.h"
+#include "appid/ndpi_engine.h"
 #include "appid/text.h"
 
+enum { INNER_ASKS_MAX = 4 };
 enum { FIRST_BYTES = 32 }; /* shown of an unknown conversation's side */
 
 static unsigned server_of(const struct inspect_flow *f)
@@ -53,10 +55,39 @@ static enum app_id inner_app(const struct inspect_flow *f, const struct change *
 	return found.app;
 }
 
-static void changed(struct inspect_flow *f, const struct change *c, const struct detail_in *outer, struct detail *t)
+/* What our recognisers do not know behind a change, nDPI may: it hears the conversation from there on. */
+static const char *inner_ndpi(struct inspector *i, struct inspect_flow *f, const struct detail_in *in)
+{
+	struct inspect_work *w = f->work;
+	size_t bytes = bytes_left(&in->said[0]) + bytes_left(&in->said[1]);
+	struct ndpi_turn turns[DIALOGUE_TURNS];
+	struct ndpi_answer a;
+	unsigned n = 0;
+
+	if (!i->engine || w->inner_app[0] || w->inner_asks == INNER_ASKS_MAX || bytes < w->inner_bytes + w->inner_bytes / 2u + 1)
+		return w->inner_app;
+	for (unsigned t = 0; t < w->talk.turn_count; t++) {
+		unsigned dir = w->talk.turns[t].dir;
+		struct bytes b = dialogue_turn(&w->talk, t);
+
+		if (b.p < in->said[dir].p)
+			b.p = in->said[dir].p < b.end ? in->said[dir].p : b.end;
+		if (bytes_left(&b) && bytes_left(&in->said[dir]))
+			turns[n++] = (struct ndpi_turn){ dir, b, bytes_left(&b) };
+	}
+	w->inner_asks++;
+	w->inner_bytes = (uint16_t)bytes;
+	ndpi_engine_ask(i->engine, &f->key, turns, n, false, &a);
+	if (a.sure == NDPI_SURE_DPI)
+		memcpy(w->inner_app, a.app, sizeof(w->inner_app));
+	return w->inner_app;
+}
+
+static void changed(struct inspector *i, struct inspect_flow *f, const struct change *c, const struct detail_in *outer, struct detail *t)
 {
 	struct detail_in in = *outer;
 	struct detail inner;
+	const char *name;
 	enum app_id app;
 	char at[24];
 
@@ -76,12 +107,17 @@ static void changed(struct inspect_flow *f, const struct change *c, const struct
 	facts_init(&inner.facts);
 	if (app != APP_UNKNOWN && app != APP_WEBSOCKET)
 		detail_read(app, &in, &inner);
-	facts_add_str(&t->facts, FACT_CHANGED_TO, app_name(inner.app));
+	name = inner.app == APP_UNKNOWN ? inner_ndpi(i, f, &in) : app_name(inner.app);
+	if (!name[0])
+		name = app_name(APP_UNKNOWN);
+	else
+		inner.complete |= inner.app == APP_UNKNOWN;
+	facts_add_str(&t->facts, FACT_CHANGED_TO, name);
 	facts_merge(&t->facts, &inner.facts);
 	if (t->info[0])
 		text_append_str(t->info, sizeof(t->info), "; ");
 	text_append_str(t->info, sizeof(t->info), "then ");
-	text_append_str(t->info, sizeof(t->info), app_name(inner.app));
+	text_append_str(t->info, sizeof(t->info), name);
 	if (!t->host[0])
 		memcpy(t->host, inner.host, sizeof(t->host));
 	/* The label stays what the service is known by: SMTP that went on in TLS is SMTP. WebSocket is a service of its own. */
@@ -109,7 +145,7 @@ static void facts_overlap(const struct inspect_flow *f, struct facts *facts)
 		facts_add_str(facts, FACT_OVERLAP, "fragments of a datagram");
 }
 
-void inspect_detail_read(struct inspect_flow *f, struct detail *ret)
+void inspect_detail_read(struct inspector *i, struct inspect_flow *f, struct detail *ret)
 {
 	struct detail_in in;
 	struct change c;
@@ -118,7 +154,7 @@ void inspect_detail_read(struct inspect_flow *f, struct detail *ret)
 	detail_read((enum app_id)f->app, &in, ret);
 	switch (change_find((enum app_id)f->app, &in, &c)) {
 	case CHANGE_DONE:
-		changed(f, &c, &in, ret);
+		changed(i, f, &c, &in, ret);
 		break;
 	case CHANGE_MAYBE:
 		ret->complete = false;

@@ -22,8 +22,13 @@ struct inspect_work {
 	/* nDPI: how often it was asked, and about how much */
 	uint8_t asks, asked_turns, same;
 	uint8_t named;             /* enum app_id that label.app was made for */
+	bool named_cert;           /* and the server's certificate was known */
 	uint16_t asked_bytes;
 	uint64_t facts_hash, changed_ns; /* facts said last; when the protocol was seen to change; 0: not */
+	/* What nDPI calls what a tunnel carries; "" nothing yet. How often it was asked, and about how many bytes. */
+	char inner_app[40];
+	uint8_t inner_asks;
+	uint16_t inner_bytes;
 	uint16_t looked_bytes;     /* how much our recognisers have seen */
 	uint16_t dns_read[2];      /* DNS over TCP: bytes of the head whose messages were reported */
 	struct msg_label label;    /* as it will be sent next */

@@ -63,38 +63,91 @@ static bool belongs_by_address(enum app_id app)
 	return app == APP_HTTP || app == APP_TLS || app == APP_SMTP || app == APP_DNS;
 }
 
-/* The name: protocol, and the application that the host or the server's address belongs to. */
-static void own_name(struct inspector *i, const struct inspect_flow *f, const struct detail *t, char *ret, size_t size)
+/* Mail over TLS from the first byte has its own ports (RFC 8314 7), and names in nDPI. */
+static const char *mail_over_tls(const struct flow_key *key)
+{
+	for (unsigned e = 0; e < 2; e++)
+		switch (ntohs(key->port[e])) {
+		case 465:
+		case 587:
+			return "SMTPS";
+		case 993:
+			return "IMAPS";
+		case 995:
+			return "POPS";
+		}
+	return NULL;
+}
+
+/* Whose the server's certificate is, when the name asked for does not tell: a host's name in its subject. */
+static bool certificate_app(struct inspector *i, const struct detail *t, char *ret, size_t size)
+{
+	static const char *const parts[] = { "CN=", "O=" };
+	char subject[FACTS_MAX], name[128];
+
+	if (!facts_get(t->facts.text, FACT_CERT_SUBJECT, subject, sizeof(subject)))
+		return false;
+	for (size_t p = 0; p < sizeof(parts) / sizeof(parts[0]); p++)
+		for (const char *at = subject; at; at = strchr(at, ',')) {
+			at += *at == ',';
+			if (strncmp(at, parts[p], strlen(parts[p])))
+				continue;
+			at += strlen(parts[p]);
+			at += !strncmp(at, "*.", 2) ? 2 : 0;
+			snprintf(name, sizeof(name), "%.*s", (int)strcspn(at, ","), at);
+			text_lower(name);
+			if (strchr(name, '.') && !strchr(name, ' ') && ndpi_engine_host_app(i->engine, name, ret, size))
+				return true;
+		}
+	return false;
+}
+
+static bool site_of(struct inspector *i, const struct inspect_flow *f, const struct detail *t, char *ret, size_t size)
 {
 	const uint8_t *server = f->server_dir < 2 && belongs_by_address(t->app) ? f->key.addr[f->server_dir] : NULL;
-	const char *name = app_name(t->app);
+
+	if (!i->engine)
+		return false;
+	if (t->host[0] && ndpi_engine_host_app(i->engine, t->host, ret, size))
+		return true;
+	if (t->app == APP_TLS && certificate_app(i, t, ret, size))
+		return true;
+	if (!server || (t->app == APP_TLS && mail_over_tls(&f->key)))
+		return false;
+	return ndpi_engine_address_app(i->engine, server, ret, size) ||
+	       (t->app == APP_DNS && ndpi_engine_address_app(i->engine, f->key.addr[!f->server_dir], ret, size));
+}
+
+/* The name: protocol, and the application that the host, the certificate or the server's address belongs to. */
+static void own_name(struct inspector *i, const struct inspect_flow *f, const struct detail *t, char *ret, size_t size)
+{
+	const char *name = app_name(t->app), *mail = t->app == APP_TLS ? mail_over_tls(&f->key) : NULL;
 	char site[32];
 
 	snprintf(ret, size, "%s", name);
-	if (t->app == APP_TLS && f->server_dir < 2 && f->key.port[f->server_dir] == htons(853)) {
+	if (t->app == APP_TLS && f->server_dir < 2 && f->key.port[f->server_dir] == htons(853))
 		snprintf(ret, size, "TLS.DoH_DoT"); /* RFC 7858 */
+	else if (strchr(name, '.') || t->app == APP_SOCKS) /* whom a proxy is asked for does not name the proxy */
 		return;
-	}
-	if (!i->engine || strchr(name, '.') || t->app == APP_SOCKS) /* whom a proxy is asked for does not name the proxy */
-		return;
-	if ((t->host[0] && ndpi_engine_host_app(i->engine, t->host, site, sizeof(site))) ||
-	    (server && ndpi_engine_address_app(i->engine, server, site, sizeof(site))) ||
-	    (server && t->app == APP_DNS && ndpi_engine_address_app(i->engine, f->key.addr[!f->server_dir], site, sizeof(site))))
-		if (strcmp(site, name))
-			snprintf(ret, size, "%s.%s", name, site);
+	else if (site_of(i, f, t, site, sizeof(site)) && strcmp(site, name))
+		snprintf(ret, size, "%s.%s", name, site);
+	else if (mail)
+		snprintf(ret, size, "%s", mail);
 }
 
 bool inspect_own_label(struct inspector *i, struct inspect_flow *f)
 {
 	struct inspect_work *w = f->work;
 	struct msg_label *l = &w->label;
-	bool whole[2] = { f->whole[0], f->whole[1] }, news;
+	bool whole[2] = { f->whole[0], f->whole[1] }, news, cert;
 	struct detail t;
 	char app[sizeof(l->app)] = "";
 
 	f->stale = false;
-	inspect_detail_read(f, &t);
-	news = l->confidence != LABEL_OWN || w->named != t.app || (t.host[0] && strcmp(l->host, t.host));
+	inspect_detail_read(i, f, &t);
+	cert = t.app == APP_TLS && facts_get(t.facts.text, FACT_CERT_SUBJECT, app, sizeof(app));
+	news = l->confidence != LABEL_OWN || w->named != t.app || (t.host[0] && strcmp(l->host, t.host)) || cert != w->named_cert;
+	w->named_cert = cert;
 	if (news) {
 		own_name(i, f, &t, app, sizeof(app));
 		memcpy(l->app, app, sizeof(l->app));

@@ -119,7 +119,7 @@ void inspect_give_up(struct inspector *i, struct inspect_flow *f);
 
 /* ---- inspect_detail.c ---------------------------------------------------------------------------- */
 /* What a flow that our recognisers found says about itself, followed through a change of protocol. */
-void inspect_detail_read(struct inspect_flow *f, struct detail *ret);
+void inspect_detail_read(struct inspector *i, struct inspect_flow *f, struct detail *ret);
 /* Says the facts, unless the same were said of this flow before. */
 void inspect_facts_send(struct inspector *i, struct inspect_flow *f, const struct facts *facts);
 /* Says what was seen of a flow that nobody knows. */

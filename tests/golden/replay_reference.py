@@ -40,7 +40,6 @@ EXCEPTIONS = {
     ("fuzz-2020-02-16-11740", "Radius"): FUZZED,
     ("tcpdump_vrrp-vrrp_print-oobr-2", "VRRP"): "a fragment whose length is no multiple of 8: it can be part of no datagram",
     ("imap-starttls", "IMAPS"): "IMAP that becomes TLS: ours keeps the name it began with",
-    ("selfsigned", "TLS.ntop"): "the application stands only in the server's certificate",
     ("ftp.pcap", "FTP_DATA"): "a data connection on a high port; nDPI tells it by the listing's first bytes",
     ("ossfuzz_seed_fake_traces_2", "TruPhone"): "XMPP of that company; ours names the protocol",
     ("sv_ldap-extended", "MQTT"): "LDAP's request for TLS; ours says LDAP",

@@ -357,11 +357,16 @@ static uint64_t same_ns(uint64_t ns, void *arg)
 	return ns;
 }
 
+static uint64_t in_the_year_2020(uint64_t mono_ns)
+{
+	return 1577836800000000000ULL + mono_ns;
+}
+
 static void test_facts(void **state)
 {
 	struct facts f;
 	struct jsonl j;
-	char value[64];
+	char value[64], wall[200];
 	size_t len;
 
 	facts_init(&f);
@@ -386,6 +391,23 @@ static void test_facts(void **state)
 	assert_string_equal(jsonl_text(&j, &len), "{\"details\":{\"sni\":\"a\\\\x0ab\\\\x5c\\\\xff\",\"ja3\":\"clean\\\\x41\"},"
 						  "\"changed\":{\"from\":\"SMTP\",\"to\":\"TLS\",\"by\":\"STARTTLS\",\"at\":1.500000000}}");
 	jsonl_done(&j);
+	/* at a wall clock, as the history keeps them; what finds no room is left out */
+	facts_at_wall(f.text, in_the_year_2020, wall, sizeof(wall));
+	assert_true(facts_valid(wall, strlen(wall)));
+	assert_true(facts_get(wall, FACT_CHANGED_AT, value, sizeof(value)));
+	assert_string_equal(value, "1577836801500000000");
+	assert_true(facts_get(wall, FACT_SNI, value, 6));
+	assert_string_equal(value, "a\\x0a");
+	facts_at_wall(f.text, NULL, wall, 30);
+	assert_true(facts_get(wall, FACT_SNI, value, sizeof(value)));
+	assert_false(facts_get(wall, FACT_CHANGED_AT, value, sizeof(value)));
+	jsonl_init(&j);
+	jsonl_obj(&j, NULL);
+	facts_json(&j, f.text, NULL, NULL, false);
+	jsonl_obj_end(&j);
+	assert_non_null(strstr(jsonl_text(&j, &len), "\"at\":\"1970-01-01T00:00:01.5"));
+	jsonl_done(&j);
+	assert_string_equal(fact_name(FACT_NONE), "");
 	for (int i = FACT_NONE + 1; i < FACT_MAX; i++)
 		assert_true(fact_name((enum fact)i)[0]);
 	assert_string_equal(fact_name(FACT_MAX), "");

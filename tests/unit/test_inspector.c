@@ -13,6 +13,8 @@
 #include "appid/results.h"
 #include "base/clock.h"
 #include "base/ipc.h"
+#include "sensor/facts.h"
+#include "base/cleanup.h"
 #include "tests/unit/inspect_rig.h"
 
 static struct ndpi_engine *engine;
@@ -498,6 +500,76 @@ static void test_results_wait_and_are_dropped_beyond_the_bound(void **state)
 	close(fds[1]);
 }
 
+/* What our recognisers do not know, nDPI hears from where the tunnel begins: here RDP's first packets. */
+static void test_ndpi_hears_the_inside_of_a_tunnel(void **state)
+{
+	static const char ask[] = "\3\0\0\x13\x0e\xe0\0\0\0\0\0\1\0\x08\0\3\0\0\0", answer[] = "\3\0\0\x13\x0e\xd0\0\0\x12\x34\0\2\x1f\x08\0\2\0\0\0";
+	static const struct said connect[] = { C_("CONNECT pc:3389 HTTP/1.1\r\nHost: pc:3389\r\n\r\n"), S_("HTTP/1.1 200 OK\r\n\r\n") },
+				 socks[] = { C_("\5\1\0"), S_("\5\0"), C_("\5\1\0\1\x0a\0\0\x09\x0d\x3d"), S_("\5\0\0\1\0\0\0\0\0\0") };
+	char to[64];
+
+	for (unsigned s = 0; s < 2; s++) {
+		r.facts[0] = '\0';
+		rig_flow(&r, 6, (uint16_t)(40100 + s), s ? 1080 : 3128, false);
+		for (unsigned i = 0; i < (s ? 4 : 2); i++)
+			rig_say(&r, (s ? socks : connect)[i].server, (s ? socks : connect)[i].data, (s ? socks : connect)[i].len, 0);
+		rig_say(&r, false, ask, sizeof(ask) - 1, 0);
+		rig_say(&r, true, answer, sizeof(answer) - 1, 0);
+		rig_wait(&r, NSEC_PER_SEC);
+		rig_wait(&r, 20 * NSEC_PER_SEC);
+		assert_string_equal(r.last.app, s ? "SOCKS" : "HTTP_Connect");
+		assert_true(facts_get(r.facts, FACT_CHANGED_TO, to, sizeof(to)));
+		assert_string_equal(to, "RDP");
+	}
+}
+
+/* Neither peer of BitTorrent is the server; TLS on a mail port has the name that nDPI gives it. */
+static void test_names_by_peers_and_ports(void **state)
+{
+	static const char peer[] = "\x13" "BitTorrent protocol\0\0\0\0\0\x10\0\5";
+	static const char hello[] = "\x16\3\1\0\x2d\1\0\0\x29\3\3" "0123456789abcdef0123456789abcdef" "\0\0\2\x13\1\1\0";
+	static const struct {
+		uint16_t port;
+		const char *app;
+	} ports[] = { { 465, "SMTPS" }, { 587, "SMTPS" }, { 993, "IMAPS" }, { 995, "POPS" }, { 853, "TLS.DoH_DoT" }, { 8443, "TLS" } };
+
+	rig_flow(&r, 6, 40300, 51413, false);
+	rig_say(&r, true, peer, sizeof(peer) - 1, 0);
+	rig_wait(&r, NSEC_PER_SEC);
+	assert_string_equal(r.last.app, "BitTorrent");
+	assert_int_equal(r.last.confidence, LABEL_OWN);
+	for (unsigned i = 0; i < ARRAY_SIZE(ports); i++) {
+		rig_flow(&r, 6, (uint16_t)(40301 + i), ports[i].port, false);
+		rig_say(&r, false, hello, sizeof(hello) - 1, 0);
+		rig_wait(&r, NSEC_PER_SEC);
+		assert_string_equal(r.last.app, ports[i].app);
+	}
+}
+
+/* Key exchanges that cannot be give no digest, and no trouble. */
+static void test_ssh_key_exchanges_that_cannot_be(void **state)
+{
+	static const struct said wrong[] = {
+		C_("SSH-2.0-a_1\r\n\0\0\0\4\0\x14\0\0"),                       /* too short */
+		C_("SSH-2.0-a_1\r\n\0\0\1\0\4\x15"),                             /* another message */
+		C_("SSH-2.0-a_1\r\n\0\0\1\0\4\x14" "0123456789abcdef\0\1\0\0"), /* a list longer than a packet */
+		C_("SSH-2.0-a_1\r\n\0\0\1\0\4\x14" "0123"),                      /* cut */
+		C_("SSH-2.0-a_1\r\n\0\0\1\0\4\x14" "0123456789abcdef\0\0\0\5ab"), /* cut in a list */
+	};
+	char digest[64];
+
+	for (unsigned i = 0; i < ARRAY_SIZE(wrong); i++) {
+		r.facts[0] = '\0';
+		rig_flow(&r, 6, (uint16_t)(40200 + i), 22, false);
+		rig_say(&r, false, wrong[i].data, wrong[i].len, 0);
+		rig_say(&r, true, "SSH-2.0-b_1\r\n", 13, 0);
+		rig_wait(&r, NSEC_PER_SEC);
+		rig_wait(&r, 20 * NSEC_PER_SEC);
+		assert_string_equal(r.last.app, "SSH");
+		assert_false(facts_get(r.facts, FACT_HASSH, digest, sizeof(digest)));
+	}
+}
+
 static int group_setup(void **state)
 {
 	engine = ndpi_engine_new();
@@ -540,6 +612,9 @@ int main(void)
 		T(test_pieces_without_place_are_counted),
 		T(test_memory_is_bounded),
 		T(test_next_says_when),
+		T(test_ndpi_hears_the_inside_of_a_tunnel),
+		T(test_names_by_peers_and_ports),
+		T(test_ssh_key_exchanges_that_cannot_be),
 		cmocka_unit_test(test_results_wait_and_are_dropped_beyond_the_bound),
 	};
 
