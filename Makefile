@@ -39,7 +39,7 @@ CLI_O    := $(filter-out $(B)/tools/pierglass/main.o,$(call room,tools/pierglass
 KEEPER_L := -lbpf -lnftables -lnftnl -lmnl -lnetfilter_queue -lseccomp -lcap-ng
 CORE_L   := -luv -lcurl -ljansson -lsqlite3 -lmicrohttpd -lfyaml -lbpf -lseccomp -lcrypto
 INSPECT_L:= -lndpi -lgcrypt -lldns -lbpf -lseccomp -lcap-ng -ljansson -lfyaml -lexpat
-CLI_L    := -lcurl -ljansson -lcrypto -lncursesw -ltinfo -lbpf
+CLI_L    := -lcurl -ljansson -lcrypto -lz -lncursesw -ltinfo -lbpf
 
 PROGRAMS := $(B)/pierglassd $(B)/pierglass $(B)/pierglass-core $(B)/pierglass-inspect
 
@@ -130,7 +130,7 @@ helpers: $(HELPERS)
 # Fuzz targets: clang's libFuzzer over the sources themselves, always with ASan and UBSan.
 FUZZ_T   := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 FUZZ_SRC := $(sort $(wildcard base/*.c flows/*.c sensor/*.c)) $(filter-out appid/inspect_main.c,$(sort $(wildcard appid/*.c appid/config/*.c))) \
-            $(sort $(wildcard sensor/watch/*.c intel/*.c)) sensor/keeper/link_parse.c enforce/action.c
+            $(sort $(wildcard sensor/watch/*.c intel/*.c)) sensor/keeper/link_parse.c enforce/action.c enforce/pcapng.c
 FUZZ_O   := $(patsubst %.c,$(B)/fuzz/obj/%.o,$(FUZZ_SRC))
 FUZZ_F   := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -g -O1 $(STD) -Wno-unknown-warning-option -DPG_SAN=1
 $(B)/fuzz/obj/%.o: %.c

@@ -226,6 +226,16 @@ const char *dns_names_get(struct dns_names *d, uint64_t scope, const uint8_t add
 	return NULL;
 }
 
+void dns_names_each(const struct dns_names *d, uint64_t scope, void (*cb)(const uint8_t addr[16], const char *name, uint64_t until_ns, void *arg),
+		    void *arg)
+{
+	const struct entry *e;
+	const struct scope_rec *s = scope_find(d, scope);
+
+	DL_FOREACH(s ? s->oldest : NULL, e)
+		cb(e->key.addr, e->name, e->until_ns, arg);
+}
+
 void dns_names_forget(struct dns_names *d, uint64_t scope)
 {
 	struct scope_rec *s = scope_find(d, scope);

@@ -15,6 +15,9 @@ void dns_names_free(struct dns_names *d);
 int dns_names_put(struct dns_names *d, uint64_t scope, const uint8_t addr[16], const char *name, uint32_t ttl_s, uint64_t now_mono_ns);
 /* NULL if this scope never looked it up; owned by the table, valid until the next call that changes it. */
 const char *dns_names_get(struct dns_names *d, uint64_t scope, const uint8_t addr[16], uint64_t now_mono_ns);
+/* All that a scope looked up, the least recently answered first. until_ns: monotonic, end of its lifetime without the grace. */
+void dns_names_each(const struct dns_names *d, uint64_t scope, void (*cb)(const uint8_t addr[16], const char *name, uint64_t until_ns, void *arg),
+		    void *arg);
 void dns_names_forget(struct dns_names *d, uint64_t scope);
 unsigned dns_names_count(const struct dns_names *d);
 uint64_t dns_names_evicted(const struct dns_names *d);

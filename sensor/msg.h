@@ -87,6 +87,7 @@ enum msg_type {
 	MSG_FILES_STATE, MSG_FILES_EVENT, MSG_FILES_DIGEST, MSG_FILES_CHANGED, MSG_FILES_STATS, /* files -> core */
 	MSG_PLACE_MOUNTS, MSG_PLACE_MARK, MSG_PLACE_OPEN, MSG_PLACE_DIR, MSG_PLACE_DIR_DROP, MSG_PLACE_LAYER,
 	MSG_PLACE_ROOT, /* files -> opener */
+	MSG_PLACE_PROC, MSG_PLACE_UPPER, /* core -> opener */
 
 	/* -- core <-> the documents inspector: sensor/msg_documents.h */
 	MSG_DOCUMENT,      /* core -> inspector: struct msg_document and a descriptor */
@@ -109,9 +110,9 @@ enum msg_fd_kind {
 	MSG_FD_CONFIG,       /* core: the configuration file opened for reading (absent: defaults) */
 	MSG_FD_BROKER,       /* core: ipc to the broker; replaces an earlier one */
 	MSG_FD_INSPECTOR,    /* core: ipc from an inspector; name "packets" or "documents"; replaces an earlier one */
-	MSG_FD_CORE,         /* broker, inspectors: ipc to core; replaces an earlier one */
+	MSG_FD_CORE,         /* broker, inspectors, opener: ipc to core; replaces an earlier one */
 	MSG_FD_FILES,        /* core, opener: ipc to files; replaces an earlier one */
-	MSG_FD_OPENER,       /* files: ipc to the opener; replaces an earlier one */
+	MSG_FD_OPENER,       /* files, core: ipc to the opener; replaces an earlier one */
 	MSG_FD_FANOTIFY,     /* files, opener: the one fanotify group */
 	MSG_FD_FETCH,        /* core: ipc to fetch; replaces an earlier one */
 	MSG_FD_INOTIFY,      /* files, opener: the one inotify instance */

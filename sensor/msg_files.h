@@ -71,6 +71,24 @@ struct msg_place_layer_answer {
 	int32_t lower;    /* the first of the others that has a file of that name too; -1: none */
 };
 
+/* ---- core -> opener, for evidence ------------------------------------------------------------------------------------ */
+/* MSG_PLACE_MOUNTS, MSG_PLACE_OPEN as above, and: */
+/* MSG_PLACE_PROC: struct msg_place_proc -> descriptor of a file of /proc/PID; cid must be given */
+enum msg_proc_file { MSG_PROC_STATUS, MSG_PROC_CMDLINE, MSG_PROC_ENVIRON, MSG_PROC_MAPS, MSG_PROC_MOUNTINFO, MSG_PROC_LIMITS, MSG_PROC_CGROUP,
+	MSG_PROC_FILE_MAX };
+struct msg_place_proc {
+	struct msg_place place;
+	uint32_t file; /* enum msg_proc_file */
+	uint32_t pad;
+};
+/* MSG_PLACE_UPPER: a thing in a container's upper layer -> descriptor: of a regular file to read, of a directory to list, of anything
+ * else O_PATH. After the struct: the layer's directory as the engine calls it, NUL, the path below it (no NUL; none: itself).
+ * No link is followed below the layer. */
+struct msg_place_upper {
+	uint32_t engine_pid;
+	uint32_t pad;
+};
+
 /* ---- core -> files -------------------------------------------------------------------------------------------------- */
 /* A container runs: its file systems are marked. The number is core's, not used again within a run of core. */
 struct msg_files_watch {

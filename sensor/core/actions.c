@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "sensor/core/evidence.h"
 #include "sensor/core/model_priv.h"
 #include "sensor/core/policy.h"
 #include "sensor/msg_contain.h"
@@ -33,6 +34,7 @@ struct action_run {
 	uint32_t under_way; /* begun, answer to come */
 	uint32_t kill_seq;
 	uint64_t begun_ns;
+	char bundle[EVIDENCE_ID_LEN]; /* "" none */
 	char text[256];
 };
 
@@ -139,6 +141,21 @@ static void begin_network(struct core *c, struct action_run *r, enum action a)
 		run_done(c, r, a);
 }
 
+static void begin_evidence(struct core *c, struct action_run *r)
+{
+	const struct finding *f = findings_get(c->model->findings, r->finding);
+	int err = f ? evidence_begin(c, r->ct, f, r->bundle) : -ENOENT;
+
+	if (err == 0)
+		r->under_way |= ACTION_BIT(ACTION_EVIDENCE);
+	else if (err == -EALREADY)
+		run_done(c, r, ACTION_EVIDENCE);
+	else
+		run_failed(c, r, ACTION_EVIDENCE, err == -EDQUOT ? "evidence.max_bytes is reached" : err == -EBUSY ? "too many bundles are being made" : reason(err));
+	if (err < 0 && err != -EALREADY)
+		r->bundle[0] = '\0';
+}
+
 static void begin(struct core *c, struct action_run *r, enum action a)
 {
 	switch (a) {
@@ -155,6 +172,8 @@ static void begin(struct core *c, struct action_run *r, enum action a)
 		begin_network(c, r, a);
 		break;
 	case ACTION_EVIDENCE:
+		begin_evidence(c, r);
+		break;
 	case ACTION_REFUSE:
 		run_failed(c, r, a, "not available");
 		break;
@@ -185,6 +204,8 @@ static void run_tell(struct core *c, struct action_run *r)
 	if (!f)
 		return;
 	snprintf(f->action, sizeof(f->action), "%s", r->text);
+	if (r->bundle[0])
+		snprintf(f->evidence, sizeof(f->evidence), "%s", r->bundle);
 	model_alert(c, f, r->tell_it && !r->told);
 	r->told = true;
 }
@@ -325,6 +346,16 @@ void actions_keeper_answer(struct core *c, const struct ipc_hdr *hdr)
 			answered(c, r, ACTION_KILL, hdr->status);
 			break;
 		}
+	runs_sweep(c, clock_mono_ns());
+}
+
+void actions_evidence_answer(struct core *c, const char *bundle, int error)
+{
+	if (!c->actions)
+		return;
+	for (struct action_run *r = c->actions->runs; r; r = r->next)
+		if ((r->under_way & ACTION_BIT(ACTION_EVIDENCE)) && !strcmp(r->bundle, bundle))
+			answered(c, r, ACTION_EVIDENCE, error);
 	runs_sweep(c, clock_mono_ns());
 }
 

@@ -26,6 +26,9 @@ void actions_tick(struct core *c, uint64_t now_mono_ns);
 void actions_keeper_answer(struct core *c, const struct ipc_hdr *hdr);
 void actions_engine_answer(struct core *c, unsigned engine, enum docker_req what, const char *cid, int error);
 
+/* What passes is in the bundle: what follows (kill, stop) may be done. */
+void actions_evidence_answer(struct core *c, const char *bundle, int error);
+
 /* For status: how often each was done, and failed. */
 struct action_counts {
 	uint64_t done[ACTION_MAX], failed[ACTION_MAX], dry[ACTION_MAX];

@@ -8,10 +8,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "sensor/core/api_priv.h"
+#include "sensor/core/evidence.h"
 
 #define URL_MAX 2048          /* decoded path and arguments together */
 #define HEADERS_MAX 8192
@@ -175,6 +178,28 @@ static bool has_body(struct MHD_Connection *conn)
 	return (len && strcmp(len, "0")) || MHD_lookup_connection_value(conn, MHD_HEADER_KIND, "Transfer-Encoding");
 }
 
+/* A file of a bundle: sent from the file, however large it is. */
+static enum MHD_Result serve_file(struct api *a, struct MHD_Connection *conn, const struct api_query *q)
+{
+	int fd = evidence_file(a->core, q->id, q->thing);
+	struct MHD_Response *r;
+	enum MHD_Result res;
+	struct stat st;
+
+	if (fd < 0)
+		return refuse(a, conn, MHD_HTTP_NOT_FOUND, "there is no such bundle, or no such file in it: see /v1/evidence");
+	r = fstat(fd, &st) < 0 ? NULL : MHD_create_response_from_fd64((uint64_t)st.st_size, fd); /* takes fd over */
+	if (!r) {
+		close(fd);
+		return refuse(a, conn, MHD_HTTP_INTERNAL_SERVER_ERROR, "out of memory");
+	}
+	MHD_add_response_header(r, "Content-Type", "application/octet-stream");
+	MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
+	res = MHD_queue_response(conn, MHD_HTTP_OK, r);
+	MHD_destroy_response(r);
+	return res;
+}
+
 static enum MHD_Result serve(struct api *a, struct MHD_Connection *conn, enum api_path p, const struct api_query *q)
 {
 	struct MHD_Response *r;
@@ -185,6 +210,8 @@ static enum MHD_Result serve(struct api *a, struct MHD_Connection *conn, enum ap
 	if (p == API_FLOWS_STREAM || p == API_EVENTS_STREAM || p == API_ALERTS_STREAM)
 		return a->stats.streams < API_STREAMS_MAX ? api_stream_start(a, conn, p, q) :
 							    refuse(a, conn, MHD_HTTP_SERVICE_UNAVAILABLE, "too many streams");
+	if (p == API_EVIDENCE_FILE)
+		return serve_file(a, conn, q);
 	if (api_model_check(a, p, q, err, sizeof(err)))
 		return refuse(a, conn, MHD_HTTP_NOT_FOUND, err);
 	snprintf(what, sizeof(what), "%d %u %d %d %d %s %s\n%s\n%s", p, q->limit, q->format, q->history, q->all, q->id, q->workload, q->container,
@@ -300,7 +327,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn, const 
 	if (p < 0)
 		return refuse(a, conn, MHD_HTTP_NOT_FOUND,
 			      "no such path: see /v1/status, containers, listeners, flows, flows/stream, events/stream, tree, syscalls, map, "
-			      "networks, alerts, alerts/stream, /metrics, why, models, model, version");
+			      "networks, alerts, alerts/stream, /metrics, why, evidence, models, model, version");
 	if (post != (p >= API_PATH_FIRST_POST))
 		return refuse(a, conn, MHD_HTTP_METHOD_NOT_ALLOWED, post ? "only GET is understood here" : "only POST is understood here");
 	x.allowed = api_path_args((enum api_path)p);

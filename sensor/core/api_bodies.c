@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/version.h"
 #include "sensor/core/api_priv.h"
+#include "sensor/core/evidence.h"
 #include "sensor/core/export_map.h"
 #include "sensor/core/json_events.h"
 #include "sensor/core/store.h"
@@ -27,6 +28,8 @@ static const struct {
 	[API_VERSION] = { "/v1/version", 0 },
 	[API_FEEDS] = { "/v1/feeds", 0 },
 	[API_FEED_CHECK] = { "/v1/feeds/check", API_ARG_THING },
+	[API_EVIDENCE] = { "/v1/evidence", 0 },
+	[API_EVIDENCE_FILE] = { "/v1/evidence/file", API_ARG_ID | API_ARG_THING },
 	[API_ALERTS] = { "/v1/alerts", API_ARG_LIMIT | API_ARG_WORKLOAD | API_ARG_ALL | API_ARG_FIELDS },
 	[API_ALERTS_STREAM] = { "/v1/alerts/stream", API_ARG_WORKLOAD },
 	[API_WHY] = { "/v1/why", API_ARG_ID },
@@ -220,6 +223,11 @@ static void feeds_text(struct jsonl *j, struct core *c, const char *which)
 	json_feeds(j, c);
 }
 
+static void evidence_text(struct jsonl *j, struct core *c, const char *which)
+{
+	evidence_list(c, j);
+}
+
 static void version_make(struct api *a, struct api_body *ret)
 {
 	struct jsonl j;
@@ -271,6 +279,9 @@ void api_body_make(struct api *a, enum api_path p, const struct api_query *q, st
 		break;
 	case API_SYSCALLS:
 		text_make(a, json_syscalls, q->workload, ret);
+		break;
+	case API_EVIDENCE:
+		text_make(a, evidence_text, NULL, ret);
 		break;
 	case API_FEEDS:
 		text_make(a, feeds_text, NULL, ret);

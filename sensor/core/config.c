@@ -42,6 +42,12 @@ void config_defaults(struct config *c)
 		.alerts_max_bytes = 64ULL << 20,
 		.alerts_files = 4,
 		.feed_timeout_s = 120,
+		.evidence_ring = 1,
+		.evidence_ring_bytes = 8ULL << 20,
+		.evidence_file_bytes = 32ULL << 20,
+		.evidence_bundle_bytes = 256ULL << 20,
+		.evidence_max_bytes = 2ULL << 30,
+		.evidence_keep_days = 30,
 		.policy = { .ct_mark = 0x00f00000 },
 	};
 	if (gethostname(c->node, sizeof(c->node) - 1) || !c->node[0])
@@ -407,6 +413,21 @@ static int read_actions_workloads(struct config_reader *r, const struct config_k
 	return rc;
 }
 
+/* ---- evidence ------------------------------------------------------------------------------------------------------- */
+static int read_ring(struct config_reader *r, const struct config_key *k, struct fy_node *n, int line)
+{
+	static const char *const names[] = { "off", "heads" }; /* in the order of enum evidence_ring */
+
+	return read_word(r, k, n, line, names, ARRAY_SIZE(names), &r->c.evidence_ring);
+}
+
+static int read_freeze(struct config_reader *r, const struct config_key *k, struct fy_node *n, int line)
+{
+	static const char *const names[] = { "false", "true" };
+
+	return read_word(r, k, n, line, names, ARRAY_SIZE(names), &r->c.evidence_freeze);
+}
+
 static int read_policy_workloads(struct config_reader *r, const struct config_key *k, struct fy_node *n, int line);
 
 /* ---- where alerts go ------------------------------------------------------------------------------------------- */
@@ -523,6 +544,16 @@ static const struct config_key actions_keys[] = {
 	{ "workloads", read_actions_workloads, "names of workloads, below each names of findings (or default) with their actions", 0, 0, 0, NULL },
 	{ NULL, NULL, NULL, 0, 0, 0, NULL },
 };
+static const struct config_key evidence_keys[] = {
+	{ "ring", read_ring, "off or heads", 0, 0, 0, NULL },
+	{ "ring_bytes", read_bytes, "bytes (KiB, MiB, GiB are understood)", AT(evidence_ring_bytes), 65536, 1ULL << 30, NULL },
+	{ "freeze", read_freeze, "true or false", 0, 0, 0, NULL },
+	{ "file_bytes", read_bytes, "bytes (KiB, MiB, GiB are understood)", AT(evidence_file_bytes), 4096, 1ULL << 40, NULL },
+	{ "bundle_bytes", read_bytes, "bytes (KiB, MiB, GiB are understood)", AT(evidence_bundle_bytes), 65536, 1ULL << 40, NULL },
+	{ "max_bytes", read_bytes, "bytes (KiB, MiB, GiB are understood)", AT(evidence_max_bytes), 65536, 1ULL << 44, NULL },
+	{ "keep_days", read_u32, "days", AT(evidence_keep_days), 0, 3650, NULL },
+	{ NULL, NULL, NULL, 0, 0, 0, NULL },
+};
 static const struct config_key top_keys[] = {
 	{ "docker", read_docker, "up to 8 different absolute paths of engine sockets, each shorter than 108 bytes", 0, 0, 0, NULL },
 	{ "node", read_node, "a name of at most 127 bytes", 0, 0, 0, NULL },
@@ -534,10 +565,11 @@ static const struct config_key top_keys[] = {
 	{ "alerts", config_section, "keys max_bytes, files, silence, journald, syslog, webhook, webhook_secret, format", 0, 0, 0, alerts_keys },
 	{ "feeds", config_section, "keys files, urls, proxy, timeout, never_block", 0, 0, 0, config_feeds_keys },
 	{ "policy", config_section, "keys default, analyst, ct_mark, workloads", 0, 0, 0, policy_keys },
+	{ "evidence", config_section, "keys ring, ring_bytes, freeze, file_bytes, bundle_bytes, max_bytes, keep_days", 0, 0, 0, evidence_keys },
 	{ "actions", config_section, "keys default, findings, workloads", 0, 0, 0, actions_keys },
 	{ NULL, NULL, NULL, 0, 0, 0, NULL },
 };
-static const struct config_key top = { "the file", config_section, "keys docker, node, hooks, limits, store, payload, learning, alerts, feeds, policy, actions", 0, 0, 0, top_keys };
+static const struct config_key top = { "the file", config_section, "keys docker, node, hooks, limits, store, payload, learning, alerts, feeds, policy, actions, evidence", 0, 0, 0, top_keys };
 #undef AT
 
 static bool node_is_empty(struct fy_node *n)

@@ -75,6 +75,14 @@ struct config {
 	char silent[32][32];       /* alerts.silence: [finding, …]: kept nowhere, told nobody */
 	/* actions: what follows a finding (enforce/action.h) */
 	struct action_rules actions; /* actions.default|findings|workloads */
+	/* evidence */
+	unsigned evidence_ring;    /* evidence.ring: off|heads -> enum evidence_ring */
+	uint64_t evidence_ring_bytes; /* evidence.ring_bytes: 8 MiB, of all containers together */
+	unsigned evidence_freeze;  /* evidence.freeze: false|true */
+	uint64_t evidence_file_bytes; /* evidence.file_bytes: 32 MiB of each file */
+	uint64_t evidence_bundle_bytes; /* evidence.bundle_bytes: 256 MiB */
+	uint64_t evidence_max_bytes; /* evidence.max_bytes: 2 GiB in all */
+	uint32_t evidence_keep_days; /* evidence.keep_days: 30, 0: for ever */
 };
 
 void config_defaults(struct config *c);

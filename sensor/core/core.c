@@ -14,6 +14,7 @@
 #include "sensor/core/api.h"
 #include "sensor/core/core_priv.h"
 #include "sensor/core/declared.h"
+#include "sensor/core/evidence.h"
 #include "sensor/core/feeds.h"
 #include "sensor/core/images.h"
 #include "sensor/core/model.h"
@@ -236,6 +237,7 @@ static void core_tick(uv_timer_t *t)
 	model_tick(c, clock_mono_ns());
 	actions_tick(c, clock_mono_ns());
 	declared_tick(c, clock_mono_ns());
+	evidence_tick(c, clock_mono_ns());
 }
 
 void core_save(struct core *c)
@@ -306,6 +308,8 @@ int core_open_tables(struct core *c)
 		r = fetch_open(c);
 	if (r >= 0)
 		r = declared_open(c);
+	if (r == 0)
+		r = evidence_open(c);
 	return r < 0 ? r : core_feeds_open(c);
 }
 
@@ -376,6 +380,7 @@ void core_close(struct core *c)
 	cached_names_free(c);
 	events_stop(c);
 	core_feeds_close(c);
+	evidence_close(c);
 	actions_close(c);
 	core_policy_close(c);
 	fetch_close(c);

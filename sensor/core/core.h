@@ -27,6 +27,7 @@ struct api;
 struct core_model;
 struct core_policy;
 struct core_actions;
+struct core_evidence;
 
 /* What is known of one engine. */
 struct core_engine {
@@ -109,6 +110,7 @@ struct core {
 	struct core_model *model;     /* sensor/core/model.h */
 	struct core_policy *policy;   /* sensor/core/policy.h */
 	struct core_actions *actions; /* sensor/core/actions.h */
+	struct core_evidence *evidence; /* sensor/core/evidence.h */
 	unsigned engine_count;
 	struct core_engine engines[MSG_ENGINES_MAX];
 	struct msg_program programs[PROGRAM_MAX];

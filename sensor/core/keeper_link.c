@@ -10,6 +10,7 @@
 #include "sensor/core/actions.h"
 #include "sensor/core/api.h"
 #include "sensor/core/core_priv.h"
+#include "sensor/core/evidence.h"
 #include "sensor/core/fetch.h"
 
 static void peer_lost(struct peer **p)
@@ -76,6 +77,9 @@ static void take_fd_message(struct core *c, const struct msg_fd *m, int fd)
 	case MSG_FD_FETCH:
 		fetch_connected(c, fd);
 		return;
+	case MSG_FD_OPENER:
+		evidence_opener(c, fd);
+		return;
 	case MSG_FD_INSPECTOR:
 		if (strcmp(m->name, "packets") != 0) {
 			feeds_inspector(c, fd);
@@ -86,7 +90,6 @@ static void take_fd_message(struct core *c, const struct msg_fd *m, int fd)
 		peer_open(p->loop, fd, labels_message, inspector_gone, c, &p->inspector);
 		return;
 	case MSG_FD_CORE:
-	case MSG_FD_OPENER:
 	case MSG_FD_FANOTIFY:
 	case MSG_FD_INOTIFY:
 	case MSG_FD_MAX:
@@ -318,7 +321,10 @@ void keeper_message(const struct ipc_hdr *hdr, const void *body, int fd, void *a
 		break;
 	case MSG_CONTAIN_KILL:
 	case MSG_CONTAIN_FREEZE:
-		actions_keeper_answer(c, hdr);
+		if (hdr->type == MSG_CONTAIN_FREEZE)
+			evidence_keeper_answer(c, hdr);
+		else
+			actions_keeper_answer(c, hdr);
 		break;
 	case MSG_LISTED:
 		feeds_kernel_answer(c, hdr, fd);

@@ -65,6 +65,19 @@ void files_close(struct keeper *k)
 	close_fd(&k->inotify);
 }
 
+void opener_introduce(struct keeper *k)
+{
+	struct program *core = &k->programs[PROGRAM_CORE], *opener = &k->programs[PROGRAM_OPENER];
+	int fds[2];
+
+	if (!k->core_ready || !program_is_running(core) || !program_is_running(opener) || ipc_pair(fds) < 0)
+		return;
+	program_send_fd(core, MSG_FD_OPENER, 0, "", fds[0]);
+	program_send_fd(opener, MSG_FD_CORE, 0, "", fds[1]);
+	close(fds[0]);
+	close(fds[1]);
+}
+
 void files_introduce(struct keeper *k, enum msg_program_id id)
 {
 	struct program *files = &k->programs[PROGRAM_FILES], *opener = &k->programs[PROGRAM_OPENER], *started = &k->programs[id];

@@ -65,6 +65,8 @@ void program_tell(struct keeper *k, enum msg_program_id id);
 /* keeper_files.c: what fanotify and inotify need, and who gets which end of it */
 void files_open(struct keeper *k);
 void files_close(struct keeper *k);
+/* Gives core and the opener the two ends of a new socket, for evidence. */
+void opener_introduce(struct keeper *k);
 /* A program that has a part in it was started. */
 void files_introduce(struct keeper *k, enum msg_program_id id);
 

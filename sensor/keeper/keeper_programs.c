@@ -112,7 +112,9 @@ static void on_started(struct program *p, void *arg)
 	}
 	if (p->spec.id == PROGRAM_FILES || p->spec.id == PROGRAM_OPENER)
 		files_introduce(k, p->spec.id);
-	if (p->spec.id != PROGRAM_VERDICT && p->spec.id != PROGRAM_OPENER)
+	if (p->spec.id == PROGRAM_OPENER)
+		opener_introduce(k);
+	else if (p->spec.id != PROGRAM_VERDICT)
 		programs_introduce(k, p->spec.id);
 	program_send(p, MSG_READY, 0, 0, NULL, 0, -1);
 	if (k->core_ready)
@@ -256,7 +258,9 @@ void programs_start_others(struct keeper *k, bool fetch)
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
 		if (k->programs[others[i]].starts == 0)
 			program_start(&k->programs[others[i]]);
-		else if (others[i] != PROGRAM_VERDICT && others[i] != PROGRAM_OPENER)
+		else if (others[i] == PROGRAM_OPENER)
+			opener_introduce(k);
+		else if (others[i] != PROGRAM_VERDICT)
 			programs_introduce(k, others[i]);
 	if (fetch && k->programs[PROGRAM_FETCH].starts == 0)
 		program_start(&k->programs[PROGRAM_FETCH]);

@@ -24,7 +24,7 @@ struct served {
 
 struct opener_loop {
 	struct opener place;
-	int keeper, files; /* files: -1 none */
+	int keeper, files, core; /* files, core: -1 none */
 	struct served served[PLACE_ROOTS_MAX];
 	unsigned char body[IPC_BODY_MAX];
 };
@@ -79,47 +79,43 @@ static int served_expire(struct opener_loop *o)
 }
 
 /* ---- requests ---------------------------------------------------------------------------------------------------- */
-static void files_lost(struct opener_loop *o)
+static void answer(int *client, const struct ipc_hdr *h, const struct opener_answer *a)
 {
-	close_fd(&o->files);
-}
-
-static void answer(struct opener_loop *o, const struct ipc_hdr *h, const struct opener_answer *a)
-{
-	struct pollfd pfd = { .fd = o->files, .events = POLLOUT };
+	struct pollfd pfd = { .fd = *client, .events = POLLOUT };
 	int r;
 
 	do {
-		r = ipc_send(o->files, h->type, h->seq, a->status, a->len ? a->body : NULL, a->len, a->fd);
+		r = ipc_send(*client, h->type, h->seq, a->status, a->len ? a->body : NULL, a->len, a->fd);
 	} while (r == -EAGAIN && poll(&pfd, 1, ANSWER_WAIT_MS) > 0);
 	if (r < 0) /* it does not read: a new pair of sockets comes with the next one */
-		files_lost(o);
+		close_fd(client);
 }
 
-static void files_read(struct opener_loop *o)
+static void client_read(struct opener_loop *o, int *client, bool (*request)(const struct opener *, const struct ipc_hdr *, const void *,
+									     struct opener_answer *))
 {
 	struct opener_answer a;
 
-	for (int n = 0; n < 16 && o->files >= 0; n++) {
+	for (int n = 0; n < 16 && *client >= 0; n++) {
 		_cleanup_close_ int fd = -1;
 		struct ipc_hdr h;
-		int r = ipc_recv(o->files, &h, o->body, &fd);
+		int r = ipc_recv(*client, &h, o->body, &fd);
 
 		if (r == -EAGAIN)
 			return;
 		if (r == -EPROTO)
 			continue;
 		if (r <= 0) {
-			files_lost(o);
+			close_fd(client);
 			return;
 		}
-		if (!opener_request(&o->place, &h, o->body, &a)) {
-			log_debug("opener: message %u from files, ignoring", h.type);
+		if (!request(&o->place, &h, o->body, &a)) {
+			log_debug("opener: message %u, ignoring", h.type);
 			continue;
 		}
 		if (a.serve >= 0)
 			served_add(o, &a);
-		answer(o, &h, &a);
+		answer(client, &h, &a);
 		close_fd(&a.fd);
 	}
 }
@@ -127,6 +123,7 @@ static void files_read(struct opener_loop *o)
 static void keeper_fd(struct opener_loop *o, const struct msg_fd *m, int *fd)
 {
 	int *at = m->kind == MSG_FD_FILES    ? &o->files :
+		  m->kind == MSG_FD_CORE     ? &o->core :
 		  m->kind == MSG_FD_FANOTIFY ? &o->place.fanotify :
 		  m->kind == MSG_FD_INOTIFY  ? &o->place.inotify :
 					       NULL;
@@ -167,15 +164,16 @@ int opener_run(int keeper_sock)
 
 	o.place = (struct opener){ -1, -1 };
 	o.keeper = keeper_sock;
-	o.files = -1;
+	o.files = o.core = -1;
 	for (size_t i = 0; i < ARRAY_SIZE(o.served); i++)
 		o.served[i] = (struct served){ -1, -1, 0 };
 	for (;;) {
-		struct pollfd p[2 + PLACE_ROOTS_MAX] = { { .fd = o.keeper, .events = POLLIN }, { .fd = o.files, .events = POLLIN } };
+		struct pollfd p[3 + PLACE_ROOTS_MAX] = { { .fd = o.keeper, .events = POLLIN }, { .fd = o.files, .events = POLLIN },
+							       { .fd = o.core, .events = POLLIN } };
 		int wait_ms = served_expire(&o);
 
 		for (size_t i = 0; i < ARRAY_SIZE(o.served); i++)
-			p[2 + i] = (struct pollfd){ .fd = o.served[i].sock, .events = POLLIN };
+			p[3 + i] = (struct pollfd){ .fd = o.served[i].sock, .events = POLLIN };
 		if (poll(p, ARRAY_SIZE(p), wait_ms) < 0) {
 			if (errno == EINTR)
 				continue;
@@ -188,9 +186,11 @@ int opener_run(int keeper_sock)
 			continue;
 		}
 		for (size_t i = 0; i < ARRAY_SIZE(o.served); i++)
-			if (p[2 + i].revents)
+			if (p[3 + i].revents)
 				served_read(&o, &o.served[i]);
 		if (p[1].revents)
-			files_read(&o);
+			client_read(&o, &o.files, opener_request);
+		if (p[2].revents)
+			client_read(&o, &o.core, opener_evidence_request);
 	}
 }

@@ -30,6 +30,11 @@ int opener_run(int keeper_sock);
 /* One request. False: there is no such request. *ret is filled. */
 bool opener_request(const struct opener *o, const struct ipc_hdr *h, const void *body, struct opener_answer *ret);
 
+/* The same for core, which collects evidence: MSG_PLACE_MOUNTS, MSG_PLACE_OPEN, MSG_PLACE_PROC, MSG_PLACE_UPPER; nothing is marked for it. */
+bool opener_evidence_request(const struct opener *o, const struct ipc_hdr *h, const void *body, struct opener_answer *ret);
+
+/* opener_layer.c: MSG_PLACE_UPPER */
+int opener_upper(const void *body, size_t len, struct opener_answer *a);
 /* opener_layer.c: MSG_PLACE_LAYER */
 int opener_layer(const void *body, size_t len, struct opener_answer *a);
 

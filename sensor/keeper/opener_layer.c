@@ -96,13 +96,79 @@ static int look_all(int root, const char *path, size_t len, const char *at, cons
 	return 0;
 }
 
+/* A thing in a layer, looked at without following anything: a regular file is opened for reading, a directory for listing, of
+ * anything else (a link, a device: a whiteout) only its place is. */
+static int open_thing(int layer, const char *path, size_t len)
+{
+	_cleanup_close_ int at = len ? opener_beneath(layer, path, len, O_PATH | O_NOFOLLOW, BENEATH) : fcntl(layer, F_DUPFD_CLOEXEC, 3);
+	char link[32];
+	struct stat st;
+	int fd;
+
+	if (at < 0)
+		return take_fd(&at);
+	if (fstat(at, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+		return take_fd(&at);
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", at);
+	fd = open(link, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (S_ISDIR(st.st_mode) ? O_DIRECTORY : 0));
+	return fd < 0 ? -errno : fd;
+}
+
+/* Where engines keep the upper layers of containers, and nothing else lies: ".../<64 hex digits>/diff" (overlay2), ".../<number>/fs"
+ * (containerd's snapshots). Core is not to read the rest of the node. */
+static bool is_upper(const char *dir, size_t len)
+{
+	bool snapshot = len > 3 && !memcmp(dir + len - 3, "/fs", 3);
+	size_t end = snapshot ? len - 3 : len > 5 && !memcmp(dir + len - 5, "/diff", 5) ? len - 5 : 0, at = end;
+
+	while (at && strchr(snapshot ? "0123456789" : "0123456789abcdef", dir[at - 1]))
+		at--;
+	return at && dir[at - 1] == '/' && (snapshot ? end > at : end - at == 64);
+}
+
+static int engine_root(uint32_t pid)
+{
+	char proc[40];
+	int root;
+
+	if (!pid || pid > 0x7fffffff)
+		return -EINVAL;
+	snprintf(proc, sizeof(proc), "/proc/%u/root", pid);
+	root = open(proc, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return root < 0 ? -errno : root;
+}
+
+int opener_upper(const void *body, size_t len, struct opener_answer *a)
+{
+	_cleanup_close_ int root = -1, layer = -1;
+	const char *at = (const char *)body + sizeof(struct msg_place_upper), *end = (const char *)body + len, *dir;
+	struct msg_place_upper m;
+	size_t n;
+
+	if (len <= sizeof(m))
+		return -EINVAL;
+	memcpy(&m, body, sizeof(m));
+	dir = next_string(&at, end, &n);
+	if (!dir || dir[0] != '/' || memmem(dir, n, "/..", 3) || !is_upper(dir, n))
+		return -EINVAL;
+	root = engine_root(m.engine_pid);
+	if (root < 0)
+		return take_fd(&root);
+	layer = opener_beneath(root, dir, n, O_PATH | O_DIRECTORY, 0);
+	if (layer < 0)
+		return take_fd(&layer);
+	a->fd = open_thing(layer, at, (size_t)(end - at));
+	return a->fd < 0 ? a->fd : 0;
+}
+
 int opener_layer(const void *body, size_t len, struct opener_answer *a)
 {
 	_cleanup_close_ int root = -1;
 	const char *at = (const char *)body + sizeof(struct msg_place_layer), *end = (const char *)body + len, *path;
 	struct msg_place_layer_answer found;
 	struct msg_place_layer m;
-	char proc[40];
 	size_t n;
 	int r;
 
@@ -110,12 +176,11 @@ int opener_layer(const void *body, size_t len, struct opener_answer *a)
 		return -EINVAL;
 	memcpy(&m, body, sizeof(m));
 	path = next_string(&at, end, &n);
-	if (!path || path[0] != '/' || n < 2 || !m.count || m.count > FILES_LAYERS_MAX || !m.engine_pid || m.engine_pid > 0x7fffffff)
+	if (!path || path[0] != '/' || n < 2 || !m.count || m.count > FILES_LAYERS_MAX)
 		return -EINVAL;
-	snprintf(proc, sizeof(proc), "/proc/%u/root", m.engine_pid);
-	root = open(proc, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	root = engine_root(m.engine_pid);
 	if (root < 0)
-		return -errno;
+		return take_fd(&root);
 	r = look_all(root, path + 1, n - 1, at, end, m.count, &found);
 	if (r < 0)
 		return r;

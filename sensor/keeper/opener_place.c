@@ -259,18 +259,40 @@ static int run_layer(const struct opener *o, const void *body, size_t len, struc
 	return opener_layer(body, len, a);
 }
 
-bool opener_request(const struct opener *o, const struct ipc_hdr *h, const void *body, struct opener_answer *ret)
+/* Files of /proc that say what a process is; the kernel writes them. */
+static int run_proc(const struct opener *o, const void *body, size_t len, struct opener_answer *a)
 {
-	static const struct {
-		uint16_t type;
-		int (*run)(const struct opener *o, const void *body, size_t len, struct opener_answer *a);
-	} table[] = {
-		{ MSG_PLACE_MOUNTS, run_mounts }, { MSG_PLACE_MARK, run_mark },		{ MSG_PLACE_OPEN, run_open },
-		{ MSG_PLACE_DIR, run_dir },	  { MSG_PLACE_DIR_DROP, run_dir_drop }, { MSG_PLACE_LAYER, run_layer },
-		{ MSG_PLACE_ROOT, run_root },
-	};
+	static const char *const names[MSG_PROC_FILE_MAX] = { "status", "cmdline", "environ", "maps", "mountinfo", "limits", "cgroup" };
+	_cleanup_close_ int proc = -1;
+	struct msg_place_proc m;
+	int r;
 
-	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
+	if (len != sizeof(m))
+		return -EINVAL;
+	memcpy(&m, body, sizeof(m));
+	if (m.file >= MSG_PROC_FILE_MAX || !m.place.cid[0])
+		return -EINVAL;
+	r = place_open(&m.place, &proc);
+	if (r < 0)
+		return r;
+	a->fd = openat(proc, names[m.file], O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	return a->fd < 0 ? -errno : 0;
+}
+
+static int run_upper(const struct opener *o, const void *body, size_t len, struct opener_answer *a)
+{
+	return opener_upper(body, len, a);
+}
+
+struct opener_command {
+	uint16_t type;
+	int (*run)(const struct opener *o, const void *body, size_t len, struct opener_answer *a);
+};
+
+static bool run_of(const struct opener_command *table, size_t count, const struct opener *o, const struct ipc_hdr *h, const void *body,
+		   struct opener_answer *ret)
+{
+	for (size_t i = 0; i < count; i++)
 		if (table[i].type == h->type) {
 			int r;
 
@@ -282,4 +304,41 @@ bool opener_request(const struct opener *o, const struct ipc_hdr *h, const void 
 			return true;
 		}
 	return false;
+}
+
+bool opener_request(const struct opener *o, const struct ipc_hdr *h, const void *body, struct opener_answer *ret)
+{
+	static const struct opener_command table[] = {
+		{ MSG_PLACE_MOUNTS, run_mounts }, { MSG_PLACE_MARK, run_mark },		{ MSG_PLACE_OPEN, run_open },
+		{ MSG_PLACE_DIR, run_dir },	  { MSG_PLACE_DIR_DROP, run_dir_drop }, { MSG_PLACE_LAYER, run_layer },
+		{ MSG_PLACE_ROOT, run_root },
+	};
+
+	return run_of(table, ARRAY_SIZE(table), o, h, body, ret);
+}
+
+/* Core is shown nothing of the node's own processes. */
+static bool names_container(const struct ipc_hdr *h, const void *body)
+{
+	struct msg_place p;
+
+	if (h->type == MSG_PLACE_UPPER)
+		return true;
+	if (h->len < sizeof(p))
+		return false;
+	memcpy(&p, body, sizeof(p));
+	return p.cid[0];
+}
+
+bool opener_evidence_request(const struct opener *o, const struct ipc_hdr *h, const void *body, struct opener_answer *ret)
+{
+	static const struct opener_command table[] = {
+		{ MSG_PLACE_MOUNTS, run_mounts }, { MSG_PLACE_OPEN, run_open }, { MSG_PLACE_PROC, run_proc }, { MSG_PLACE_UPPER, run_upper },
+	};
+
+	if (!names_container(h, body)) {
+		*ret = (struct opener_answer){ .status = -EINVAL, .fd = -1, .serve = -1, .root = -1 };
+		return true;
+	}
+	return run_of(table, ARRAY_SIZE(table), o, h, body, ret);
 }

@@ -29,6 +29,7 @@ struct cli_options {
 	const char *vxlan_port; /* replay --vxlan-port; NULL: none */
 	const char *dimension; /* model lock, reopen; NULL: all */
 	bool all;              /* alerts: those that another one explains, too */
+	const char *output;    /* evidence export; NULL: ID.tar.gz */
 	const char *baseline;  /* scan --baseline; NULL: none */
 	const char *command;   /* scan --cmd; NULL: none */
 	const char *env[CLI_ENV_MAX]; /* scan --env K=V, env_count of them */
@@ -43,7 +44,7 @@ struct cli_command {
 	const char *name;
 	const char *options;   /* letters of what it takes: f follow, l limit, w workload, h history, m format, a one argument,
 	                        * A any number of arguments, c containers, v VXLAN port, k kind, d dimension,
-	                        * e all (everything), F feeds, s start command and environment */
+	                        * e all (everything), F feeds, o output, s start command and environment */
 	const char *help;
 	int (*run)(const struct cli_options *o);
 };
@@ -80,6 +81,7 @@ int cmd_replay(const struct cli_options *o);
 int cmd_feed(const struct cli_options *o);
 int cmd_alerts(const struct cli_options *o);
 int cmd_why(const struct cli_options *o);
+int cmd_evidence(const struct cli_options *o);
 int cmd_model(const struct cli_options *o);
 int cmd_scan(const struct cli_options *o);
 int cmd_metrics(const struct cli_options *o);

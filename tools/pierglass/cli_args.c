@@ -22,6 +22,7 @@ static const struct cli_command commands[] = {
 	{ "feed", "mAF", "reputation feeds: feed list, feed check THING… [--feed FILE]…, feed test FILE…", cmd_feed },
 	{ "alerts", "flwem", "what is neither declared nor learned; -f: as it happens", cmd_alerts },
 	{ "why", "a", "everything about an alert: what was expected, by whose word, what else happened", cmd_why },
+	{ "evidence", "Ao", "list | show ID | export ID [-o FILE.tar.gz] | verify FILE", cmd_evidence },
 	{ "model", "AdS", "list | show W [--seccomp] | lock W | reopen W | accept ALERT | export W | import FILE", cmd_model },
 	{ "scan", "as", "what a root directory's application would listen on, and why; no sensor is needed, no root", cmd_scan },
 	{ "metrics", "", "counters and sizes in Prometheus' text format", cmd_metrics },
@@ -59,6 +60,7 @@ static const struct cli_option options[] = {
 	{ "--cmd", NULL, 's', OPTION_VALUE, AT(command), NULL },
 	{ "--env", NULL, 's', OPTION_ENV, 0, NULL },
 	{ "--seccomp", NULL, 'S', OPTION_FLAG, AT(seccomp), NULL },
+	{ "--output", "-o", 'o', OPTION_VALUE, AT(output), "FILE" },
 	{ "--baseline", NULL, 's', OPTION_VALUE, AT(baseline), "FILE" },
 	{ NULL, NULL, 0, 0, 0, NULL },
 };
@@ -213,6 +215,7 @@ int cmd_help(const struct cli_options *o)
 	     "  -d, --dimension D    model lock, reopen: process, listener, protocol, edge-in, edge-out, syscall, file, dns, volume\n"
 	     "  --containers FILE    replay: names from the output of \"docker inspect\"\n"
 	     "  --vxlan-port N       replay: a further UDP port that carries VXLAN\n"
+	     "  -o, --output FILE    evidence export: where to (default ID.tar.gz); packed if its name ends in gz\n"
 	     "  --feed FILE          feed check: a feed to look in; may be given several times\n"
 	     "  --baseline FILE      scan: what \"scan --json\" said before; prints what changed since, exit 1 if anything did\n"
 	     "  --cmd COMMAND        scan: how it is started, as shell text; without it: what configuration files are there\n"
