@@ -418,14 +418,14 @@ static int read_ring(struct config_reader *r, const struct config_key *k, struct
 {
 	static const char *const names[] = { "off", "heads" }; /* in the order of enum evidence_ring */
 
-	return read_word(r, k, n, line, names, ARRAY_SIZE(names), &r->c.evidence_ring);
+	return config_word(r, k, n, line, names, ARRAY_SIZE(names), &r->c.evidence_ring);
 }
 
 static int read_freeze(struct config_reader *r, const struct config_key *k, struct fy_node *n, int line)
 {
 	static const char *const names[] = { "false", "true" };
 
-	return read_word(r, k, n, line, names, ARRAY_SIZE(names), &r->c.evidence_freeze);
+	return config_word(r, k, n, line, names, ARRAY_SIZE(names), &r->c.evidence_freeze);
 }
 
 static int read_policy_workloads(struct config_reader *r, const struct config_key *k, struct fy_node *n, int line);

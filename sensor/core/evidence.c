@@ -223,8 +223,11 @@ int evidence_begin(struct core *c, const struct ident_container *ct, const struc
 	struct evidence_job *job;
 	int r;
 
-	if (!e || e->dir < 0)
+	if (!e)
 		return -EOPNOTSUPP;
+	r = evidence_store_ready(c);
+	if (r < 0)
+		return r;
 	snprintf(ret_id, EVIDENCE_ID_LEN, "%s", f->incident);
 	if (faccessat(e->dir, f->incident, F_OK, 0) == 0)
 		return -EALREADY;

@@ -122,7 +122,8 @@ bool evidence_ring_ask(struct evidence_job *job);
 void evidence_ring_write(struct evidence_job *job);
 
 /* evidence_store.c */
-int evidence_store_open(struct core *c);
+int evidence_store_open(struct core *c); /* no directory is none of its mistakes: it is made with the first bundle */
+int evidence_store_ready(struct core *c);
 int evidence_store_make(struct core *c, const char *id);
 void evidence_store_remove(struct core *c, const char *id);
 /* The bundle is whole: it is counted, and the chain goes on from it. */

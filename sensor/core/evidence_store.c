@@ -102,17 +102,28 @@ static void chain_read(struct core_evidence *e)
 	}
 }
 
+int evidence_store_ready(struct core *c)
+{
+	char path[320];
+
+	if (c->evidence->dir >= 0)
+		return 0;
+	snprintf(path, sizeof(path), "%s/evidence", c->state_dir);
+	if (mkdir(path, 0750) < 0 && errno != EEXIST)
+		return -errno;
+	c->evidence->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	return c->evidence->dir < 0 ? -errno : 0;
+}
+
 int evidence_store_open(struct core *c)
 {
 	struct core_evidence *e = c->evidence;
 	char path[320];
 
 	snprintf(path, sizeof(path), "%s/evidence", c->state_dir);
-	if (mkdir(path, 0750) < 0 && errno != EEXIST)
-		return -errno;
 	e->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (e->dir < 0)
-		return -errno;
+		return errno == ENOENT ? 0 : -errno;
 	each(e->dir, ".", take_stock, c);
 	chain_read(e);
 	evidence_store_retire(c);
