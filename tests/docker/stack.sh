@@ -40,7 +40,4 @@ ok "a sensor that was killed is started again" until_true 60 eval 'runs && answe
 lab_docker a stack rm pierglass >/dev/null
 ok "the stack's end is the sensor's" until_true 60 gone
 ok "its state stays" test -s "$PIERGLASS_STATE/pierglass.db"
-# shellcheck disable=SC2329 # called by ok
-no_hooks() { ! lab_in a tc filter show dev eth0 ingress | grep -q . && ! lab_in a bpftool net show 2>/dev/null | grep -q "eth0"; }
-ok "and no hook is left" no_hooks
 docker_end
