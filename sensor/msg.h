@@ -69,6 +69,8 @@ enum msg_type {
 	MSG_LISTED,    /* struct msg_listed -> answer with the descriptor of a new inner map of `listed` (abi.h) */
 	MSG_OPEN,      /* body: a path that stands in the configuration file -> answer with a descriptor of that regular file */
 
+	MSG_LISTEN,    /* body: an address that stands in the configuration file ("127.0.0.1:8470") -> answer with a listening TCP socket */
+
 	/* -- broker -> keeper, answered by the same type */
 	MSG_ENGINE_CONNECT, /* struct msg_engine_ref -> answer with a connected stream descriptor, or -errno */
 

@@ -18,7 +18,6 @@
 
 #define URL_MAX 2048          /* decoded path and arguments together */
 #define HEADERS_MAX 8192
-#define MEMORY_PER_CLIENT 32768 /* MHD: request line, headers, answer's headers, buffer */
 #define RATES_EVERY_MS 5000
 #define API_POST_MAX (1U << 20)
 
@@ -43,7 +42,7 @@ static enum MHD_Result answer_text(struct MHD_Connection *conn, unsigned status,
 	return res;
 }
 
-static enum MHD_Result refuse(struct api *a, struct MHD_Connection *conn, unsigned status, const char *why)
+enum MHD_Result api_refuse(struct api *a, struct MHD_Connection *conn, unsigned status, const char *why)
 {
 	struct jsonl j;
 	char *text;
@@ -187,11 +186,11 @@ static enum MHD_Result serve_file(struct api *a, struct MHD_Connection *conn, co
 	struct stat st;
 
 	if (fd < 0)
-		return refuse(a, conn, MHD_HTTP_NOT_FOUND, "there is no such bundle, or no such file in it: see /v1/evidence");
+		return api_refuse(a, conn, MHD_HTTP_NOT_FOUND, "there is no such bundle, or no such file in it: see /v1/evidence");
 	r = fstat(fd, &st) < 0 ? NULL : MHD_create_response_from_fd64((uint64_t)st.st_size, fd); /* takes fd over */
 	if (!r) {
 		close(fd);
-		return refuse(a, conn, MHD_HTTP_INTERNAL_SERVER_ERROR, "out of memory");
+		return api_refuse(a, conn, MHD_HTTP_INTERNAL_SERVER_ERROR, "out of memory");
 	}
 	MHD_add_response_header(r, "Content-Type", "application/octet-stream");
 	MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
@@ -209,22 +208,22 @@ static enum MHD_Result serve(struct api *a, struct MHD_Connection *conn, enum ap
 
 	if (p == API_FLOWS_STREAM || p == API_EVENTS_STREAM || p == API_ALERTS_STREAM)
 		return a->stats.streams < API_STREAMS_MAX ? api_stream_start(a, conn, p, q) :
-							    refuse(a, conn, MHD_HTTP_SERVICE_UNAVAILABLE, "too many streams");
+							    api_refuse(a, conn, MHD_HTTP_SERVICE_UNAVAILABLE, "too many streams");
 	if (p == API_EVIDENCE_FILE)
 		return serve_file(a, conn, q);
 	if (api_model_check(a, p, q, err, sizeof(err)))
-		return refuse(a, conn, MHD_HTTP_NOT_FOUND, err);
+		return api_refuse(a, conn, MHD_HTTP_NOT_FOUND, err);
 	snprintf(what, sizeof(what), "%d %u %d %d %d %s %s\n%s\n%s", p, q->limit, q->format, q->history, q->all, q->id, q->workload, q->container,
 		 q->thing);
 	cache_age(a, clock_mono_ns());
 	r = cache_find(a, what);
 	if (!r) {
 		if (a->body_bytes > API_BODIES_MAX_BYTES)
-			return refuse(a, conn, MHD_HTTP_SERVICE_UNAVAILABLE, "too many large answers are being sent");
+			return api_refuse(a, conn, MHD_HTTP_SERVICE_UNAVAILABLE, "too many large answers are being sent");
 		api_body_make(a, p, q, &body);
 		r = body_response(a, &body);
 		if (!r)
-			return refuse(a, conn, MHD_HTTP_INTERNAL_SERVER_ERROR, "out of memory");
+			return api_refuse(a, conn, MHD_HTTP_INTERNAL_SERVER_ERROR, "out of memory");
 		cache_put(a, what, r);
 	}
 	res = MHD_queue_response(conn, MHD_HTTP_OK, r);
@@ -253,7 +252,7 @@ static enum MHD_Result post_start(struct api *a, struct MHD_Connection *conn, en
 	struct post *x = calloc(1, sizeof(*x));
 
 	if (!x)
-		return refuse(a, conn, MHD_HTTP_INTERNAL_SERVER_ERROR, "out of memory");
+		return api_refuse(a, conn, MHD_HTTP_INTERNAL_SERVER_ERROR, "out of memory");
 	x->p = p;
 	x->q = *q;
 	*con_cls = x;
@@ -283,23 +282,23 @@ static enum MHD_Result post_do(struct api *a, struct MHD_Connection *conn, struc
 	int r;
 
 	if (x->too_long)
-		return refuse(a, conn, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too long");
+		return api_refuse(a, conn, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too long");
 	r = api_model_post(a, x->p, &x->q, x->body ? x->body : "", x->len, err, sizeof(err), &body);
 	for (unsigned i = 0; i < API_CACHE_MAX; i++)
 		cache_drop(&a->cache[i]); /* what was true a moment ago */
 	if (r < 0)
-		return refuse(a, conn, r == -ENOENT ? MHD_HTTP_NOT_FOUND : r == -EEXIST ? MHD_HTTP_CONFLICT : MHD_HTTP_BAD_REQUEST, err);
+		return api_refuse(a, conn, r == -ENOENT ? MHD_HTTP_NOT_FOUND : r == -EEXIST ? MHD_HTTP_CONFLICT : MHD_HTTP_BAD_REQUEST, err);
 	return body.text ? answer_text(conn, MHD_HTTP_OK, body.text, body.len) :
-			   refuse(a, conn, MHD_HTTP_INTERNAL_SERVER_ERROR, "out of memory");
+			   api_refuse(a, conn, MHD_HTTP_INTERNAL_SERVER_ERROR, "out of memory");
 }
 
-static void on_completed(void *cls, struct MHD_Connection *conn, void **con_cls, enum MHD_RequestTerminationCode why)
+void api_on_completed(void *cls, struct MHD_Connection *conn, void **con_cls, enum MHD_RequestTerminationCode why)
 {
 	post_free(*con_cls);
 	*con_cls = NULL;
 }
 
-static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn, const char *url, const char *method, const char *version,
+enum MHD_Result api_on_request(void *cls, struct MHD_Connection *conn, const char *url, const char *method, const char *version,
 				  const char *data, size_t *data_len, void **con_cls)
 {
 	struct arguments x = { 0 };
@@ -314,31 +313,31 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn, const 
 		return post_do(a, conn, *con_cls);
 	a->stats.requests++;
 	if (!post && strcmp(method, "GET"))
-		return refuse(a, conn, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and, for /v1/model/..., POST are understood");
+		return api_refuse(a, conn, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and, for /v1/model/..., POST are understood");
 	if (has_body(conn) && !post)
-		return refuse(a, conn, MHD_HTTP_CONTENT_TOO_LARGE, "a request has no body here");
+		return api_refuse(a, conn, MHD_HTTP_CONTENT_TOO_LARGE, "a request has no body here");
 	MHD_get_connection_values(conn, MHD_HEADER_KIND, on_length, &headers);
 	if (headers > HEADERS_MAX)
-		return refuse(a, conn, MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE, "headers are too long");
+		return api_refuse(a, conn, MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE, "headers are too long");
 	MHD_get_connection_values(conn, MHD_GET_ARGUMENT_KIND, on_length, &url_len);
 	if (url_len > URL_MAX)
-		return refuse(a, conn, MHD_HTTP_URI_TOO_LONG, "the address is too long");
+		return api_refuse(a, conn, MHD_HTTP_URI_TOO_LONG, "the address is too long");
 	p = api_path_of(url);
 	if (p < 0)
-		return refuse(a, conn, MHD_HTTP_NOT_FOUND,
+		return api_refuse(a, conn, MHD_HTTP_NOT_FOUND,
 			      "no such path: see /v1/status, containers, listeners, flows, flows/stream, events/stream, tree, syscalls, map, "
 			      "networks, alerts, alerts/stream, /metrics, why, evidence, models, model, version");
 	if (post != (p >= API_PATH_FIRST_POST))
-		return refuse(a, conn, MHD_HTTP_METHOD_NOT_ALLOWED, post ? "only GET is understood here" : "only POST is understood here");
+		return api_refuse(a, conn, MHD_HTTP_METHOD_NOT_ALLOWED, post ? "only GET is understood here" : "only POST is understood here");
 	x.allowed = api_path_args((enum api_path)p);
 	api_query_init(&x.q);
 	MHD_get_connection_values(conn, MHD_GET_ARGUMENT_KIND, on_argument, &x);
 	if (x.rc)
-		return refuse(a, conn, MHD_HTTP_BAD_REQUEST, x.err);
+		return api_refuse(a, conn, MHD_HTTP_BAD_REQUEST, x.err);
 	return post ? post_start(a, conn, (enum api_path)p, &x.q, con_cls) : serve(a, conn, (enum api_path)p, &x.q);
 }
 
-static void on_connection(void *cls, struct MHD_Connection *conn, void **socket_context, enum MHD_ConnectionNotificationCode code)
+void api_on_connection(void *cls, struct MHD_Connection *conn, void **socket_context, enum MHD_ConnectionNotificationCode code)
 {
 	struct api *a = cls;
 
@@ -346,6 +345,13 @@ static void on_connection(void *cls, struct MHD_Connection *conn, void **socket_
 		a->stats.clients++;
 	else if (a->stats.clients)
 		a->stats.clients--;
+}
+
+size_t api_unescape(void *cls, struct MHD_Connection *conn, char *s)
+{
+	for (char *z = s; (z = strstr(z, "%00")); z += 3)
+		memcpy(z, "%%%", 3);
+	return MHD_http_unescape(s);
 }
 
 /* ---- loop ---------------------------------------------------------------------------------------------------------- */
@@ -376,15 +382,22 @@ void api_wake(struct api *a)
 		wake_in(a, 0);
 }
 
-static void run(struct api *a)
+static void run_daemon(struct api *a, struct MHD_Daemon *d)
 {
 	MHD_UNSIGNED_LONG_LONG ms;
 
+	MHD_run(d);
+	if (MHD_get_timeout(d, &ms) == MHD_YES)
+		wake_in(a, ms);
+}
+
+static void run(struct api *a)
+{
 	if (a->closing)
 		return;
-	MHD_run(a->daemon);
-	if (MHD_get_timeout(a->daemon, &ms) == MHD_YES)
-		wake_in(a, ms);
+	run_daemon(a, a->daemon);
+	if (api_tcp_daemon(a->tcp))
+		run_daemon(a, api_tcp_daemon(a->tcp));
 }
 
 static void take_sample(struct api *a, struct api_sample *s)
@@ -431,19 +444,22 @@ static void on_closed(uv_handle_t *h)
 {
 	struct api *a = h->data;
 
-	if (!--a->handles)
+	if (!--a->handles) {
+		api_tcp_free(a->tcp);
 		free(a);
+	}
 }
 
 static int start_daemon(struct api *a, int fd)
 {
 	const union MHD_DaemonInfo *info;
 
-	a->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, a,
+	a->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, api_on_request, a,
 				     MHD_OPTION_LISTEN_SOCKET, (MHD_socket)fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)API_CLIENTS_MAX,
 				     MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)API_IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-				     (size_t)MEMORY_PER_CLIENT, MHD_OPTION_NOTIFY_CONNECTION, on_connection, a,
-				     MHD_OPTION_NOTIFY_COMPLETED, on_completed, a, MHD_OPTION_END);
+				     (size_t)API_MEMORY_PER_CLIENT, MHD_OPTION_NOTIFY_CONNECTION, api_on_connection, a,
+				     MHD_OPTION_NOTIFY_COMPLETED, api_on_completed, a,
+				     MHD_OPTION_UNESCAPE_CALLBACK, api_unescape, a, MHD_OPTION_END);
 	if (!a->daemon)
 		return -EIO;
 	info = MHD_get_daemon_info(a->daemon, MHD_DAEMON_INFO_EPOLL_FD);
@@ -481,7 +497,7 @@ int api_open(struct core *c, void *uv_loop, int listen_fd, struct api **ret)
 	take_sample(a, &a->sample);
 	uv_timer_start(&a->clock, on_clock, RATES_EVERY_MS, RATES_EVERY_MS);
 	*ret = a;
-	return 0;
+	return api_tcp_open(a);
 }
 
 void api_close(struct api *a)
@@ -497,6 +513,7 @@ void api_close(struct api *a)
 		cache_drop(&a->cache[i]);
 	uv_close((uv_handle_t *)&a->poll, on_closed); /* before its descriptor goes */
 	MHD_stop_daemon(a->daemon);
+	api_tcp_close(a->tcp);
 	uv_close((uv_handle_t *)&a->wake, on_closed);
 	uv_close((uv_handle_t *)&a->clock, on_closed);
 }

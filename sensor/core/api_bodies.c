@@ -51,6 +51,11 @@ int api_path_of(const char *path)
 	return -1;
 }
 
+bool api_path_is_page(const char *path)
+{
+	return false;
+}
+
 unsigned api_path_args(enum api_path p)
 {
 	return paths[p].args;

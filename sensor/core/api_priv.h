@@ -13,6 +13,7 @@
 #include "sensor/core/json_views.h"
 
 #define API_BODIES_MAX_BYTES (64U << 20) /* answers being sent, together */
+#define API_MEMORY_PER_CLIENT 32768 /* MHD: request line, headers, answer's headers, buffer */
 #define API_CACHE_MAX 8
 #define API_CACHE_NS (50 * 1000000ULL)
 
@@ -31,6 +32,7 @@ struct api_sample { /* for rates */
 struct api {
 	struct core *core;
 	struct MHD_Daemon *daemon;
+	struct api_tcp *tcp; /* NULL: not configured */
 	uv_poll_t poll;
 	uv_timer_t wake, clock;
 	unsigned handles; /* uv handles still open */
@@ -79,6 +81,26 @@ void api_model_body(struct api *a, enum api_path p, const struct api_query *q, s
 /* Does what a POST asks for. 0; -errno with err saying why not. body holds len bytes and a NUL. ret: what was done, as JSON. */
 int api_model_post(struct api *a, enum api_path p, const struct api_query *q, const char *body, size_t len, char *err, size_t err_len,
 		   struct api_body *ret);
+
+/* ---- api.c, for both doors */
+enum MHD_Result api_on_request(void *cls, struct MHD_Connection *conn, const char *url, const char *method, const char *version,
+			       const char *data, size_t *data_len, void **con_cls);
+void api_on_completed(void *cls, struct MHD_Connection *conn, void **con_cls, enum MHD_RequestTerminationCode why);
+void api_on_connection(void *cls, struct MHD_Connection *conn, void **socket_context, enum MHD_ConnectionNotificationCode code);
+/* MHD_OPTION_UNESCAPE_CALLBACK: as MHD does it, but "%00" stays what no path and no value has. */
+size_t api_unescape(void *cls, struct MHD_Connection *conn, char *s);
+/* Answers with {"error": why}. */
+enum MHD_Result api_refuse(struct api *a, struct MHD_Connection *conn, unsigned status, const char *why);
+/* Whether the path is a file of the page. */
+bool api_path_is_page(const char *path);
+
+/* ---- api_tcp.c */
+/* Begins to open the TCP door, if one is configured; what fails is said in the log. 0 or -ENOMEM. */
+int api_tcp_open(struct api *a);
+/* NULL: not open (yet). */
+struct MHD_Daemon *api_tcp_daemon(const struct api_tcp *t);
+void api_tcp_close(struct api_tcp *t);
+void api_tcp_free(struct api_tcp *t);
 
 /* Runs the daemon in the loop's next turn: after MHD_resume_connection(). */
 void api_wake(struct api *a);

@@ -34,6 +34,15 @@ struct config_feed_url {
 	uint64_t max_bytes;        /* 64 MiB */
 };
 
+/* The API by TCP: only when listen is given. */
+struct config_api {
+	char listen[80];           /* api.listen: 127.0.0.1:8470; "" none */
+	char token_file[256];      /* api.token_file: its first line */
+	char tls_cert[256], tls_key[256]; /* api.tls_cert, tls_key: PEM files; "" none */
+	unsigned host_count;
+	char hosts[8][128];        /* api.hosts: names by which it is reached, beside the address and localhost */
+};
+
 struct config {
 	unsigned engine_count;
 	char engines[8][108];      /* docker: [/var/run/docker.sock] */
@@ -71,6 +80,7 @@ struct config {
 	unsigned never_block_count;
 	char never_block[64][64];  /* feeds.never_block: addresses and prefixes that no feed may name */
 	struct config_policy policy;
+	struct config_api api;
 	unsigned silent_count;
 	char silent[32][32];       /* alerts.silence: [finding, …]: kept nowhere, told nobody */
 	/* actions: what follows a finding (enforce/action.h) */
@@ -89,5 +99,8 @@ void config_defaults(struct config *c);
 /* Reads the file behind fd (not closed; at most 1 MiB). 0; else -EINVAL and one line in err that names file line and key
  * and says what is expected. *c is untouched on failure. */
 int config_read(struct config *c, int fd, const char *name, char *err, size_t err_len);
+
+/* "127.0.0.1:8470", "[::1]:8470": numeric address and port (host byte order). */
+bool config_listen_address(const char *text, char host[64], uint16_t *ret_port, bool *ret_loopback);
 
 #endif

@@ -330,6 +330,7 @@ void keeper_message(const struct ipc_hdr *hdr, const void *body, int fd, void *a
 		feeds_kernel_answer(c, hdr, fd);
 		return;
 	case MSG_OPEN:
+	case MSG_LISTEN:
 		named_answer(c, hdr, fd);
 		return;
 	case MSG_PROC_ARGS:

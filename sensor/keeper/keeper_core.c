@@ -259,14 +259,16 @@ static void configure(struct keeper *k, const struct ipc_hdr *h, const void *bod
 	programs_start_others(k, c.fetch);
 }
 
-/* MSG_OPEN. The file is read anew each time, as core reads it. */
+/* MSG_OPEN, MSG_LISTEN. The file is read anew each time, as core reads it. */
 static void open_named(struct keeper *k, const struct ipc_hdr *h, const void *body)
 {
 	_cleanup_close_ int config = -1, fd = -1;
-	int r = setup_config(k->options, &config) == 0 && config >= 0 ? named_file_open(config, body, h->len) : -EACCES;
+	int r = setup_config(k->options, &config) == 0 && config >= 0 ? 0 : -EACCES;
 
+	if (r == 0)
+		r = h->type == MSG_OPEN ? named_file_open(config, body, h->len) : named_listener_open(config, body, h->len);
 	fd = r < 0 ? -1 : r;
-	program_send(core_of(k), MSG_OPEN, h->seq, r < 0 ? r : 0, NULL, 0, fd);
+	program_send(core_of(k), h->type, h->seq, r < 0 ? r : 0, NULL, 0, fd);
 }
 
 void core_message(struct keeper *k, const struct ipc_hdr *h, const void *body)
@@ -279,7 +281,7 @@ void core_message(struct keeper *k, const struct ipc_hdr *h, const void *body)
 	}
 	if (k->loader && contain_message(k, h, body))
 		return;
-	if (h->type == MSG_OPEN) {
+	if (h->type == MSG_OPEN || h->type == MSG_LISTEN) {
 		open_named(k, h, body);
 		return;
 	}

@@ -13,4 +13,7 @@ bool named_file_is_in(const char *text, size_t len, const char *path, size_t pat
  * -EINVAL no absolute path, no regular file. */
 int named_file_open(int config_fd, const char *path, size_t path_len);
 
+/* The same for a listening TCP socket: address as it stands there ("127.0.0.1:8470", "[::1]:8470"). -EINVAL: no such address. */
+int named_listener_open(int config_fd, const char *address, size_t len);
+
 #endif
