@@ -52,7 +52,7 @@ static void banner_hooks(struct core *c)
 	for (unsigned i = 0; i < c->feature_count; i++)
 		if (!c->features[i].present)
 			log_info("not here: %s: %s", c->features[i].name, c->features[i].consequence);
-	log_info("cannot see: macvlan and ipvlan networks, processes talking inside one container, the far node's processes");
+	log_info("cannot see: macvlan and ipvlan networks, processes talking inside one container, the far node's processes, what is in tunnels of containers");
 	log_info("look: pierglass %smap | flows -f | listeners | containers | status", run_option(c, run, sizeof(run)));
 }
 

@@ -132,6 +132,7 @@ static void not_seen(const json_t *j)
 
 	json_array_foreach(list, i, s)
 		line(i ? "" : "Cannot see", "%s", json_string_value(s) ? json_string_value(s) : "");
+	line(json_array_size(list) ? "" : "Cannot see", "what is in tunnels that containers make themselves (one flow each, by the outer addresses)");
 }
 
 int cmd_status(const struct cli_options *o)
