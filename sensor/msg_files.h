@@ -101,7 +101,7 @@ struct msg_files_unwatch {
 	uint32_t watch;
 };
 /* MSG_FILES_EXE: the executable of a process is wanted -> MSG_FILES_DIGEST with the same seq. The path is for when the
- * process is gone already. */
+ * process is gone already; with pid 0 it is what is wanted (a script). */
 struct msg_files_exe {
 	uint32_t watch, pid;
 	uint64_t ino;

@@ -26,6 +26,7 @@
  *   hostnet     HASH       u64 cgroup id -> u32 pseudo ifindex  (containers on the host network; written by the keeper)
  *   vteps       HASH       struct pg_vtep_key -> struct pg_vtep
  *   flow_gauge  ARRAY[1], MMAPABLE, struct pg_flow_gauge
+ *   flow_shares ARRAY[PG_IF_SLOTS], MMAPABLE, struct pg_flow_share: flows by the interface that began them
  *   flow_news   ARRAY[PG_NEWS_SLOTS], MMAPABLE, struct pg_flow_news: keys of new flows (read by core)
  *   flow_asks   ARRAY[PG_ASKS_MAX], MMAPABLE, struct pg_flow_ask: core's questions about flows, answered by flow_ask
  *   listed      ARRAY_OF_MAPS[1] of ARRAY[] struct pg_listed_page, MMAPABLE: addresses that reputation feeds name; replaced as a
@@ -50,6 +51,9 @@ enum pg_flow_flag {
 	PG_FLOW_LISTED = 1 << 8,      /* the end that is no interface of ours is in `listed` (looked up once, when the flow began) */
 	PG_FLOW_DROPPED = 1 << 9,     /* its packets are counted and go no further (listed_drops) */
 };
+/* The upper bits of the flags: in which slot of flow_shares the flow is booked. */
+#define PG_FLOW_SHARE_SHIFT 20
+#define PG_IF_SLOTS 1024u
 
 /* One flow. Written with atomic adds by the programs on any CPU. [d] is direction d; [e] is end e of the key. */
 struct pg_flow {
@@ -87,6 +91,22 @@ struct pg_flow_gauge {
 	pg_u64 pad;
 };
 _Static_assert(sizeof(struct pg_flow_gauge) == 64, "pg_flow_gauge");
+
+/* Flows that are there now, by the interface that sent the first packet (or, for packets from elsewhere, got it). So that no
+ * container takes the room of all others, one that has PG_SHARE_HALF times as many one-way flows as there is room left in their
+ * budget gets no more, nor one that has PG_SHARE_ALL times as many flows as the table has room left: a flood by one takes three
+ * quarters of the one, seven eighths of the other; two floods leave more. Interfaces whose numbers fall into one slot share it.
+ * half and two_way are written by the programs and by core (both atomic). */
+#define PG_SHARE_HALF 3
+#define PG_SHARE_ALL 7
+struct pg_flow_share {
+	pg_u32 ifindex; /* whose flow was booked here last */
+	pg_u16 ns;
+	pg_u16 pad;
+	pg_u64 half, two_way; /* signed */
+	pg_u64 refused;       /* packets refused to it, also where nothing was left for anybody; 0 again with another interface */
+};
+_Static_assert(sizeof(struct pg_flow_share) == 32, "pg_flow_share");
 
 /* The keys of new flows, in a ring that core reads without a system call and without being woken. Key number n (from 0)
  * stands in slot n % PG_NEWS_SLOTS, and is complete once seq is n + 1; a reader copies it and looks at seq again. Nobody
@@ -323,8 +343,11 @@ enum pg_event_flag {
 _Static_assert(sizeof(struct pg_event) == 152, "pg_event");
 
 /* ---- the ledger of events ------------------------------------------------------------------- */
-#define PG_EVENT_BUDGET_RATE 10000ULL /* events a second of one cgroup, sustained */
-#define PG_EVENT_BUDGET_BURST 20000
+/* Tokens a second of one cgroup, sustained; an event costs one and one more for each PG_EVENT_TOKEN_BYTES of its record. The
+ * burst fits into half of the ring: however slow the reader is, one cgroup alone never fills it. */
+#define PG_EVENT_BUDGET_RATE 10000ULL
+#define PG_EVENT_TOKEN_BYTES 256
+#define PG_EVENT_BUDGET_BURST 8000
 
 /* Per cgroup: produced = delivered + ring_lost + throttled, exactly, whenever none is being sent. */
 struct pg_ledger {

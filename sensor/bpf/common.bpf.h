@@ -134,6 +134,14 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, PG_IF_SLOTS);
+	__type(key, u32);
+	__type(value, struct pg_flow_share);
+} flow_shares SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, PG_NEWS_SLOTS);
 	__type(key, u32);
 	__type(value, struct pg_flow_news);

@@ -9,6 +9,7 @@
 #include "sensor/bpf/parse.bpf.h"
 
 volatile const pg_u32 half_open_max;
+volatile const pg_u32 flows_max; /* entries of flows */
 
 /* Where a packet was met. Exactly one of send_if and recv_if is not 0. */
 struct place {
@@ -181,34 +182,77 @@ static __always_inline u32 listed_of(struct __sk_buff *skb, const struct packet 
 	return (u32)listed_flags(skb, high, low, at->send_if | at->recv_if);
 }
 
+static __always_inline struct pg_flow_share *share_at(u32 slot)
+{
+	return bpf_map_lookup_elem(&flow_shares, &slot);
+}
+
+static __always_inline void share_take(struct pg_flow_share *s, const struct packet *p, u32 ifindex)
+{
+	if (s->ifindex != ifindex || s->ns != p->key.ns) {
+		s->ifindex = ifindex;
+		s->ns = p->key.ns;
+		s->refused = 0;
+	}
+}
+
+/* Whether there is room for one more of those that are not answered yet, of all; when there were this many before. */
+static __always_inline bool half_is_full(const struct pg_flow_gauge *g, u64 opened, u64 mine)
+{
+	s64 left = (s64)half_open_max - (s64)(opened - g->promoted - g->reaped_half);
+
+	return left <= 0 || (s64)mine >= PG_SHARE_HALF * left;
+}
+
+static __always_inline bool table_is_full(const struct pg_flow_gauge *g, u64 opened, u64 mine)
+{
+	s64 left = (s64)flows_max - (s64)(opened - g->reaped);
+
+	return left <= 0 || (s64)mine >= PG_SHARE_ALL * left;
+}
+
+/* One more flow is booked, in all and in its share, unless there is no room: then the packet is counted as refused. */
+static __always_inline bool flow_book(struct pg_flow_gauge *g, struct pg_flow_share *s, const struct packet *p, u32 ifindex)
+{
+	u64 opened = __sync_fetch_and_add(&g->opened, 1), half = __sync_fetch_and_add(&s->half, 1);
+
+	share_take(s, p, ifindex);
+	if (half_is_full(g, opened, half))
+		count_refused(p, PG_CTR_REFUSED_HALF, PG_CTR_REFUSED_HALF_BYTES);
+	else if (table_is_full(g, opened, half + s->two_way))
+		count_refused(p, PG_CTR_REFUSED_FULL, PG_CTR_REFUSED_FULL_BYTES);
+	else
+		return true;
+	__sync_fetch_and_add(&g->opened, -1);
+	__sync_fetch_and_add(&s->half, -1);
+	__sync_fetch_and_add(&s->refused, p->segs);
+	return false;
+}
+
 /* The first packet of a flow: its entry is made with all that this packet says, in one go (at->made). Or another CPU was
  * faster: its entry, and the packet is still to be counted. NULL: refused, and counted as that. */
 static __noinline struct pg_flow *flow_begin(struct __sk_buff *skb, struct packet *p, struct place *at)
 {
+	u32 ifindex = at->send_if ?: at->recv_if, slot = if_slot_of(ifindex, p->key.ns), zero = 0;
+	struct pg_flow_share *share = share_at(slot);
 	struct pg_flow fresh = {}, *f;
 	struct pg_flow_gauge *g;
 	struct sender s;
-	u32 zero = 0;
-	u64 opened;
 	long r;
 
 	g = bpf_map_lookup_elem(&flow_gauge, &zero);
-	if (!g)
+	if (!g || !share || !flow_book(g, share, p, ifindex))
 		return NULL;
-	opened = __sync_fetch_and_add(&g->opened, 1);
-	if ((s64)(opened - g->promoted - g->reaped_half) >= (s64)half_open_max) {
-		__sync_fetch_and_add(&g->opened, -1);
-		count_refused(p, PG_CTR_REFUSED_HALF, PG_CTR_REFUSED_HALF_BYTES);
-		return NULL;
-	}
 	at->flood = g->flooded != 0;
 	sender_find(skb, &s);
 	flow_fresh(&fresh, p, at, &s);
 	fresh.first_ns = fresh.last_ns = bpf_ktime_get_ns();
-	fresh.flags = first_flags(p, p->dir & 1) | listed_of(skb, p, at);
+	fresh.flags = first_flags(p, p->dir & 1) | listed_of(skb, p, at) | slot << PG_FLOW_SHARE_SHIFT;
 	r = bpf_map_update_elem(&flows, &p->key, &fresh, BPF_NOEXIST);
-	if (r)
+	if (r) {
 		__sync_fetch_and_add(&g->opened, -1);
+		__sync_fetch_and_add(&share->half, -1);
+	}
 	at->made = !r;
 	f = r && r != -EEXIST ? NULL : bpf_map_lookup_elem(&flows, &p->key);
 	if (!r) {
@@ -219,6 +263,7 @@ static __noinline struct pg_flow *flow_begin(struct __sk_buff *skb, struct packe
 			f->serial = serial;
 	} else if (!f) {
 		count_refused(p, PG_CTR_REFUSED_FULL, PG_CTR_REFUSED_FULL_BYTES);
+		__sync_fetch_and_add(&share->refused, p->segs);
 	}
 	return f;
 }
@@ -377,9 +422,14 @@ static __always_inline void flow_mark(struct pg_flow *f, const struct packet *p)
 		if (!(__sync_fetch_and_or(&f->flags, PG_FLOW_TWO_WAY) & PG_FLOW_TWO_WAY)) {
 			u32 zero = 0;
 			struct pg_flow_gauge *g = bpf_map_lookup_elem(&flow_gauge, &zero);
+			struct pg_flow_share *share;
 
-			if (g)
+			share = share_at(flags >> PG_FLOW_SHARE_SHIFT);
+			if (g && share) {
 				__sync_fetch_and_add(&g->promoted, 1);
+				__sync_fetch_and_add(&share->half, -1);
+				__sync_fetch_and_add(&share->two_way, 1);
+			}
 		}
 	}
 	if (p->tcp_flags) {

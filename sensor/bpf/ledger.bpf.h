@@ -31,7 +31,13 @@ static __always_inline struct pg_ledger *ledger_of(u64 cgroup, u64 now)
 	return l;
 }
 
-static __always_inline bool ledger_admits(struct pg_ledger *l, u64 now)
+/* Whoever has used up half of its burst leaves the second half of the ring to others. */
+static __always_inline bool ring_is_for_others(s64 tokens)
+{
+	return tokens < PG_EVENT_BUDGET_BURST / 2 && bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) > PG_EVENTS_RING_BYTES / 2;
+}
+
+static __always_inline bool ledger_admits(struct pg_ledger *l, u64 now, u32 size)
 {
 	u64 last = l->refill_ns, steps = now > last ? (now - last) / BUDGET_STEP_NS : 0;
 	s64 tokens, room;
@@ -42,9 +48,9 @@ static __always_inline bool ledger_admits(struct pg_ledger *l, u64 now)
 			__sync_fetch_and_add(&l->tokens, steps < (u64)room ? (s64)steps : room);
 	}
 	tokens = l->tokens;
-	if (tokens <= 0)
+	if (tokens <= 0 || ring_is_for_others(tokens))
 		return false;
-	__sync_fetch_and_add(&l->tokens, -1);
+	__sync_fetch_and_add(&l->tokens, -(s64)(1 + size / PG_EVENT_TOKEN_BYTES));
 	return true;
 }
 
@@ -56,7 +62,7 @@ static __always_inline bool event_put(u64 cgroup, u64 now, void *record, u32 siz
 
 	if (l)
 		__sync_fetch_and_add(&l->produced, 1);
-	if (l && !ledger_admits(l, now)) {
+	if (l && !ledger_admits(l, now, size)) {
 		__sync_fetch_and_add(&l->throttled, 1);
 		count_add(PG_CTR_EVENT_THROTTLED, 1);
 		return false;

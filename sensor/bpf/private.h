@@ -64,8 +64,6 @@ struct young_socket {
 	struct pg_owner owner;
 };
 
-#define PG_IF_SLOTS 1024u
-
 static inline __attribute__((always_inline)) pg_u32 if_slot_of(pg_u32 ifindex, pg_u16 ns)
 {
 	return (ifindex ^ ns * 0x9e5u) & (PG_IF_SLOTS - 1);

@@ -197,6 +197,8 @@ struct core_ledger_view {
 	uint64_t produced, delivered, ring_lost, throttled, received;
 	uint64_t window_lost; /* in the present and the last window of 10 s: nothing may be concluded from what was not seen then */
 	bool throttled_now;
+	/* room in the kernel's flow table (of the interfaces that began the flows), packets refused for want of it */
+	uint64_t flows_one_way, flows_two_way, flows_refused;
 };
 void core_container_ledger(struct core *c, const struct ident_container *k, struct core_ledger_view *ret);
 

@@ -77,6 +77,7 @@ struct core_private {
 	/* flow scan */
 	struct flow_scan *scan;
 	struct pg_flow_gauge *gauge;   /* mapped; NULL until its descriptor came */
+	struct pg_flow_share *shares;  /* mapped, PG_IF_SLOTS; NULL: there are none */
 	uint64_t names_seen, dns_generation; /* names of flows are looked at again when these move on */
 	bool names_moved, unsettled;   /* they did; there are flows that this concerns */
 	uint64_t baseline_ns; /* flows that began before were counted by an earlier core, up to now */
@@ -210,6 +211,14 @@ bool flows_met(const struct core *c);
 bool flow_is_closed(const struct flow *f);
 /* Takes one flow in by its key if the kernel has it. NULL if not. */
 struct flow *flows_fetch(struct core *c, const struct flow_key *key);
+
+/* ---- flow_shares.c */
+int shares_open(struct core *c); /* 0 or -ENOENT */
+void shares_close(struct core *c);
+/* The flow was taken out of the kernel's table. */
+void shares_reaped(struct core *c, const struct pg_flow *v);
+/* Adds what the container's interfaces have. */
+void shares_of(struct core *c, const struct ident_container *k, struct core_ledger_view *ret);
 
 /* ---- flow_asks.c */
 struct flow_asks;

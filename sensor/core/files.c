@@ -185,33 +185,55 @@ void core_each_exe(struct core *c, const struct ident_container *ct, void (*cb)(
 		}
 }
 
+/* A script has no inode that is known: its path stands for it. */
+static struct exe_key script_key(const char *path)
+{
+	struct exe_key k = { .ino = 0xcbf29ce484222325ULL, .dev = SCRIPT_DEV };
+
+	for (; *path; path++)
+		k.ino = (k.ino ^ (unsigned char)*path) * 0x100000001b3ULL; /* FNV-1a */
+	return k;
+}
+
+const struct core_exe *core_script_of(struct core *c, const struct ident_container *ct, const struct process *p)
+{
+	struct file_watch *w = ct && p && p->script[0] ? file_watch_of(c, ct) : NULL;
+	struct exe_key key = script_key(w ? p->script : "");
+	struct file_exe *e = NULL;
+
+	if (w)
+		HASH_FIND(hh, w->exes, &key, sizeof(key), e);
+	if (e)
+		e->exe.layer = core_image_layer(c, ct, e->exe.lower, e->exe.lower_count);
+	return e ? &e->exe : NULL;
+}
+
 static void exe_ask(struct core *c, struct file_watch *w, struct file_exe *e, const struct process *p)
 {
-	struct msg_files_exe m = { .watch = w->number, .pid = p->tgid, .ino = p->exe_ino };
+	bool script = e->key.dev == SCRIPT_DEV;
+	struct msg_files_exe m = { .watch = w->number, .pid = script ? 0 : p->tgid, .ino = script ? 0 : p->exe_ino };
+	const char *path = script ? p->script : p->exe;
 	char body[sizeof(m) + FILES_PATH_MAX];
-	size_t n = strnlen(p->exe, FILES_PATH_MAX);
+	size_t n = strnlen(path, FILES_PATH_MAX);
 
-	if (!(p->flags & PG_EVF_MEMFD)) {
+	if (!script && !(p->flags & PG_EVF_MEMFD)) {
 		m.major = p->exe_dev >> 20; /* the kernel's own form, as abi.h says */
 		m.minor = p->exe_dev & 0xfffff;
 	}
 	e->seq = c->priv->next_seq++;
 	e->asked_ns = clock_mono_ns();
 	memcpy(body, &m, sizeof(m));
-	memcpy(body + sizeof(m), p->exe, n);
+	memcpy(body + sizeof(m), path, n);
 	if (peer_send(c->priv->files->peer, MSG_FILES_EXE, e->seq, body, sizeof(m) + n) < 0)
 		e->seq = 0;
 }
 
-/* Looks at the process's executable, unless that was done a moment ago. */
-static void exe_want(struct core *c, struct file_watch *w, const struct process *p)
+/* Looks at the file behind the key, unless that was done a moment ago. */
+static void exe_look(struct core *c, struct file_watch *w, struct exe_key key, const char *path, const struct process *p)
 {
 	struct file_exe *e;
 
-	/* Before files has answered it cannot tell the runtime's programs from the container's; then all are looked at. */
-	if (!p->exe_ino || !p->exe[0] || !w->state.settled)
-		return;
-	e = exe_find(w, p);
+	HASH_FIND(hh, w->exes, &key, sizeof(key), e);
 	if (!e) {
 		if (HASH_COUNT(w->exes) >= EXES_MAX) {
 			c->priv->files->exes_refused++;
@@ -220,8 +242,8 @@ static void exe_want(struct core *c, struct file_watch *w, const struct process 
 		e = calloc(1, sizeof(*e));
 		if (!e)
 			return;
-		e->key = (struct exe_key){ .ino = p->exe_ino, .dev = p->exe_dev };
-		e->exe.path = strpool_get(c->priv->strings, p->exe);
+		e->key = key;
+		e->exe.path = strpool_get(c->priv->strings, path);
 		e->exe.layer = "";
 		e->exe.lower = -1;
 		if (!e->exe.path)
@@ -237,6 +259,17 @@ static void exe_want(struct core *c, struct file_watch *w, const struct process 
 	}
 	e->dirty = false;
 	exe_ask(c, w, e, p);
+}
+
+/* Looks at the process's executable, and at the script that it was started for. */
+static void exe_want(struct core *c, struct file_watch *w, const struct process *p)
+{
+	/* Before files has answered it cannot tell the runtime's programs from the container's; then all are looked at. */
+	if (!p->exe_ino || !p->exe[0] || !w->state.settled)
+		return;
+	exe_look(c, w, (struct exe_key){ .ino = p->exe_ino, .dev = p->exe_dev }, p->exe, p);
+	if (p->script[0] == '/') /* as the caller wrote it: what is relative to its directory cannot be found */
+		exe_look(c, w, script_key(p->script), p->script, p);
 }
 
 void files_exec(const struct core_event_view *v, void *arg)

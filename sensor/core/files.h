@@ -37,6 +37,8 @@ const char *core_file_change_name(enum files_change c);
 /* The executable of a process of a container. NULL: not known (no container's, none asked for yet). Valid until core returns to
  * its loop. */
 const struct core_exe *core_exe_of(struct core *c, const struct ident_container *ct, const struct process *p);
+/* The same of the script that it was started for (its interpreter is the executable). */
+const struct core_exe *core_script_of(struct core *c, const struct ident_container *ct, const struct process *p);
 void core_each_exe(struct core *c, const struct ident_container *ct, void (*cb)(const struct core_exe *e, void *arg), void *arg);
 
 /* What is watched in a container. False: nothing (not running, or files is not there). */

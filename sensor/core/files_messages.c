@@ -62,7 +62,7 @@ static void take_event(struct core *c, const struct ipc_hdr *h, const void *body
 		return;
 	/* Before anything else: an exec that is told on the way asks anew. */
 	for (struct file_exe *e = w->exes; e && (m.flags & FILES_EVENT_EXECUTABLE); e = e->hh.next)
-		e->dirty = e->dirty || e->key.ino == m.ino;
+		e->dirty = e->dirty || e->key.ino == m.ino || e->key.dev == SCRIPT_DEV;
 	w->state.events++;
 	w->state.closes += m.count;
 	v.mono_ns = m.mono_ns;
@@ -178,7 +178,7 @@ static void exe_set(struct core *c, struct file_exe *e, const struct msg_files_d
 static void exe_rewritten(struct core *c, struct file_watch *w, const struct msg_files_digest *m, const char *path, const char *hex)
 {
 	for (struct file_exe *e = w->exes; e; e = e->hh.next)
-		if (e->key.ino == m->ino && !strcmp(e->exe.path, path) && m->state == FILES_HASHED && !same_exe(&e->exe, m, hex))
+		if ((e->key.ino == m->ino || e->key.dev == SCRIPT_DEV) && !strcmp(e->exe.path, path) && m->state == FILES_HASHED && !same_exe(&e->exe, m, hex))
 			exe_set(c, e, m, path, hex);
 }
 

@@ -12,6 +12,8 @@
 
 #define FILES_DRIFT_BYTES 48000
 
+#define SCRIPT_DEV UINT64_MAX /* no device: the key of a script */
+
 struct exe_key {
 	uint64_t ino;
 	uint64_t dev;

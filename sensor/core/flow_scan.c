@@ -161,6 +161,7 @@ static void count_reaped(struct core *c, const struct pg_flow *v)
 	__atomic_add_fetch(&g->reaped, 1, __ATOMIC_RELAXED);
 	if (!(v->flags & PG_FLOW_TWO_WAY))
 		__atomic_add_fetch(&g->reaped_half, 1, __ATOMIC_RELAXED);
+	shares_reaped(c, v);
 }
 
 static void answers_take(struct core *c, unsigned count)
@@ -549,6 +550,7 @@ int flows_start(struct core *c)
 	p->gauge = m;
 	core_lost(c, LOSS_UNSAVED, p->gauge->unsaved); /* of the core before */
 	p->gauge->unsaved = 0;
+	(void)shares_open(c);
 	p->scan = scan_new(c);
 	return p->scan ? 0 : -ENOMEM;
 }
@@ -567,6 +569,7 @@ void flows_stop(struct core *c)
 	if (p->gauge)
 		munmap(p->gauge, sizeof(*p->gauge));
 	p->gauge = NULL;
+	shares_close(c);
 	scan_free(p->scan);
 	p->scan = NULL;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "sensor/core/files.h"
 #include "sensor/core/json_views.h"
 #include "sensor/core/syscall_names.h"
 #include "sensor/watch/args.h"
@@ -92,12 +93,15 @@ static void json_event_socket(struct jsonl *j, const struct core_event_view *v)
 
 static void json_event_kind(struct jsonl *j, struct core *c, const struct core_event_view *v)
 {
+	const struct core_exe *script;
 	char l4[JSON_L4_LEN];
 
 	switch (v->kind) {
 	case CORE_EVENT_EXEC:
 		jsonl_bool(j, "entered", v->entered);
 		jsonl_str(j, "digest", v->digest ? v->digest : "");
+		script = core_script_of(c, v->container, v->p);
+		jsonl_str(j, "script_digest", script ? script->sha256 : "");
 		if (v->p)
 			json_ancestors(j, c, v->p);
 		break;

@@ -171,6 +171,11 @@ void json_ledger(struct jsonl *j, const struct core_ledger_view *l)
 	jsonl_u64(j, "window_lost", l->window_lost);
 	jsonl_bool(j, "throttled_now", l->throttled_now);
 	jsonl_obj_end(j);
+	jsonl_obj(j, "flow_table");
+	jsonl_u64(j, "one_way", l->flows_one_way);
+	jsonl_u64(j, "two_way", l->flows_two_way);
+	jsonl_u64(j, "refused_packets", l->flows_refused);
+	jsonl_obj_end(j);
 }
 
 void json_container(struct jsonl *j, struct core *c, const struct ident_container *k, const struct core_container_counts *n)

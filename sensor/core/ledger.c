@@ -213,4 +213,5 @@ void core_container_ledger(struct core *c, const struct ident_container *k, stru
 		ret->window_lost += r->window_lost[0] + r->window_lost[1];
 		ret->throttled_now |= r->throttled_now;
 	}
+	shares_of(c, k, ret);
 }

@@ -73,6 +73,7 @@ static int hostnet_load(struct bpf_loader *l)
 	if (!s)
 		return -errno;
 	s->rodata->half_open_max = l->half_open_max;
+	s->rodata->flows_max = maps_flows_max(&l->maps);
 	r = object_load(l, s->obj);
 	if (r)
 		hostnet_bpf__destroy(s);

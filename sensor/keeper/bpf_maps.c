@@ -44,6 +44,7 @@ static const struct map_spec map_specs[MAP_MAX] = {
 	[MAP_HOSTNET] = { "hostnet", BPF_MAP_TYPE_HASH, 8, 4, 1024, BPF_F_NO_PREALLOC },
 	[MAP_VTEPS] = { "vteps", BPF_MAP_TYPE_HASH, sizeof(struct pg_vtep_key), sizeof(struct pg_vtep), 8192, BPF_F_NO_PREALLOC },
 	[MAP_FLOW_GAUGE] = { "flow_gauge", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct pg_flow_gauge), 1, BPF_F_MMAPABLE },
+	[MAP_FLOW_SHARES] = { "flow_shares", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct pg_flow_share), PG_IF_SLOTS, BPF_F_MMAPABLE },
 	[MAP_FLOW_NEWS] = { "flow_news", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct pg_flow_news), PG_NEWS_SLOTS, BPF_F_MMAPABLE },
 	[MAP_FLOW_ASKS] = { "flow_asks", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct pg_flow_ask), PG_ASKS_MAX, BPF_F_MMAPABLE },
 	[MAP_EARLY_DROP] = { "early_drop", BPF_MAP_TYPE_LPM_TRIE, sizeof(struct pg_lpm_key), 4, 1u << 20, BPF_F_NO_PREALLOC },
@@ -204,6 +205,14 @@ int maps_fd(const struct maps *m, const char *name)
 		if (strcmp(map_specs[i].name, name) == 0)
 			return m->fd[i] >= 0 ? m->fd[i] : -ENOENT;
 	return -ENOENT;
+}
+
+uint32_t maps_flows_max(const struct maps *m)
+{
+	struct bpf_map_info info = {};
+	uint32_t len = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(m->fd[MAP_FLOWS], &info, &len) ? 0 : info.max_entries;
 }
 
 int maps_share(const struct maps *m, struct bpf_object *o)

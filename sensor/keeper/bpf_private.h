@@ -28,6 +28,7 @@ enum map_id {
 	MAP_HOSTNET,
 	MAP_VTEPS,
 	MAP_FLOW_GAUGE,
+	MAP_FLOW_SHARES,
 	MAP_FLOW_NEWS,
 	MAP_FLOW_ASKS,
 	MAP_EARLY_DROP,
@@ -56,6 +57,8 @@ struct maps {
 int maps_open(struct maps *m, const char *pin_dir, uint32_t flows_max);
 void maps_close(struct maps *m, const char *pin_dir, bool unpin);
 int maps_fd(const struct maps *m, const char *name);
+/* Entries that the flows map has room for. */
+uint32_t maps_flows_max(const struct maps *m);
 /* Gives an opened, not yet loaded object our maps instead of its own; those we do not know stay its own. */
 int maps_share(const struct maps *m, struct bpf_object *o);
 

@@ -177,30 +177,6 @@ static bool is_inside(const struct files_container *c, const struct msg_files_ex
 	return c->mounts.count == 0; /* not read yet */
 }
 
-void digest_exe(struct files *f, uint32_t seq, const struct msg_files_exe *m, const char *path, size_t len)
-{
-	struct msg_place_open o = { .place = { .pid = m->pid } };
-	struct files_container *c = files_container(f, m->watch);
-	struct files_ask *q;
-
-	if (c && !is_inside(c, m)) {
-		refuse(f, seq, m->watch, m->pid, m->ino, FILES_NOT_INSIDE, path, len <= FILES_PATH_MAX ? len : 0);
-		return;
-	}
-	/* The process need not be in the container's own cgroup, but in one below it: its path names the container as well. */
-	if (c)
-		memcpy(o.place.cid, c->cid, sizeof(o.place.cid));
-	q = c && len <= FILES_PATH_MAX ? files_ask(f, ASK_EXE, m->watch, MSG_PLACE_OPEN, &o, sizeof(o), NULL, 0) : NULL;
-	if (!q) {
-		refuse(f, seq, m->watch, m->pid, m->ino, c ? FILES_NOT_BUSY : FILES_NOT_GONE, path, len <= FILES_PATH_MAX ? len : 0);
-		return;
-	}
-	q->core_seq = seq;
-	q->pid = m->pid;
-	q->ino = m->ino;
-	q->path = len ? strndup(path, len) : NULL;
-}
-
 /* The process is gone: its executable by name, if it is the same file still. */
 static bool exe_by_path(struct files *f, const struct files_ask *a)
 {
@@ -219,6 +195,39 @@ static bool exe_by_path(struct files *f, const struct files_ask *a)
 	q->ino = a->ino;
 	q->path = strdup(a->path);
 	return true;
+}
+
+void digest_exe(struct files *f, uint32_t seq, const struct msg_files_exe *m, const char *path, size_t len)
+{
+	struct msg_place_open o = { .place = { .pid = m->pid } };
+	struct files_container *c = files_container(f, m->watch);
+	struct files_ask *q;
+
+	if (c && !is_inside(c, m)) {
+		refuse(f, seq, m->watch, m->pid, m->ino, FILES_NOT_INSIDE, path, len <= FILES_PATH_MAX ? len : 0);
+		return;
+	}
+	if (c && !m->pid && len <= FILES_PATH_MAX) {
+		struct files_ask script = { .watch = m->watch, .core_seq = seq };
+
+		script.path = strndup(path, len);
+		if (!exe_by_path(f, &script))
+			refuse(f, seq, m->watch, 0, 0, FILES_NOT_GONE, path, len);
+		free(script.path);
+		return;
+	}
+	/* The process need not be in the container's own cgroup, but in one below it: its path names the container as well. */
+	if (c)
+		memcpy(o.place.cid, c->cid, sizeof(o.place.cid));
+	q = c && len <= FILES_PATH_MAX ? files_ask(f, ASK_EXE, m->watch, MSG_PLACE_OPEN, &o, sizeof(o), NULL, 0) : NULL;
+	if (!q) {
+		refuse(f, seq, m->watch, m->pid, m->ino, c ? FILES_NOT_BUSY : FILES_NOT_GONE, path, len <= FILES_PATH_MAX ? len : 0);
+		return;
+	}
+	q->core_seq = seq;
+	q->pid = m->pid;
+	q->ino = m->ino;
+	q->path = len ? strndup(path, len) : NULL;
 }
 
 void digest_exe_answer(struct files *f, const struct files_ask *a, int status, int *fd)

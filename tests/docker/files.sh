@@ -41,7 +41,7 @@ ok "a container that was there before the sensor is watched" until_true 10 watch
 sleep 1
 marks_before=$(marks) fds_before=$(fds)
 
-"$LAB_BUILD/pierglass" --run "$LAB_DIR/sensor-s/run" events -f --json --kind file,exe,throttle >"$LAB_DIR/events" 2>&1 &
+"$LAB_BUILD/pierglass" --run "$LAB_DIR/sensor-s/run" events -f --json --kind file,exe,throttle,exec >"$LAB_DIR/events" 2>&1 &
 follower=$!
 disown
 lab_docker a run -d --name one --network none -v "$LAB_ID-vol:/data" -v "$host/dir:/hostdir" -v "$host/single.conf:/etc/single.conf" \
@@ -85,6 +85,16 @@ written() { jq -es --arg d "$(sum /opt/dropped)" 'any(.[]; .event == "exe" and .
 ok "it was hashed when it was written" until_true 5 written
 in_c one sh -c 'cp /bin/date /opt/dropped; /opt/dropped' >/dev/null
 ok "replaced by another: the digest is the new one's" until_true 5 exe_is /opt/dropped upper false ""
+# -- a script: its interpreter and itself
+in_c one sh -c 'printf "#!/bin/sh\nexit 0\n" >/opt/run.sh; chmod 755 /opt/run.sh; /opt/run.sh; sed -i 1a: /usr/bin/ldd; ldd /bin/true >/dev/null; zcat </dev/null >/dev/null 2>&1'
+ok "a script written at run time has its digest" until_true 5 exe_is /opt/run.sh upper false ""
+ok "an image's script: digest and layer" until_true 5 exe_is /usr/bin/zcat image false "${layers[0]}"
+ok "an image's script that was changed" until_true 5 exe_is /usr/bin/ldd upper true "${layers[0]}"
+script_event() {
+	in_c one /opt/run.sh
+	jq -es --arg d "$(sum /opt/run.sh)" 'any(.[]; .event == "exec" and .process.script == "/opt/run.sh" and .script_digest == $d and .process.exe == "/usr/bin/dash" and .digest != "")' "$LAB_DIR/events" >/dev/null
+}
+ok "its exec names both: interpreter and script, each with its digest" until_true 5 script_event
 in_c one python3 -c '
 import os
 fd = os.memfd_create("x")

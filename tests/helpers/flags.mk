@@ -4,3 +4,4 @@ HELPER_L_lab_traffic := -static
 HELPER_L_pid_reuse := -static
 HELPER_L_sneak := -static
 HELPER_L_events_load := -static
+HELPER_L_flood := -static

@@ -5,7 +5,8 @@
  *   short_lived serve prefork|reuseport|fork|pass PORT WORKERS     reads a byte, answers its pid in 10 digits
  *   short_lived connect HOST PORT COUNT PARALLEL                    a process for each connection, made in five ways in turn:
  *                                                                   connect, fast open, v4-mapped, io_uring, inherited
- *   short_lived datagrams HOST PORT COUNT                           a process for each datagram
+ *   short_lived datagrams HOST PORT COUNT                           a process for each datagram, sent in five ways in turn:
+ *                                                                   sendto, connected, v4-mapped, io_uring, ping (ICMP socket)
  * connect prints a line a connection: local port, pid of who made it, pid of who served it, way, microseconds it lived. */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -151,7 +152,8 @@ static int serve(const char *how, uint16_t port, int workers)
 }
 
 /* ---- clients ---------------------------------------------------------------------------------------------------- */
-static int connect_uring(int s, const void *addr, socklen_t len)
+/* One operation; its result, or -1 and errno. */
+static int uring_do(const struct io_uring_sqe *op)
 {
 	struct io_uring_params p = { 0 };
 	int ring = (int)syscall(SYS_io_uring_setup, 2, &p);
@@ -160,11 +162,11 @@ static int connect_uring(int s, const void *addr, socklen_t len)
 	char *sq, *cq;
 
 	if (ring < 0)
-		return connect(s, addr, len);
+		return -1;
 	sq = mmap(NULL, p.sq_off.array + p.sq_entries * 4, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, ring, IORING_OFF_SQ_RING);
 	cq = mmap(NULL, p.cq_off.cqes + p.cq_entries * sizeof(*cqe), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, ring, IORING_OFF_CQ_RING);
 	sqe = mmap(NULL, p.sq_entries * sizeof(*sqe), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, ring, IORING_OFF_SQES);
-	*sqe = (struct io_uring_sqe){ .opcode = IORING_OP_CONNECT, .fd = s, .addr = (uint64_t)(uintptr_t)addr, .off = len };
+	*sqe = *op;
 	*(uint32_t *)(sq + p.sq_off.array) = 0;
 	__atomic_store_n((uint32_t *)(sq + p.sq_off.tail), 1, __ATOMIC_RELEASE);
 	if (syscall(SYS_io_uring_enter, ring, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0) < 0)
@@ -172,7 +174,12 @@ static int connect_uring(int s, const void *addr, socklen_t len)
 	cqe = (void *)(cq + p.cq_off.cqes);
 	if (cqe->res < 0)
 		errno = -cqe->res;
-	return cqe->res < 0 ? -1 : 0;
+	return cqe->res < 0 ? -1 : cqe->res;
+}
+
+static int connect_uring(int s, const void *addr, socklen_t len)
+{
+	return uring_do(&(struct io_uring_sqe){ .opcode = IORING_OP_CONNECT, .fd = s, .addr = (uint64_t)(uintptr_t)addr, .off = len });
 }
 
 enum way { WAY_CONNECT, WAY_FASTOPEN, WAY_MAPPED, WAY_URING, WAY_INHERITED, WAY_MAX };
@@ -256,26 +263,52 @@ static int clients(const struct sockaddr_in *to, int count, int parallel)
 	return failed != 0;
 }
 
+/* ---- datagrams --------------------------------------------------------------------------------------------------------- */
+enum send_way { SEND_TO, SEND_CONNECTED, SEND_MAPPED, SEND_URING, SEND_PING, SEND_MAX };
+static const char *const send_names[] = { "sendto", "connected", "mapped", "uring", "ping" };
+
+static int datagram(const struct sockaddr_in *to, enum send_way way)
+{
+	static const unsigned char echo[] = { 8, 0, 0, 0, 0, 0, 0, 1, 'x' }; /* ICMP echo request; the kernel fills number and sum */
+	struct sockaddr_in6 mapped = { .sin6_family = AF_INET6, .sin6_port = to->sin_port }, a = { 0 };
+	struct iovec v = { (void *)echo, way == SEND_PING ? sizeof(echo) : 1 };
+	struct msghdr m = { .msg_name = (void *)to, .msg_namelen = sizeof(*to), .msg_iov = &v, .msg_iovlen = 1 };
+	int s = socket(way == SEND_MAPPED ? AF_INET6 : AF_INET, SOCK_DGRAM, way == SEND_PING ? IPPROTO_ICMP : 0), r = 0;
+	socklen_t len = sizeof(a);
+
+	mapped.sin6_addr.s6_addr[10] = mapped.sin6_addr.s6_addr[11] = 0xff;
+	memcpy(&mapped.sin6_addr.s6_addr[12], &to->sin_addr, 4);
+	if (way == SEND_MAPPED)
+		m.msg_name = &mapped, m.msg_namelen = sizeof(mapped);
+	if (way == SEND_CONNECTED) {
+		r = connect(s, (const void *)to, sizeof(*to));
+		m.msg_name = NULL, m.msg_namelen = 0;
+	}
+	if (way == SEND_URING)
+		r = uring_do(&(struct io_uring_sqe){ .opcode = IORING_OP_SENDMSG, .fd = s, .addr = (uint64_t)(uintptr_t)&m, .len = 1 });
+	else if (r == 0)
+		r = (int)sendmsg(s, &m, 0);
+	if (r != (int)v.iov_len)
+		return fail(send_names[way]);
+	getsockname(s, (void *)&a, &len);
+	printf("%u %d 0 %s 0\n", ntohs(a.sin6_port), getpid(), send_names[way]);
+	fflush(stdout);
+	return 0;
+}
+
 static int datagrams(const struct sockaddr_in *to, int count)
 {
+	int failed = 0, status;
+
 	for (int i = 0; i < count; i++) {
 		pid_t pid = fork();
 
-		if (pid == 0) {
-			struct sockaddr_in a = { 0 };
-			socklen_t len = sizeof(a);
-			int s = socket(AF_INET, SOCK_DGRAM, 0);
-
-			if (sendto(s, "x", 1, 0, (const void *)to, sizeof(*to)) != 1)
-				_exit(fail("sendto"));
-			getsockname(s, (void *)&a, &len);
-			printf("%u %d 0 datagram 0\n", ntohs(a.sin_port), getpid());
-			fflush(stdout);
-			_exit(0);
-		}
-		waitpid(pid, NULL, 0);
+		if (pid == 0)
+			_exit(datagram(to, (enum send_way)(i % SEND_MAX)));
+		if (waitpid(pid, &status, 0) < 0 || status)
+			failed = 1;
 	}
-	return 0;
+	return failed;
 }
 
 int main(int argc, char **argv)

@@ -15,6 +15,10 @@
 
 #define FLOWS_MAX 1024
 #define HALF_OPEN_MAX 512
+/* What one container gets of them. */
+#define HALF_OPEN_ONE (HALF_OPEN_MAX * PG_SHARE_HALF / (PG_SHARE_HALF + 1))
+#define FLOWS_ONE (FLOWS_MAX * PG_SHARE_ALL / (PG_SHARE_ALL + 1))
+#define FLOWS_NEXT ((FLOWS_MAX - FLOWS_ONE) * PG_SHARE_ALL / (PG_SHARE_ALL + 1)) /* and the next one then */
 
 #define SKIP_UNLESS(f) \
 	if (!(f))      \
@@ -51,7 +55,11 @@ static void reap_all(void)
 	struct pg_flow_gauge g = gauge();
 	uint32_t zero = 0;
 
+	struct pg_flow_share none = {};
+
 	flows_clear(fx);
+	for (uint32_t i = 0; i < PG_IF_SLOTS; i++)
+		bpf_map_update_elem(bpf_loader_map_fd(fx->loader, "flow_shares"), &i, &none, BPF_ANY);
 	g.reaped = g.opened;
 	g.reaped_half = g.opened - g.promoted;
 	assert_int_equal(bpf_map_update_elem(bpf_loader_map_fd(fx->loader, "flow_gauge"), &zero, &g, BPF_ANY), 0);
@@ -62,12 +70,22 @@ static void quiet(void)
 	usleep(50000);
 }
 
-/* One-way datagrams to ever new ports: 512 flows, the rest refused, to the packet and byte. */
+static bool share_get(int container, struct pg_flow_share *ret)
+{
+	for (uint32_t i = 0; i < PG_IF_SLOTS; i++)
+		if (!bpf_map_lookup_elem(bpf_loader_map_fd(fx->loader, "flow_shares"), &i, ret) && ret->ifindex == fx->veth[container])
+			return true;
+	return false;
+}
+
+/* One-way datagrams to ever new ports: three quarters of the budget, the rest refused, to the packet and byte;
+ * another container still gets its flows, and says so in its own name. */
 static void test_half_open_refused(void **state)
 {
 	uint64_t refused, bytes, flows;
+	struct pg_flow_share mine;
 	struct pg_flow_gauge g;
-	int a;
+	int a, b;
 
 	SKIP_UNLESS(fx);
 	assert_int_equal(run_in(fx->container[0], "ping -q -c1 10.77.0.3 >/dev/null"), 0); /* ARP done */
@@ -82,16 +100,31 @@ static void test_half_open_refused(void **state)
 		send_to(a, (struct end){ "10.77.0.3", (uint16_t)(10000 + i) }, "0123456789", 10);
 	flows = flows_count(fx, NULL);
 	g = gauge();
-	assert_int_equal(flows, HALF_OPEN_MAX);
-	assert_int_equal(g.opened - g.promoted - g.reaped_half, HALF_OPEN_MAX);
-	assert_int_equal(counter(fx, PG_CTR_REFUSED_HALF) - refused, 2000 - HALF_OPEN_MAX);
-	assert_int_equal(counter(fx, PG_CTR_REFUSED_HALF_BYTES) - bytes, (2000 - HALF_OPEN_MAX) * (14 + 28 + 10));
-	assert_balance(fx);
+	assert_int_equal(flows, HALF_OPEN_ONE);
+	assert_int_equal(g.opened - g.promoted - g.reaped_half, HALF_OPEN_ONE);
+	assert_int_equal(counter(fx, PG_CTR_REFUSED_HALF) - refused, 2000 - HALF_OPEN_ONE);
+	assert_int_equal(counter(fx, PG_CTR_REFUSED_HALF_BYTES) - bytes, (2000 - HALF_OPEN_ONE) * (14 + 28 + 10));
+	assert_true(share_get(0, &mine));
+	assert_int_equal(mine.half, HALF_OPEN_ONE);
+	assert_int_equal(mine.refused, 2000 - HALF_OPEN_ONE);
 	assert_int_equal(run_in(fx->container[1], "ip route del blackhole 10.77.0.2/32"), 0);
+	/* the other one: 60 of what is left */
+	assert_int_equal(run_in(fx->container[0], "ip route add blackhole 10.77.0.3/32"), 0);
+	b = bound_socket(fx, fx->container[1], SOCK_DGRAM, (struct end){ "10.77.0.3", 4000 });
+	for (int i = 0; i < 60; i++)
+		send_to(b, (struct end){ "10.77.0.2", (uint16_t)(10000 + i) }, "0123456789", 10);
+	assert_int_equal(flows_count(fx, NULL), HALF_OPEN_ONE + 60);
+	assert_true(share_get(1, &mine));
+	assert_int_equal(mine.half, 60);
+	assert_int_equal(mine.refused, 0);
+	assert_balance(fx);
+	assert_int_equal(run_in(fx->container[0], "ip route del blackhole 10.77.0.3/32"), 0);
 	close(a);
+	close(b);
 }
 
-/* Two-way flows do not use the half-open budget; the table itself has an end. */
+/* Two-way flows do not use the half-open budget; of the table one container gets seven eighths. The answers to what was
+ * refused are flows of their own, of the other container's share. */
 static void test_full_refused(void **state)
 {
 	uint64_t refused, bytes, half;
@@ -105,7 +138,7 @@ static void test_full_refused(void **state)
 	bytes = counter(fx, PG_CTR_REFUSED_FULL_BYTES);
 	half = counter(fx, PG_CTR_REFUSED_HALF);
 	a = bound_socket(fx, fx->container[0], SOCK_DGRAM, (struct end){ "10.77.0.2", 4000 });
-	for (int i = 0; i < FLOWS_MAX + 200; i++) {
+	for (int i = 0; i < FLOWS_ONE + 200; i++) {
 		struct end to = { "10.77.0.3", (uint16_t)(10000 + i) };
 
 		b = bound_socket(fx, fx->container[1], SOCK_DGRAM, to);
@@ -115,11 +148,11 @@ static void test_full_refused(void **state)
 		assert_int_equal(recv(a, buf, sizeof(buf), 0), 1);
 		close(b);
 	}
-	assert_int_equal(flows_count(fx, NULL), FLOWS_MAX);
+	assert_int_equal(flows_count(fx, NULL), FLOWS_ONE + FLOWS_NEXT);
 	assert_int_equal(counter(fx, PG_CTR_REFUSED_HALF), half);
-	assert_int_equal(counter(fx, PG_CTR_REFUSED_FULL) - refused, 2 * 200);
-	assert_int_equal(counter(fx, PG_CTR_REFUSED_FULL_BYTES) - bytes, 2 * 200 * (14 + 28 + 1));
-	assert_int_equal(gauge().opened - gauge().reaped, FLOWS_MAX);
+	assert_int_equal(counter(fx, PG_CTR_REFUSED_FULL) - refused, 2 * 200 - FLOWS_NEXT);
+	assert_int_equal(counter(fx, PG_CTR_REFUSED_FULL_BYTES) - bytes, (2 * 200 - FLOWS_NEXT) * (14 + 28 + 1));
+	assert_int_equal(gauge().opened - gauge().reaped, FLOWS_ONE + FLOWS_NEXT);
 	assert_balance(fx);
 	close(a);
 	reap_all();
@@ -367,7 +400,7 @@ static void test_samples_bytewise_bounded(void **state)
 	lost = counter(fx, PG_CTR_SAMPLE_LOST);
 	a = bound_socket(fx, fx->container[0], SOCK_DGRAM, (struct end){ "10.77.0.2", 95 });
 	for (int i = 0; i < 2000; i++) /* a new flow each, 1 KiB each */
-		assert_int_equal(send_to(a, (struct end){ "10.77.0.3", (uint16_t)(30000 + i % 400) }, buf, sizeof(buf)), 0);
+		assert_int_equal(send_to(a, (struct end){ "10.77.0.3", (uint16_t)(30000 + i % 300) }, buf, sizeof(buf)), 0);
 	assert_int_equal(counter(fx, PG_CTR_SAMPLE_LOST), lost);
 	samples_read(&g);
 	assert_in_range(g.count * RECORD, PG_SAMPLES_SPARE_BYTES - RECORD, PG_SAMPLES_SPARE_BYTES + PAIRS * PG_SAMPLE_COUNT_MAX * RECORD);
@@ -417,7 +450,7 @@ static void test_samples_lost(void **state)
 	got = counter(fx, PG_CTR_SAMPLES);
 	/* 2 samples of 1 KiB a flow, 4 MiB of ring: about 3,900 fit */
 	for (int i = 0; i < 2400; i++) {
-		if (i % 400 == 0) {
+		if (i % 300 == 0) {
 			quiet();
 			reap_all();
 		}

@@ -85,7 +85,8 @@ static void container_row(struct cli_table *t, const json_t *v)
 	cli_table_addf(t, "%u", (unsigned)u64_of(v, "processes"));
 	cli_table_addf(t, "%u", (unsigned)u64_of(v, "connections"));
 	cli_table_addf(t, "%llu", (unsigned long long)(u64_of(json_object_get(v, "events"), "ring_lost") +
-						       u64_of(json_object_get(v, "events"), "throttled")));
+						       u64_of(json_object_get(v, "events"), "throttled") +
+						       u64_of(json_object_get(v, "flow_table"), "refused_packets")));
 	cli_table_add(t, str_of(v, "engine"));
 }
 

@@ -65,7 +65,8 @@ static void take(struct sample *s, const json_t *containers)
 		r->sent += u64_of(v, "bytes_sent");
 		r->received += u64_of(v, "bytes_received");
 		r->events += u64_of(events, "produced");
-		r->lost += u64_of(events, "ring_lost") + u64_of(events, "throttled");
+		r->lost += u64_of(events, "ring_lost") + u64_of(events, "throttled") +
+			   u64_of(json_object_get(v, "flow_table"), "refused_packets");
 		r->throttled |= bool_of(events, "throttled_now");
 	}
 }
