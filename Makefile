@@ -39,7 +39,7 @@ CLI_O    := $(filter-out $(B)/tools/pierglass/main.o,$(call room,tools/pierglass
 KEEPER_L := -lbpf -lnftables -lnftnl -lmnl -lnetfilter_queue -lseccomp -lcap-ng
 CORE_L   := -luv -lcurl -ljansson -lsqlite3 -lmicrohttpd -lfyaml -lbpf -lseccomp -lcrypto
 INSPECT_L:= -lndpi -lgcrypt -lldns -lbpf -lseccomp -lcap-ng -ljansson -lfyaml -lexpat
-CLI_L    := -lcurl -ljansson -lcrypto -lz -lncursesw -ltinfo -lbpf
+CLI_L    := -lnftnl -lmnl -lcurl -ljansson -lcrypto -lz -lncursesw -ltinfo -lbpf
 
 PROGRAMS := $(B)/pierglassd $(B)/pierglass $(B)/pierglass-core $(B)/pierglass-inspect
 
@@ -97,7 +97,7 @@ $(B)/pierglass-core: $(B)/sensor/core/core_main.o $(call lib,core) $(call lib,en
 $(B)/pierglass-inspect: $(B)/appid/inspect_main.o $(call lib,appid) $(call lib,intel) $(call lib,flows) $(call lib,sensor) $(call lib,base)
 	$(call say,LINK,$@)
 	$(call link,$(INSPECT_L))
-$(B)/pierglass: $(B)/tools/pierglass/main.o $(call lib,cli) $(call lib,base)
+$(B)/pierglass: $(B)/tools/pierglass/main.o $(call lib,cli) $(call lib,enforce) $(call lib,base)
 	$(call say,LINK,$@)
 	$(call link,$(CLI_L))
 

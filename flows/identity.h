@@ -164,6 +164,14 @@ const struct ident_link *ident_link_get(struct identity *id, uint16_t ns, uint32
 void ident_each_container(struct identity *id, void (*cb)(const struct ident_container *c, void *arg), void *arg);
 void ident_each_network(struct identity *id, void (*cb)(const struct ident_network *n, void *arg), void *arg);
 void ident_each_link(struct identity *id, void (*cb)(const struct ident_link *l, void *arg), void *arg);
+/* Where a container's packets pass: the namespace at the other end of its interfaces, and its address there. Of addresses that
+ * are there now; containers that are alive. */
+void ident_each_passage(struct identity *id, void (*cb)(const struct ident_container *c, uint16_t ns, const uint8_t addr[16], void *arg),
+			void *arg);
+/* Addresses that interfaces of namespaces of this kind have themselves. */
+void ident_each_own_addr(struct identity *id, enum ident_ns_kind kind, void (*cb)(uint16_t ns, const uint8_t addr[16], void *arg), void *arg);
+/* Namespaces of nodes and overlays that are there. */
+void ident_each_ns(struct identity *id, void (*cb)(const struct ident_ns *ns, void *arg), void *arg);
 /* Keeps a record from being forgotten while something points to it. */
 void ident_ref(struct identity *id, const struct ident_container *c);
 void ident_unref(struct identity *id, const struct ident_container *c);

@@ -372,3 +372,36 @@ void ident_links_free(struct identity *id)
 	HASH_ITER(hh, id->namespaces, ns, ntmp)
 		ns_forget(id, ns);
 }
+
+/* ---- for policy ---------------------------------------------------------------------------------------------- */
+void ident_each_passage(struct identity *id, void (*cb)(const struct ident_container *c, uint16_t ns, const uint8_t addr[16], void *arg),
+			void *arg)
+{
+	for (struct ns_rec *ns = id->namespaces; ns; ns = ns->hh.next) {
+		const struct container_rec *owner = ns->gone_ns || !ns->addr_count ? NULL : ident_ns_owner(id, ns);
+
+		if (!owner || owner->c.remote || owner->c.gone_mono_ns)
+			continue;
+		for (unsigned i = 0; i < ns->addr_count; i++) {
+			const struct link_rec *l = ns->addrs[i].gone ? NULL : ident_link_find(id, ns->ns.ns, ns->addrs[i].ifindex);
+
+			if (l && !l->gone_ns && l->l.peer_ns)
+				cb(&owner->c, l->l.peer_ns, ns->addrs[i].addr, arg);
+		}
+	}
+}
+
+void ident_each_own_addr(struct identity *id, enum ident_ns_kind kind, void (*cb)(uint16_t ns, const uint8_t addr[16], void *arg), void *arg)
+{
+	for (const struct ns_rec *ns = id->namespaces; ns; ns = ns->hh.next)
+		for (unsigned i = 0; ns->known && !ns->gone_ns && ns->ns.kind == kind && i < ns->addr_count; i++)
+			if (!ns->addrs[i].gone)
+				cb(ns->ns.ns, ns->addrs[i].addr, arg);
+}
+
+void ident_each_ns(struct identity *id, void (*cb)(const struct ident_ns *ns, void *arg), void *arg)
+{
+	for (const struct ns_rec *ns = id->namespaces; ns; ns = ns->hh.next)
+		if (ns->known && !ns->gone_ns && ns->ns.kind != IDENT_NS_CONTAINER)
+			cb(&ns->ns, arg);
+}

@@ -71,6 +71,10 @@ enum msg_type {
 
 	MSG_LISTEN,    /* body: an address that stands in the configuration file ("127.0.0.1:8470") -> answer with a listening TCP socket */
 
+	/* -- core <-> keeper: sensor/msg_policy.h */
+	MSG_POLICY_PLAN, MSG_POLICY_HOLD, MSG_POLICY_ALL, MSG_POLICY_COUNTERS, /* core -> keeper */
+	MSG_POLICY_STATE, MSG_POLICY_TAMPER,                                   /* keeper -> core */
+
 	/* -- broker -> keeper, answered by the same type */
 	MSG_ENGINE_CONNECT, /* struct msg_engine_ref -> answer with a connected stream descriptor, or -errno */
 

@@ -211,7 +211,7 @@ static enum MHD_Result serve(struct api *a, struct MHD_Connection *conn, enum ap
 							    api_refuse(a, conn, MHD_HTTP_SERVICE_UNAVAILABLE, "too many streams");
 	if (p == API_EVIDENCE_FILE)
 		return serve_file(a, conn, q);
-	if (api_model_check(a, p, q, err, sizeof(err)))
+	if (api_model_check(a, p, q, err, sizeof(err)) || api_policy_check(a, p, q, err, sizeof(err)))
 		return api_refuse(a, conn, MHD_HTTP_NOT_FOUND, err);
 	snprintf(what, sizeof(what), "%d %u %d %d %d %s %s\n%s\n%s", p, q->limit, q->format, q->history, q->all, q->id, q->workload, q->container,
 		 q->thing);
@@ -283,11 +283,15 @@ static enum MHD_Result post_do(struct api *a, struct MHD_Connection *conn, struc
 
 	if (x->too_long)
 		return api_refuse(a, conn, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too long");
-	r = api_model_post(a, x->p, &x->q, x->body ? x->body : "", x->len, err, sizeof(err), &body);
+	if (x->p >= API_POLICY_ENFORCE)
+		r = api_policy_post(a, x->p, &x->q, err, sizeof(err), &body);
+	else
+		r = api_model_post(a, x->p, &x->q, x->body ? x->body : "", x->len, err, sizeof(err), &body);
 	for (unsigned i = 0; i < API_CACHE_MAX; i++)
 		cache_drop(&a->cache[i]); /* what was true a moment ago */
 	if (r < 0)
-		return api_refuse(a, conn, r == -ENOENT ? MHD_HTTP_NOT_FOUND : r == -EEXIST ? MHD_HTTP_CONFLICT : MHD_HTTP_BAD_REQUEST, err);
+		return api_refuse(a, conn, r == -ENOENT ? MHD_HTTP_NOT_FOUND : r == -EEXIST ? MHD_HTTP_CONFLICT : r == -EPERM ? MHD_HTTP_FORBIDDEN :
+			      r == -EINVAL ? MHD_HTTP_BAD_REQUEST : MHD_HTTP_SERVICE_UNAVAILABLE, err);
 	return body.text ? answer_text(conn, MHD_HTTP_OK, body.text, body.len) :
 			   api_refuse(a, conn, MHD_HTTP_INTERNAL_SERVER_ERROR, "out of memory");
 }
@@ -313,7 +317,7 @@ enum MHD_Result api_on_request(void *cls, struct MHD_Connection *conn, const cha
 		return post_do(a, conn, *con_cls);
 	a->stats.requests++;
 	if (!post && strcmp(method, "GET"))
-		return api_refuse(a, conn, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and, for /v1/model/..., POST are understood");
+		return api_refuse(a, conn, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and, for /v1/model/... and /v1/policy/..., POST are understood");
 	if (has_body(conn) && !post)
 		return api_refuse(a, conn, MHD_HTTP_CONTENT_TOO_LARGE, "a request has no body here");
 	MHD_get_connection_values(conn, MHD_HEADER_KIND, on_length, &headers);
@@ -326,7 +330,7 @@ enum MHD_Result api_on_request(void *cls, struct MHD_Connection *conn, const cha
 	if (p < 0)
 		return api_refuse(a, conn, MHD_HTTP_NOT_FOUND,
 			      "no such path: see /v1/status, containers, listeners, flows, flows/stream, events/stream, tree, syscalls, map, "
-			      "networks, alerts, alerts/stream, /metrics, why, evidence, models, model, version");
+			      "networks, alerts, alerts/stream, /metrics, why, evidence, models, model, policy, policy/plan, version");
 	if (post != (p >= API_PATH_FIRST_POST))
 		return api_refuse(a, conn, MHD_HTTP_METHOD_NOT_ALLOWED, post ? "only GET is understood here" : "only POST is understood here");
 	x.allowed = api_path_args((enum api_path)p);

@@ -30,6 +30,8 @@ static const struct {
 	[API_FEED_CHECK] = { "/v1/feeds/check", API_ARG_THING },
 	[API_EVIDENCE] = { "/v1/evidence", 0 },
 	[API_EVIDENCE_FILE] = { "/v1/evidence/file", API_ARG_ID | API_ARG_THING },
+	[API_POLICY] = { "/v1/policy", 0 },
+	[API_POLICY_PLAN] = { "/v1/policy/plan", API_ARG_WORKLOAD },
 	[API_ALERTS] = { "/v1/alerts", API_ARG_LIMIT | API_ARG_WORKLOAD | API_ARG_ALL | API_ARG_FIELDS },
 	[API_ALERTS_STREAM] = { "/v1/alerts/stream", API_ARG_WORKLOAD },
 	[API_WHY] = { "/v1/why", API_ARG_ID },
@@ -41,6 +43,14 @@ static const struct {
 	[API_MODEL_ACCEPT] = { "/v1/model/accept", API_ARG_ID },
 	[API_FEED_UPDATE] = { "/v1/feeds/update", API_ARG_THING | API_ARG_ALL },
 	[API_MODEL_IMPORT] = { "/v1/model/import", 0 },
+	[API_POLICY_ENFORCE] = { "/v1/policy/enforce", API_ARG_WORKLOAD | API_ARG_SECONDS | API_ARG_POLICY },
+	[API_POLICY_MONITOR] = { "/v1/policy/monitor", API_ARG_WORKLOAD },
+	[API_POLICY_CONFIRM] = { "/v1/policy/confirm", API_ARG_WORKLOAD },
+	[API_POLICY_OFF] = { "/v1/policy/off", API_ARG_WORKLOAD },
+	[API_POLICY_BLOCK] = { "/v1/policy/block", API_ARG_CONTAINER | API_ARG_THING | API_ARG_SECONDS | API_ARG_PORT },
+	[API_POLICY_UNBLOCK] = { "/v1/policy/unblock", API_ARG_CONTAINER },
+	[API_POLICY_QUARANTINE] = { "/v1/policy/quarantine", API_ARG_CONTAINER | API_ARG_THING },
+	[API_POLICY_RELEASE] = { "/v1/policy/release", API_ARG_CONTAINER },
 };
 
 int api_path_of(const char *path)
@@ -293,6 +303,10 @@ void api_body_make(struct api *a, enum api_path p, const struct api_query *q, st
 		break;
 	case API_FEED_CHECK:
 		text_make(a, json_feed_check, q->thing, ret);
+		break;
+	case API_POLICY:
+	case API_POLICY_PLAN:
+		api_policy_body(a, p, q, ret);
 		break;
 	default:
 		api_model_body(a, p, q, ret);

@@ -274,7 +274,7 @@ void api_model_body(struct api *a, enum api_path p, const struct api_query *q, s
 }
 
 /* ---- changed --------------------------------------------------------------------------------------------------------------- */
-static void done_make(struct api_body *ret, const char *what, const char *workload, uint64_t n)
+void api_done_make(struct api_body *ret, const char *what, const char *workload, uint64_t n)
 {
 	struct jsonl j;
 
@@ -307,7 +307,7 @@ static int set_state(struct api *a, enum api_path p, const struct api_query *q, 
 		n++;
 	}
 	model_save(a->core);
-	done_make(ret, p == API_MODEL_LOCK ? "locked" : "reopened", model_workload(m), n);
+	api_done_make(ret, p == API_MODEL_LOCK ? "locked" : "reopened", model_workload(m), n);
 	return 0;
 }
 
@@ -325,7 +325,7 @@ static int accept_finding(struct api *a, const struct api_query *q, char *err, s
 	if (r < 0 || !f)
 		return r < 0 ? r : -ENOENT;
 	model_save(a->core);
-	done_make(ret, "accepted", f->objector[0] ? f->objector : f->workload, 1);
+	api_done_make(ret, "accepted", f->objector[0] ? f->objector : f->workload, 1);
 	return 0;
 }
 
@@ -361,7 +361,7 @@ int api_model_post(struct api *a, enum api_path p, const struct api_query *q, co
 		if (r < 0)
 			return r;
 		model_save(a->core);
-		done_make(ret, "imported", workload, n);
+		api_done_make(ret, "imported", workload, n);
 		return 0;
 	default:
 		return -EINVAL;

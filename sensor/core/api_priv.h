@@ -59,8 +59,11 @@ struct api_body {
 enum api_path { API_STATUS, API_CONTAINERS, API_LISTENERS, API_FLOWS, API_FLOWS_STREAM, API_EVENTS_STREAM, API_TREE,
 		API_SYSCALLS, API_MAP, API_METRICS, API_NETWORKS, API_VERSION, API_FEEDS, API_FEED_CHECK,
 		API_EVIDENCE, API_EVIDENCE_FILE,
+		API_POLICY, API_POLICY_PLAN,
 		API_ALERTS, API_ALERTS_STREAM, API_WHY, API_MODELS, API_MODEL, API_MODEL_EXPORT,
 		API_MODEL_LOCK, API_MODEL_REOPEN, API_MODEL_ACCEPT, API_MODEL_IMPORT, API_FEED_UPDATE, /* from here on: POST */
+		API_POLICY_ENFORCE, API_POLICY_MONITOR, API_POLICY_CONFIRM, API_POLICY_OFF,
+		API_POLICY_BLOCK, API_POLICY_UNBLOCK, API_POLICY_QUARANTINE, API_POLICY_RELEASE,
 		API_PATH_MAX };
 #define API_PATH_FIRST_POST API_MODEL_LOCK
 /* -1: no such path. */
@@ -81,6 +84,14 @@ void api_model_body(struct api *a, enum api_path p, const struct api_query *q, s
 /* Does what a POST asks for. 0; -errno with err saying why not. body holds len bytes and a NUL. ret: what was done, as JSON. */
 int api_model_post(struct api *a, enum api_path p, const struct api_query *q, const char *body, size_t len, char *err, size_t err_len,
 		   struct api_body *ret);
+
+/* {"done", "workload", "count"}. */
+void api_done_make(struct api_body *ret, const char *what, const char *workload, uint64_t n);
+
+/* ---- api_policy.c: as their namesakes */
+int api_policy_check(struct api *a, enum api_path p, const struct api_query *q, char *err, size_t err_len);
+void api_policy_body(struct api *a, enum api_path p, const struct api_query *q, struct api_body *ret);
+int api_policy_post(struct api *a, enum api_path p, const struct api_query *q, char *err, size_t err_len, struct api_body *ret);
 
 /* ---- api.c, for both doors */
 enum MHD_Result api_on_request(void *cls, struct MHD_Connection *conn, const char *url, const char *method, const char *version,

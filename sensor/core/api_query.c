@@ -32,7 +32,7 @@ const char *map_format_name(enum map_format f)
 
 void api_query_init(struct api_query *q)
 {
-	*q = (struct api_query){ .limit = API_FLOWS_DEFAULT, .kinds = CORE_EVENTS_ALL };
+	*q = (struct api_query){ .limit = API_FLOWS_DEFAULT, .kinds = CORE_EVENTS_ALL, .established = -1, .closed = -1 };
 }
 
 static int bad(char *err, size_t len, const char *name, const char *expected)
@@ -98,6 +98,44 @@ static int add_text(char *ret, size_t size, const char *name, const char *value,
 	return 0;
 }
 
+static int add_seconds(struct api_query *q, const char *value, char *err, size_t err_len)
+{
+	unsigned long n;
+	char *end;
+
+	n = isdigit((unsigned char)value[0]) && strlen(value) < 8 ? strtoul(value, &end, 10) : 0;
+	if (n < 1 || n > 86400 || *end)
+		return bad(err, err_len, "seconds", "a number from 1 to 86400");
+	q->seconds = (unsigned)n;
+	return 0;
+}
+
+/* The first or the second of two words. */
+static int add_choice(int *ret, const char *name, const char *value, const char *zero, const char *one, char *err, size_t err_len)
+{
+	char expected[48];
+
+	if (strcmp(value, zero) && strcmp(value, one)) {
+		snprintf(expected, sizeof(expected), "%s or %s", zero, one);
+		return bad(err, err_len, name, expected);
+	}
+	*ret = !strcmp(value, one);
+	return 0;
+}
+
+static int add_policy(struct api_query *q, const char *name, const char *value, char *err, size_t err_len)
+{
+	int anyway = 0, rc;
+
+	if (!strcmp(name, "established"))
+		return add_choice(&q->established, name, value, "keep", "cut", err, err_len);
+	if (!strcmp(name, "on_failure"))
+		return add_choice(&q->closed, name, value, "open", "closed", err, err_len);
+	rc = add_choice(&anyway, name, value, "0", "1", err, err_len);
+	q->anyway = anyway;
+	return rc;
+}
+
 int api_query_add(struct api_query *q, unsigned allowed, const char *name, const char *value, char *err, size_t err_len)
 {
 	if (!value)
@@ -126,6 +164,12 @@ int api_query_add(struct api_query *q, unsigned allowed, const char *name, const
 		return add_text(q->container, sizeof(q->container), name, value, "the name or id of a container", err, err_len);
 	if ((allowed & API_ARG_THING) && !strcmp(name, "thing"))
 		return add_text(q->thing, sizeof(q->thing), name, value, "an address, a name, a digest or a URL", err, err_len);
+	if ((allowed & API_ARG_SECONDS) && !strcmp(name, "seconds"))
+		return add_seconds(q, value, err, err_len);
+	if ((allowed & API_ARG_POLICY) && (!strcmp(name, "established") || !strcmp(name, "on_failure") || !strcmp(name, "anyway")))
+		return add_policy(q, name, value, err, err_len);
+	if ((allowed & API_ARG_PORT) && !strcmp(name, "port"))
+		return add_text(q->port, sizeof(q->port), name, value, "tcp/80 or the like", err, err_len);
 	if ((allowed & API_ARG_ALL) && !strcmp(name, "all")) {
 		if (strcmp(value, "0") && strcmp(value, "1"))
 			return bad(err, err_len, name, "0 or 1");

@@ -15,8 +15,8 @@ const char *map_format_name(enum map_format f);
 /* Which arguments a path takes. */
 enum api_arg { API_ARG_LIMIT = 1 << 0, API_ARG_WORKLOAD = 1 << 1, API_ARG_FORMAT = 1 << 2, API_ARG_HISTORY = 1 << 3,
 	       API_ARG_KIND = 1 << 4, API_ARG_CONTAINER = 1 << 5, API_ARG_ID = 1 << 6, API_ARG_DIMENSION = 1 << 7,
-	       API_ARG_ALL = 1 << 8, API_ARG_THING = 1 << 9,
-	       API_ARG_FIELDS = 1 << 10 };
+	       API_ARG_ALL = 1 << 8, API_ARG_THING = 1 << 9, API_ARG_FIELDS = 1 << 10, API_ARG_SECONDS = 1 << 11,
+	       API_ARG_POLICY = 1 << 12, API_ARG_PORT = 1 << 13 };
 
 struct api_query {
 	unsigned limit;
@@ -29,6 +29,10 @@ struct api_query {
 	char dimension[16]; /* enum fact_kind's name; "" all */
 	char thing[1024];   /* an address, a name, a digest, a URL; "" none */
 	enum { ALERT_FIELDS_OWN, ALERT_FIELDS_ECS, ALERT_FIELDS_OCSF } fields; /* format=plain|ecs|ocsf of alerts */
+	unsigned seconds;   /* 0: not said */
+	int established, closed; /* policy: keep or open 0, cut or closed 1, not said -1 */
+	bool anyway;        /* policy: though it is still learning */
+	char port[24];      /* "tcp/80"; "" any */
 	bool all;           /* alerts that another one explains, too */
 };
 

@@ -235,6 +235,7 @@ static void core_tick(uv_timer_t *t)
 	if (c->priv->ready)
 		flows_scan(c, false);
 	model_tick(c, clock_mono_ns());
+	policy_tick(c, clock_mono_ns());
 	actions_tick(c, clock_mono_ns());
 	declared_tick(c, clock_mono_ns());
 	evidence_tick(c, clock_mono_ns());

@@ -13,6 +13,7 @@
 #include "sensor/core/core_priv.h"
 #include "sensor/core/actions.h"
 #include "sensor/core/images.h"
+#include "sensor/core/policy.h"
 #include "sensor/watch/cgroup_path.h"
 #include "sensor/watch/docker_client.h"
 
@@ -330,6 +331,7 @@ static void op_put_container(void *arg, const struct ident_container *in)
 	const struct cgroup_name *g;
 
 	ident_put_container(c->ident, in);
+	policy_touch(c);
 	ct = ident_by_id(c->ident, in->engine, in->id);
 	if (!ct || !ct->pid)
 		return;

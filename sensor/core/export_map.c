@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "sensor/core/json_views.h"
+#include "sensor/core/policy.h"
 
 struct collector {
 	struct map_view *m;
@@ -173,8 +174,11 @@ static void node_json(struct jsonl *j, const struct topo_node *n)
 	jsonl_obj_end(j);
 }
 
-static void edge_json(struct jsonl *j, const struct topo_edge *e)
+static void edge_json(struct jsonl *j, struct core *c, const struct topo_edge *e)
 {
+	const struct policy_edge_in in = { .client = e->client->id, .server = e->server->id, .client_kind = e->client->kind,
+					   .server_kind = e->server->kind, .client_workload = text(e->client->workload),
+					   .server_workload = text(e->server->workload), .l4 = e->l4, .port = e->port };
 	/* An edge belongs to the engine that saw it: a workload's, before that of an outside party (which has none). */
 	const struct topo_node *home = e->client->kind <= TOPO_CONTAINER ? e->client : e->server;
 	char l4[JSON_L4_LEN];
@@ -197,7 +201,7 @@ static void edge_json(struct jsonl *j, const struct topo_edge *e)
 	strings(j, "server_exes", e->server_exes, e->server_exe_count);
 	jsonl_str(j, "host", e->host);
 	jsonl_str(j, "source", "none");
-	jsonl_str(j, "verdict", "none");
+	jsonl_str(j, "verdict", policy_edge_verdict(c, &in));
 	jsonl_str(j, "engine", text(home->engine));
 	jsonl_str(j, "node", text(home->node));
 	jsonl_obj_end(j);
@@ -215,7 +219,7 @@ void export_json(struct core *c, const struct map_view *m, struct jsonl *j)
 	jsonl_arr_end(j);
 	jsonl_arr(j, "edges");
 	for (size_t i = 0; i < m->edge_count; i++)
-		edge_json(j, m->edges[i]);
+		edge_json(j, c, m->edges[i]);
 	jsonl_arr_end(j);
 	json_loss(j, c);
 	jsonl_obj_end(j);

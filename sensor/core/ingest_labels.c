@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "sensor/core/core_priv.h"
+#include "sensor/core/policy.h"
 #include "sensor/core/feeds_priv.h"
 #include "sensor/core/redact.h"
 #include "sensor/facts.h"
@@ -154,8 +155,10 @@ static void dns_take(struct core *c, struct msg_dns *d)
 	feeds_match_name(c, ct, d->name);
 	if (d->question || memcmp(d->addr, none, 16) == 0)
 		return;
-	if (dns_names_put(c->dns, name_scope(ct), d->addr, d->name, d->ttl_s, clock_mono_ns()) == 0)
+	if (dns_names_put(c->dns, name_scope(ct), d->addr, d->name, d->ttl_s, clock_mono_ns()) == 0) {
 		c->priv->dns_generation++;
+		policy_touch(c);
+	}
 }
 
 void labels_message(const struct ipc_hdr *hdr, const void *body, int fd, void *arg)

@@ -12,6 +12,7 @@
 #include "sensor/core/core_priv.h"
 #include "sensor/core/evidence.h"
 #include "sensor/core/fetch.h"
+#include "sensor/core/policy.h"
 
 static void peer_lost(struct peer **p)
 {
@@ -280,6 +281,7 @@ void keeper_message(const struct ipc_hdr *hdr, const void *body, int fd, void *a
 	case MSG_LINK_ADD:
 		if (mlink)
 			take_link(c, mlink);
+		policy_touch(c);
 		break;
 	case MSG_LINK_DEL:
 		if (mlink) {
@@ -290,6 +292,7 @@ void keeper_message(const struct ipc_hdr *hdr, const void *body, int fd, void *a
 	case MSG_ADDR_ADD:
 		if (maddr)
 			ident_put_addr(c->ident, maddr->ns, maddr->ifindex, maddr->addr);
+		policy_touch(c);
 		break;
 	case MSG_ADDR_DEL:
 		if (maddr)
@@ -333,6 +336,11 @@ void keeper_message(const struct ipc_hdr *hdr, const void *body, int fd, void *a
 	case MSG_LISTEN:
 		named_answer(c, hdr, fd);
 		return;
+	case MSG_POLICY_STATE:
+	case MSG_POLICY_TAMPER:
+	case MSG_POLICY_COUNTERS:
+		policy_message(c, hdr, body);
+		break;
 	case MSG_PROC_ARGS:
 		events_args_answer(c, hdr, body);
 		break;

@@ -34,6 +34,40 @@ int policy_quarantine(struct core *c, const struct ident_container *ct, const st
 /* Why the last policy_block() or policy_quarantine() was refused, one sentence. */
 const char *policy_refusal(const struct core *c);
 
+/* Ends what policy_block() began for the container; how many. */
+int policy_unblock(struct core *c, const struct ident_container *ct);
+
+/* ---- commands; policy_refusal() says why not ---- */
+struct policy_how_to {
+	unsigned confirm_s;  /* back to what it was after so long, unless confirmed; 0: for good */
+	int established;     /* 0 keep, 1 cut, -1 as it is */
+	int closed;          /* on_failure: 0 open, 1 closed, -1 as it is */
+	bool anyway;         /* though it is still learning */
+};
+/* 0; -ENOENT: no such workload; -EPERM: its edges are not learned yet; -ENOSPC. */
+int policy_enforce(struct core *c, const char *workload, const struct policy_how_to *how);
+int policy_confirm(struct core *c, const char *workload); /* 0; -ENOENT, -EEXIST: needs none */
+int policy_monitor(struct core *c, const char *workload); /* 0; -ENOENT */
+/* Nothing is enforced, blocked or in quarantine any more: of this workload, NULL: at all. How many things ended. */
+int policy_off(struct core *c, const char *workload);
+
+/* What the policy says of an edge of the map: "none" no end is enforced, "allow", "reset" (TCP), "drop". */
+struct policy_edge_in {
+	const char *client, *server;         /* node ids */
+	enum topo_kind client_kind, server_kind;
+	const char *client_workload, *server_workload; /* "" none */
+	uint8_t l4;
+	uint16_t port;
+};
+const char *policy_edge_verdict(struct core *c, const struct policy_edge_in *e);
+
+/* ---- for core's own files ---- */
+struct ipc_hdr;
+void policy_message(struct core *c, const struct ipc_hdr *hdr, const void *body);
+void policy_tick(struct core *c, uint64_t now_mono_ns);
+/* Something changed that plans are made of. */
+void policy_touch(struct core *c);
+
 /* Once the configuration is known. 0 or -ENOMEM. */
 int core_policy_open(struct core *c);
 void core_policy_close(struct core *c);

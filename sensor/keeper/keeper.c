@@ -102,6 +102,8 @@ static void keeper_close(struct keeper *k)
 	loop_timer_stop(k->loop, &k->adoption_timer);
 	loop_timer_stop(k->loop, &k->thaw_timer);
 	contain_thaw_all(k);
+	guards_free(k->guards);
+	k->guards = NULL;
 	if (k->watch)
 		link_watch_detach(k->watch);
 	for (unsigned i = 0; i < MSG_ENGINES_MAX; i++)

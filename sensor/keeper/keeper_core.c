@@ -35,8 +35,41 @@ void core_tell(void *keeper, uint16_t type, const void *body, size_t len)
 {
 	struct keeper *k = keeper;
 
+	if (type == MSG_NS_DEL)
+		guards_ns_gone(k->guards, ((const struct msg_ns *)body)->ns);
 	if (k->core_ready)
 		program_send(core_of(k), type, 0, 0, body, len, -1);
+}
+
+/* ---- policy ------------------------------------------------------------------------------------------- */
+static void guard_tell(void *keeper, uint16_t type, uint32_t seq, const void *body, size_t len)
+{
+	struct keeper *k = keeper;
+
+	if (k->core_ready)
+		program_send(core_of(k), type, seq, 0, body, len, -1);
+}
+
+static int guard_ns_fd(void *keeper, uint16_t ns)
+{
+	return link_watch_ns_fd(((struct keeper *)keeper)->watch, ns);
+}
+
+static int guard_ns_has(void *keeper, uint16_t ns, const uint8_t addr[16])
+{
+	return link_watch_ns_has(((struct keeper *)keeper)->watch, ns, addr);
+}
+
+static void guard_ns_each(void *keeper, void (*cb)(uint16_t ns, void *cb_arg), void *cb_arg)
+{
+	link_watch_each_ns(((struct keeper *)keeper)->watch, cb, cb_arg);
+}
+
+static int guards_open(struct keeper *k)
+{
+	const struct guard_events events = { .tell = guard_tell, .ns_fd = guard_ns_fd, .ns_has = guard_ns_has, .ns_each = guard_ns_each, .arg = k };
+
+	return guards_new(k->loop, &events, &k->guards);
 }
 
 /* In the snapshot core is not ready yet, and is told all the same. */
@@ -57,6 +90,7 @@ void core_started(struct keeper *k)
 	int fd = -1;
 
 	k->core_ready = false;
+	guards_core_started(k->guards);
 	/* Opened anew each time: a restarted core reads today's file. A file that went away is said in the log. */
 	(void)setup_config(k->options, &fd);
 	if (fd >= 0)
@@ -242,6 +276,8 @@ static void configure(struct keeper *k, const struct ipc_hdr *h, const void *bod
 		r = kernel_open(k, &c);
 	if (r == 0 && !k->watch)
 		r = watch_open(k);
+	if (r == 0 && !k->guards)
+		r = guards_open(k);
 	if (r < 0) {
 		keeper_stop(k, r == -EPERM || r == -ENOTSUP ? EXIT_REFUSED : EXIT_ERROR);
 		return;
@@ -283,6 +319,11 @@ void core_message(struct keeper *k, const struct ipc_hdr *h, const void *body)
 		return;
 	if (h->type == MSG_OPEN || h->type == MSG_LISTEN) {
 		open_named(k, h, body);
+		return;
+	}
+	if (h->type >= MSG_POLICY_PLAN && h->type <= MSG_POLICY_COUNTERS) {
+		if (k->guards)
+			guards_message(k->guards, h, body);
 		return;
 	}
 	if (!k->loader || commands_run(&k->commands, h, body, &a) < 0) {

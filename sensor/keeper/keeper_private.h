@@ -10,6 +10,7 @@
 #include "sensor/keeper/bpf_loader.h"
 #include "sensor/keeper/commands.h"
 #include "sensor/keeper/engine.h"
+#include "sensor/keeper/guard.h"
 #include "sensor/keeper/keeper.h"
 #include "sensor/keeper/link_watch.h"
 #include "sensor/keeper/loop.h"
@@ -40,6 +41,7 @@ struct keeper {
 	int fanotify, inotify; /* what files reads; kept here so that its marks outlive it. -1: the kernel has none */
 	struct bpf_loader *loader; /* NULL until core's first MSG_CONFIGURE */
 	struct link_watch *watch;
+	struct guards *guards;
 	struct commands commands;
 	struct engine *engines[MSG_ENGINES_MAX];
 	struct engine_waiting waiting[ENGINE_WAITING_MAX];

@@ -335,3 +335,34 @@ void link_watch_count(const struct link_watch *w, struct link_watch_stats *ret)
 		}
 	}
 }
+
+static bool carries_packets(const struct netns *ns)
+{
+	return ns->kind == MSG_NS_NODE || ns->kind == MSG_NS_OVERLAY;
+}
+
+int link_watch_ns_fd(const struct link_watch *w, uint16_t number)
+{
+	const struct netns *ns = netns_by_number(w, number);
+
+	return ns && carries_packets(ns) ? ns->fd : -1;
+}
+
+bool link_watch_ns_has(const struct link_watch *w, uint16_t number, const uint8_t addr[16])
+{
+	const struct netns *ns = netns_by_number(w, number);
+
+	for (const struct addr *a = ns ? ns->addrs : NULL; a; a = a->next)
+		if (!memcmp(a->info.addr, addr, 16))
+			return true;
+	return false;
+}
+
+void link_watch_each_ns(const struct link_watch *w, void (*cb)(uint16_t number, void *arg), void *arg)
+{
+	for (const struct netns *ns = w->all, *next; ns; ns = next) {
+		next = ns->next;
+		if (carries_packets(ns))
+			cb(ns->number, arg);
+	}
+}

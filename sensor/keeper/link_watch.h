@@ -59,6 +59,13 @@ uint64_t netns_cookie(const struct netns *ns);
 /* Tells everything again: for a core that was just started. */
 void link_watch_snapshot(struct link_watch *w);
 
+/* ---- for policy: namespaces of nodes and overlays, by number ---- */
+/* A descriptor (the watch's own), -1: there is no such namespace. */
+int link_watch_ns_fd(const struct link_watch *w, uint16_t number);
+/* Whether an interface there has this address. */
+bool link_watch_ns_has(const struct link_watch *w, uint16_t number, const uint8_t addr[16]);
+void link_watch_each_ns(const struct link_watch *w, void (*cb)(uint16_t number, void *arg), void *arg);
+
 struct link_watch_stats {
 	uint32_t namespaces, links, hooks, hook_failures;
 	uint64_t redumps; /* the kernel dropped events: everything was read again */

@@ -17,6 +17,8 @@
 #include "sensor/core/files.h"
 #include "sensor/core/events.h"
 #include "sensor/core/feeds.h"
+#include "sensor/core/api_priv.h"
+#include "sensor/core/policy.h"
 
 #define FAKE_SUBSCRIBERS 4
 
@@ -45,6 +47,29 @@ const char *core_loss_name(enum core_loss l)
 		"bad_version", "store", "unsaved", "history", "api_stream", "model_waiting", "findings", "actions", "evidence", "exec_unjudged",
 	};
 	return names[l];
+}
+
+/* Policy has tests of its own. */
+const char *policy_edge_verdict(struct core *c, const struct policy_edge_in *e)
+{
+	return "none";
+}
+
+int api_policy_check(struct api *a, enum api_path p, const struct api_query *q, char *err, size_t err_len)
+{
+	return 0;
+}
+
+void api_policy_body(struct api *a, enum api_path p, const struct api_query *q, struct api_body *ret)
+{
+	ret->text = strdup("{}\n");
+	ret->len = 3;
+}
+
+int api_policy_post(struct api *a, enum api_path p, const struct api_query *q, char *err, size_t err_len, struct api_body *ret)
+{
+	snprintf(err, err_len, "no policy here");
+	return -EPERM;
 }
 
 const char *core_attribution_name(enum core_attribution a)

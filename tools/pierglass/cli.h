@@ -30,6 +30,8 @@ struct cli_options {
 	const char *dimension; /* model lock, reopen; NULL: all */
 	bool all;              /* alerts: those that another one explains, too */
 	const char *output;    /* evidence export; NULL: ID.tar.gz */
+	const char *confirm, *established, *on_failure, *port, *lasting; /* policy; NULL: not said */
+	bool anyway;           /* policy enforce */
 	const char *baseline;  /* scan --baseline; NULL: none */
 	const char *command;   /* scan --cmd; NULL: none */
 	const char *env[CLI_ENV_MAX]; /* scan --env K=V, env_count of them */
@@ -44,7 +46,7 @@ struct cli_command {
 	const char *name;
 	const char *options;   /* letters of what it takes: f follow, l limit, w workload, h history, m format, a one argument,
 	                        * A any number of arguments, c containers, v VXLAN port, k kind, d dimension,
-	                        * e all (everything), F feeds, o output, s start command and environment */
+	                        * e all (everything), F feeds, o output, s start command and environment, p policy */
 	const char *help;
 	int (*run)(const struct cli_options *o);
 };
@@ -83,6 +85,7 @@ int cmd_alerts(const struct cli_options *o);
 int cmd_why(const struct cli_options *o);
 int cmd_evidence(const struct cli_options *o);
 int cmd_model(const struct cli_options *o);
+int cmd_policy(const struct cli_options *o);
 int cmd_scan(const struct cli_options *o);
 int cmd_metrics(const struct cli_options *o);
 int cmd_doctor(const struct cli_options *o);

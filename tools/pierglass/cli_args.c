@@ -24,6 +24,7 @@ static const struct cli_command commands[] = {
 	{ "why", "a", "everything about an alert: what was expected, by whose word, what else happened", cmd_why },
 	{ "evidence", "Ao", "list | show ID | export ID [-o FILE.tar.gz] | verify FILE", cmd_evidence },
 	{ "model", "AdS", "list | show W [--seccomp] | lock W | reopen W | accept ALERT | export W | import FILE", cmd_model },
+	{ "policy", "Aep", "show [W] | plan W | enforce W | confirm W | monitor W | off [W] | block, unblock, quarantine, release CONTAINER", cmd_policy },
 	{ "scan", "as", "what a root directory's application would listen on, and why; no sensor is needed, no root", cmd_scan },
 	{ "metrics", "", "counters and sizes in Prometheus' text format", cmd_metrics },
 	{ "doctor", "", "what this machine has and lacks for the sensor, and what to do; no sensor is needed", cmd_doctor },
@@ -59,6 +60,12 @@ static const struct cli_option options[] = {
 	{ "--dimension", "-d", 'd', OPTION_VALUE, AT(dimension), "process listener protocol edge-in edge-out syscall file dns volume" },
 	{ "--cmd", NULL, 's', OPTION_VALUE, AT(command), NULL },
 	{ "--env", NULL, 's', OPTION_ENV, 0, NULL },
+	{ "--confirm", NULL, 'p', OPTION_VALUE, AT(confirm), NULL },
+	{ "--established", NULL, 'p', OPTION_VALUE, AT(established), "keep cut" },
+	{ "--on-failure", NULL, 'p', OPTION_VALUE, AT(on_failure), "open closed" },
+	{ "--anyway", NULL, 'p', OPTION_FLAG, AT(anyway), NULL },
+	{ "--port", NULL, 'p', OPTION_VALUE, AT(port), NULL },
+	{ "--for", NULL, 'p', OPTION_VALUE, AT(lasting), NULL },
 	{ "--seccomp", NULL, 'S', OPTION_FLAG, AT(seccomp), NULL },
 	{ "--output", "-o", 'o', OPTION_VALUE, AT(output), "FILE" },
 	{ "--baseline", NULL, 's', OPTION_VALUE, AT(baseline), "FILE" },
@@ -213,6 +220,13 @@ int cmd_help(const struct cli_options *o)
 	     "                       feed: auto (default), lines, csv, stix, misp or json\n"
 	     "  --all                alerts: those too that another one of their incident explains\n"
 	     "  -d, --dimension D    model lock, reopen: process, listener, protocol, edge-in, edge-out, syscall, file, dns, volume\n"
+	     "  --confirm 60s        policy enforce: goes back by itself unless \"policy confirm\" comes in that time\n"
+	     "  --established E      policy enforce: what becomes of connections that are there: keep (default) or cut\n"
+	     "  --on-failure F       policy enforce: what holds when the sensor dies: open within 60 s (default), or closed\n"
+	     "  --anyway             policy enforce: though its edges are still being learned\n"
+	     "  --all                policy off: every table named pierglass, in all namespaces; no sensor is needed\n"
+	     "  --port tcp/80        policy block: only this port\n"
+	     "  --for 10m            policy block: for so long (default 10m, at most 24h)\n"
 	     "  --containers FILE    replay: names from the output of \"docker inspect\"\n"
 	     "  --vxlan-port N       replay: a further UDP port that carries VXLAN\n"
 	     "  -o, --output FILE    evidence export: where to (default ID.tar.gz); packed if its name ends in gz\n"

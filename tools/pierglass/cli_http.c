@@ -315,3 +315,15 @@ int cli_stream(const struct cli_options *o, const char *path, bool (*on_line)(co
 	}
 	return code;
 }
+
+bool cli_running(const struct cli_options *o)
+{
+	char sock[4096];
+	json_t *j;
+
+	snprintf(sock, sizeof(sock), "%s/api.sock", o->run);
+	if (cli_ask(sock, "/v1/version", &j) < 0)
+		return false;
+	json_decref(j);
+	return true;
+}

@@ -25,6 +25,8 @@ int cli_get_json(const struct cli_options *o, const char *path, json_t **ret, lo
 int cli_print_json(const struct cli_options *o, const char *path);
 /* Sends a body (may be empty) by POST and gets the answer, parsed; the caller json_decref()s. */
 int cli_post(const struct cli_options *o, const char *path, const char *body, size_t len, json_t **ret);
+/* Whether a sensor answers; says nothing. */
+bool cli_running(const struct cli_options *o);
 /* Asks any HTTP server behind a unix socket, silently and for at most 5 s; the caller json_decref()s. 0 or -errno. */
 int cli_ask(const char *socket, const char *path, json_t **ret);
 /* Calls on_line for each line of an endless answer, without its end, until the sensor ends it (CLI_NO_SENSOR) or on_line
