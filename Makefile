@@ -38,8 +38,8 @@ CLI_O    := $(filter-out $(B)/tools/pierglass/main.o,$(call room,tools/pierglass
 # Libraries are named where they are linked, one executable each (DESIGN section 3 gives the licence reason).
 KEEPER_L := -lbpf -lnftables -lnftnl -lmnl -lnetfilter_queue -lseccomp -lcap-ng
 CORE_L   := -luv -lcurl -ljansson -lsqlite3 -lmicrohttpd -lfyaml -lbpf -lseccomp -lcrypto
-INSPECT_L:= -lndpi -lgcrypt -lldns -lbpf -lseccomp -lcap-ng -ljansson -lfyaml -lexpat
 CLI_L    := -lnftnl -lmnl -lcurl -ljansson -lcrypto -lz -lncursesw -ltinfo -lbpf
+INSPECT_L:= -lndpi -lgcrypt -lldns -lbpf -lseccomp -lcap-ng -ljansson -lfyaml -lexpat -larchive
 
 PROGRAMS := $(B)/pierglassd $(B)/pierglass $(B)/pierglass-core $(B)/pierglass-inspect
 

@@ -282,6 +282,7 @@ static void expand(struct conf *c, struct found *f, const char *base, const char
 	while (*rest == '/')
 		rest++;
 	if (!*rest) {
+		conf_watch_file(c, base, "config"); /* if it is not there: it may come */
 		if (conf_exists(c, base))
 			found_add(c, f, base);
 		return;

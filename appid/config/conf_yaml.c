@@ -91,9 +91,14 @@ static void copy(struct yaml *y, struct fy_node *from, struct conf_node *to, uns
 
 struct conf_node *conf_yaml(struct conf *c, struct conf_file *f)
 {
-	struct fy_parse_cfg cfg = { .flags = FYPCF_QUIET | FYPCF_DEFAULT_VERSION_AUTO | FYPCF_ALLOW_DUPLICATE_KEYS };
+	/* Its errors quote the file: nobody's log is the place for that. */
+	const struct fy_diag_cfg silent = { .fp = NULL, .level = FYET_MAX, .module_mask = 0 };
+	struct fy_diag *diag = fy_diag_create(&silent);
+	struct fy_parse_cfg cfg = { .flags = FYPCF_QUIET | FYPCF_DEFAULT_VERSION_AUTO | FYPCF_ALLOW_DUPLICATE_KEYS, .diag = diag };
 	struct yaml y = { .c = c, .f = f, .doc = fy_document_build_from_string(&cfg, f->text, f->len) };
 	struct conf_node *root = NULL;
+
+	fy_diag_unref(diag);
 
 	if (!y.doc) {
 		conf_unread(c, f->path, "no YAML");

@@ -2,17 +2,16 @@
 /* Whom a container is declared to call: upstreams of its configuration, links and depends_on, environment that names a service. A
  * shared network declares nothing (DECISIONS 18). */
 #include <arpa/inet.h>
-#include <ctype.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#include "base/clock.h"
+#include "base/target.h"
 #include "sensor/core/declared_priv.h"
 
-#define HOST_MAX 256
+#define HOST_MAX TARGET_HOST_MAX
 
 /* ---- names ------------------------------------------------------------------------------------------------------------- */
 struct peer_search {
@@ -84,13 +83,14 @@ static void peer_cb(const struct ident_container *ct, void *arg)
 	}
 }
 
-/* "/db:/web/alias": what the container calls it. */
+/* "/db:/web/alias", "db:alias": what the container calls it. */
 static const char *linked(const struct declared *d, const char *name, char ret[HOST_MAX])
 {
 	for (const char *p = NULL; (p = docker_texts_next(&d->start->links, p));) {
 		const char *colon = strchr(p, ':'), *alias = colon ? strrchr(colon, '/') : NULL;
 		const char *from = p[0] == '/' ? p + 1 : p;
 
+		alias = alias ? alias : colon;
 		if (!alias || strcasecmp(alias + 1, name) != 0 || colon <= from || colon - from >= HOST_MAX)
 			continue;
 		snprintf(ret, HOST_MAX, "%.*s", (int)(colon - from), from);
@@ -148,73 +148,6 @@ static void edge(struct core *c, const struct ident_container *ct, const struct 
 		vouch(c, peer, FACT_EDGE_IN, from, port ? fact_port(text, IPPROTO_TCP, (uint16_t)port) : FACT_ANY, where);
 }
 
-/* ---- what texts say ---------------------------------------------------------------------------------------------------------- */
-static const struct {
-	const char *scheme;
-	unsigned port;
-} schemes[] = {
-	{ "http", 80 },	      { "https", 443 },	      { "redis", 6379 },     { "rediss", 6379 },    { "mysql", 3306 },	 { "mysqli", 3306 },
-	{ "mysql2", 3306 },   { "mariadb", 3306 },    { "postgres", 5432 },  { "postgresql", 5432 }, { "pgsql", 5432 },	 { "mongodb", 27017 },
-	{ "amqp", 5672 },     { "amqps", 5671 },      { "memcached", 11211 }, { "mqtt", 1883 },	     { "mqtts", 8883 },	 { "ldap", 389 },
-	{ "ldaps", 636 },     { "smtp", 25 },	      { "nats", 4222 },	     { "kafka", 9092 },	    { "ws", 80 },	 { "wss", 443 },
-	{ "ftp", 21 },	      { "fastcgi", 9000 },    { "fcgi", 9000 },	     { "grpc", 0 },	    { "tcp", 0 },	 { "elasticsearch", 9200 },
-};
-
-/* "scheme://user:pass@host:port/path", "host:port", "host"; *ret_port 0: not said. False: no host in it (a path, a socket). */
-static bool target_split(const char *t, size_t len, char ret[HOST_MAX], unsigned *ret_port)
-{
-	const char *end = t + len, *at, *p, *scheme = memmem(t, len, "://", 3);
-	size_t n;
-
-	*ret_port = 0;
-	if (scheme) {
-		for (size_t i = 0; i < ARRAY_SIZE(schemes); i++)
-			if (strlen(schemes[i].scheme) == (size_t)(scheme - t) && !strncasecmp(schemes[i].scheme, t, (size_t)(scheme - t)))
-				*ret_port = schemes[i].port;
-		t = scheme + 3;
-	}
-	for (p = t; p < end && *p != '/' && *p != '?' && *p != '#'; p++)
-		;
-	end = p;
-	at = memrchr(t, '@', (size_t)(end - t));
-	if (at)
-		t = at + 1;
-	if (t < end && *t == '[') {
-		p = memchr(t, ']', (size_t)(end - t));
-		if (!p)
-			return false;
-		n = (size_t)(p - t - 1);
-		t++;
-		p++;
-	} else {
-		p = memchr(t, ':', (size_t)(end - t));
-		if (!p)
-			p = end;
-		n = (size_t)(p - t);
-	}
-	if (!n || n >= HOST_MAX)
-		return false;
-	for (size_t i = 0; i < n; i++)
-		if (!isalnum((unsigned char)t[i]) && !strchr("-_.:", t[i]))
-			return false;
-	memcpy(ret, t, n);
-	ret[n] = '\0';
-	if (p < end && *p == ':') {
-		unsigned long v = strtoul(p + 1, NULL, 10);
-
-		if (p + 1 == end || !isdigit((unsigned char)p[1]) || !v || v > 65535)
-			return false;
-		*ret_port = (unsigned)v;
-	}
-	return true;
-}
-
-static bool is_self(const char *host)
-{
-	return !strcasecmp(host, "localhost") || !strncmp(host, "127.", 4) || !strcmp(host, "::1") || !strcmp(host, "0.0.0.0") ||
-	       !strcmp(host, "::") || !strcmp(host, "*");
-}
-
 /* An upstream of the configuration; one that nobody here is called, lies outside. */
 static void upstream(struct core *c, const struct declared *d, const struct ident_container *ct, const struct setting *s)
 {
@@ -222,7 +155,7 @@ static void upstream(struct core *c, const struct declared *d, const struct iden
 	char host[HOST_MAX], ext[HOST_MAX + 8], port_text[24];
 	unsigned port;
 
-	if (!target_split(s->b, strlen(s->b), host, &port) || is_self(host) || s->b[0] == '/')
+	if (!target_split(s->b, strlen(s->b), host, &port) || target_is_self(host) || s->b[0] == '/')
 		return;
 	peer = resolve(c, d, ct, host);
 	if (peer) {
@@ -236,21 +169,6 @@ static void upstream(struct core *c, const struct declared *d, const struct iden
 	vouch(c, ct, FACT_EDGE_OUT, ext, fact_port(port_text, IPPROTO_TCP, (uint16_t)port), s->where);
 }
 
-/* Names of variables whose plain value is a host. */
-static bool names_a_host(const char *name, size_t len)
-{
-	static const char *const ends[] = { "HOST", "HOSTNAME", "SERVER", "SERVERS", "ADDR", "ADDRESS", "URL",  "URI",	"DSN",
-					    "ENDPOINT", "SERVICE", "UPSTREAM", "BACKEND", "PEER", "HOSTS", "NODES", "BROKER", "BROKERS" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
-		size_t n = strlen(ends[i]);
-
-		if (len >= n && !strncasecmp(name + len - n, ends[i], n) && (len == n || name[len - n - 1] == '_' || !isupper((unsigned char)name[len - n - 1])))
-			return strcasecmp(name, "HOSTNAME") != 0 || len != 8;
-	}
-	return false;
-}
-
 /* "DB_HOST=db", "DATABASE_URL=postgres://u:p@db/app", "PEERS=a:2380,b:2380": each word of the value that is somebody's name. */
 static void environment(struct core *c, const struct declared *d, const struct ident_container *ct, const char *text)
 {
@@ -261,14 +179,14 @@ static void environment(struct core *c, const struct declared *d, const struct i
 
 	if (!name || name > 100 || (name == 4 && !strncmp(text, "PATH", 4)))
 		return;
-	plain = names_a_host(text, name);
+	plain = target_is_named_by(text, name);
 	snprintf(where, sizeof(where), "env:%.*s", (int)name, text);
 	for (p = equals + 1; *p;) {
 		size_t n = strcspn(p, ", ;|");
 		const struct ident_container *peer = NULL;
 		unsigned port = 0;
 
-		if (n && n < 1000 && target_split(p, n, host, &port) && !is_self(host) && (plain || port || memmem(p, n, "://", 3)))
+		if (n && n < 1000 && target_split(p, n, host, &port) && !target_is_self(host) && (plain || port || memmem(p, n, "://", 3)))
 			peer = resolve(c, d, ct, host);
 		/* DB_HOST=db, DB_PORT=3306 */
 		if (peer && !port && name > 4 && !strncmp(equals - 4, "HOST", 4)) {

@@ -51,7 +51,7 @@ struct docker_start {
 	struct docker_texts words;   /* entrypoint and command as they run */
 	struct docker_texts env;     /* "NAME=value" */
 	struct docker_texts exposed; /* "80/tcp" */
-	struct docker_texts links;   /* "/db:/web/alias": container, alias */
+	struct docker_texts links;   /* "/db:/web/alias" or "db:alias": container, alias */
 	struct docker_texts volumes; /* mount points in the container */
 	struct docker_texts depends; /* compose: names of services */
 	struct docker_texts aliases; /* names under which it is known on its networks */

@@ -107,8 +107,10 @@ static void aliases_read(struct docker_start *s, json_t *networks, struct budget
 	const char *name;
 	json_t *n;
 
-	json_object_foreach(networks, name, n)
+	json_object_foreach(networks, name, n) {
 		texts_read(&s->aliases, json_object_get(n, "Aliases"), b);
+		texts_read(&s->links, json_object_get(n, "Links"), b); /* networks of the user's own: "db:alias" */
+	}
 }
 
 /* ["CMD","curl","-f","http://localhost/"], ["CMD-SHELL","…"]; ["NONE"] is none. */

@@ -33,6 +33,9 @@ struct cli_options {
 	const char *confirm, *established, *on_failure, *port, *lasting; /* policy; NULL: not said */
 	bool anyway;           /* policy enforce */
 	const char *baseline;  /* scan --baseline; NULL: none */
+	const char *image;     /* scan --image; NULL: the first */
+	const char *docker;    /* scan --docker; NULL: the usual socket */
+	const char *compose;   /* scan --compose; NULL: none */
 	const char *command;   /* scan --cmd; NULL: none */
 	const char *env[CLI_ENV_MAX]; /* scan --env K=V, env_count of them */
 	unsigned env_count;

@@ -25,8 +25,8 @@ static const struct cli_command commands[] = {
 	{ "evidence", "Ao", "list | show ID | export ID [-o FILE.tar.gz] | verify FILE", cmd_evidence },
 	{ "model", "AdS", "list | show W [--seccomp] | lock W | reopen W | accept ALERT | export W | import FILE", cmd_model },
 	{ "policy", "Aep", "show [W] | plan W | enforce W | confirm W | monitor W | off [W] | block, unblock, quarantine, release CONTAINER", cmd_policy },
-	{ "scan", "as", "what a root directory's application would listen on, and why; no sensor is needed, no root", cmd_scan },
 	{ "metrics", "", "counters and sizes in Prometheus' text format", cmd_metrics },
+	{ "scan", "as", "what an image's application would listen on, and why (directory, docker save, OCI layout, image name); no sensor, no root", cmd_scan },
 	{ "doctor", "", "what this machine has and lacks for the sensor, and what to do; no sensor is needed", cmd_doctor },
 	{ "version", "", "version of this program", cmd_version },
 	{ "help", "", "this text", cmd_help },
@@ -69,6 +69,9 @@ static const struct cli_option options[] = {
 	{ "--seccomp", NULL, 'S', OPTION_FLAG, AT(seccomp), NULL },
 	{ "--output", "-o", 'o', OPTION_VALUE, AT(output), "FILE" },
 	{ "--baseline", NULL, 's', OPTION_VALUE, AT(baseline), "FILE" },
+	{ "--image", NULL, 's', OPTION_VALUE, AT(image), NULL },
+	{ "--docker", NULL, 's', OPTION_VALUE, AT(docker), "FILE" },
+	{ "--compose", NULL, 's', OPTION_VALUE, AT(compose), "FILE" },
 	{ NULL, NULL, 0, 0, 0, NULL },
 };
 enum { OPTIONS = ARRAY_SIZE(options) - 1 };
@@ -232,6 +235,9 @@ int cmd_help(const struct cli_options *o)
 	     "  -o, --output FILE    evidence export: where to (default ID.tar.gz); packed if its name ends in gz\n"
 	     "  --feed FILE          feed check: a feed to look in; may be given several times\n"
 	     "  --baseline FILE      scan: what \"scan --json\" said before; prints what changed since, exit 1 if anything did\n"
+	     "  --compose FILE       scan: a whole stack as its compose file declares it: services and edges\n"
+	     "  --image NAME         scan: which one of an archive of several images; without it: the first\n"
+	     "  --docker SOCKET      scan: the engine that is asked for an image by name (default /var/run/docker.sock)\n"
 	     "  --cmd COMMAND        scan: how it is started, as shell text; without it: what configuration files are there\n"
 	     "  --env NAME=VALUE     scan: environment of the start command; may be repeated\n\n"
 	     "Exit codes: 0 done, 1 drift (scan --baseline), a fault (doctor) or not listed (feed check), 2 usage, 3 no sensor, 4 refused.");

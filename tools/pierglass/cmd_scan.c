@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* scan: what the application in a root directory would listen on and whom it would call, by its own configuration. This program only hands out
- * files of that directory (base/root_ipc.h); they are read by pierglass-inspect, which may open nothing itself. No sensor, no privilege. */
+/* scan: what the application in an image or a root directory would listen on and whom it would call, by its own configuration. This program only
+ * hands out files of a directory (base/root_ipc.h), or an archive as a whole; they are read by pierglass-inspect, which may open nothing itself.
+ * No sensor, no privilege. */
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
@@ -10,6 +11,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -22,12 +24,18 @@
 #include "tools/pierglass/cli_text.h"
 #include "tools/pierglass/cli_value.h"
 #include "tools/pierglass/scan_drift.h"
+#include "tools/pierglass/scan_image.h"
+#include "tools/pierglass/scan_stack.h"
 
-enum { ARGS_MAX = 8 + 2 * CLI_ENV_MAX, OUTPUT_MAX = 32 << 20, SECONDS_MAX = 60 };
+enum { ARGS_MAX = 16 + 2 * CLI_ENV_MAX, OUTPUT_MAX = 32 << 20, SECONDS_MAX = 60 };
 #define DIGEST_FILE_MAX (1ULL << 30)
 
 
 struct scan {
+	int archive; /* of an image, -1: none */
+	bool layout; /* root is an OCI image layout */
+	const char *compose; /* a compose file in root: "/NAME"; NULL: none */
+	const char *project;
 	int root, files, out; /* files: our end of the socket pair; out: what the reader writes */
 	char *text;
 	size_t len;
@@ -50,15 +58,30 @@ static int complain(const char *what, const char *why, int rc)
 }
 
 /* ---- the reading process ----------------------------------------------------------------------------------- */
-static void child(const struct cli_options *o, int program, int files, int out)
+static void child(const struct cli_options *o, const struct scan *s, int program, int files, int out)
 {
 	static char *const environment[] = { NULL };
-	const char *args[ARGS_MAX] = { "pierglass-inspect", "scan", "--files" };
+	const char *args[ARGS_MAX] = { "pierglass-inspect", "scan", s->archive >= 0 ? "--archive" : "--files" };
+	int given = s->archive >= 0 ? s->archive : files;
 	char number[12];
 	unsigned n = 3;
 
-	snprintf(number, sizeof(number), "%d", files);
+	snprintf(number, sizeof(number), "%d", given);
 	args[n++] = number;
+	if (s->layout) {
+		args[n++] = "--layout";
+		args[n++] = "yes";
+	}
+	if (s->compose) {
+		args[n++] = "--compose";
+		args[n++] = s->compose;
+		args[n++] = "--project";
+		args[n++] = s->project;
+	}
+	if (o->image) {
+		args[n++] = "--image";
+		args[n++] = o->image;
+	}
 	if (o->command) {
 		args[n++] = "--cmd";
 		args[n++] = o->command;
@@ -67,13 +90,13 @@ static void child(const struct cli_options *o, int program, int files, int out)
 		args[n++] = "--env";
 		args[n++] = o->env[i];
 	}
-	if (dup2(out, STDOUT_FILENO) < 0 || fcntl(files, F_SETFD, 0) < 0)
+	if (dup2(out, STDOUT_FILENO) < 0 || fcntl(given, F_SETFD, 0) < 0)
 		_exit(127);
 	syscall(SYS_execveat, program, "", args, environment, AT_EMPTY_PATH);
 	_exit(127);
 }
 
-static pid_t child_start(const struct cli_options *o, int *ret_files, int *ret_out)
+static pid_t child_start(const struct cli_options *o, const struct scan *s, int *ret_files, int *ret_out)
 {
 	_cleanup_close_ int program = cli_inspector_open();
 	int pair[2], out[2];
@@ -92,7 +115,7 @@ static pid_t child_start(const struct cli_options *o, int *ret_files, int *ret_o
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 		if (getppid() != parent)
 			_exit(127);
-		child(o, program, pair[1], out[1]);
+		child(o, s, program, pair[1], out[1]);
 	}
 	close(pair[1]);
 	close(out[1]);
@@ -135,7 +158,7 @@ static int serve(struct scan *s)
 		if (r <= 0)
 			continue;
 		if (fds[1].revents) {
-			r = root_serve(s->files, s->root, s->buf);
+			r = s->root >= 0 ? root_serve(s->files, s->root, s->buf) : 0;
 			if (r < 0 && r != -EPIPE)
 				return r;
 			asking = r > 0;
@@ -263,13 +286,31 @@ static void digest_put(json_t *file, int root)
 	json_object_set_new(file, "sha256", json_string(text));
 }
 
-static void complete(const struct cli_options *o, json_t *root, int dir)
+/* The digests that the reading process took, where no directory is there to take them from. */
+static void digests_take(json_t *list, const json_t *digests)
+{
+	json_t *v, *d;
+	size_t i, k;
+
+	json_array_foreach(list, i, v)
+		json_array_foreach(digests, k, d)
+			if (!strcmp(str_of(v, "path"), str_of(d, "path")) && str_of(d, "sha256")[0])
+				json_object_set_new(v, "sha256", json_string(str_of(d, "sha256")));
+}
+
+static void complete(const struct cli_options *o, json_t *root, int dir, const json_t *image)
 {
 	static const char *const roles[] = { "program", "scripts" };
 	json_t *v;
 	size_t i;
 
 	json_object_set_new(root, "command", o->command ? json_string(o->command) : json_null());
+	if (image) {
+		json_object_set(root, "image", json_object_get(image, "image"));
+		for (size_t k = 0; k < ARRAY_SIZE(roles); k++)
+			digests_take(json_object_get(json_object_get(root, "files"), roles[k]), json_object_get(image, "digests"));
+		return;
+	}
 	for (size_t k = 0; k < ARRAY_SIZE(roles); k++)
 		json_array_foreach(json_object_get(json_object_get(root, "files"), roles[k]), i, v)
 			digest_put(v, dir);
@@ -305,7 +346,7 @@ static int drift(const struct cli_options *o, json_t *root)
 	json_error_t error;
 	json_t *before = json_load_file(o->baseline, JSON_REJECT_DUPLICATES, &error), *list;
 
-	if (!json_is_object(before) || !json_is_array(json_object_get(before, "listeners"))) {
+	if (!json_is_object(before) || !json_is_array(json_object_get(before, json_object_get(root, "services") ? "services" : "listeners"))) {
 		complain(o->baseline, before ? "not what \"pierglass scan --json\" prints" : error.text, CLI_USAGE);
 		json_decref(before);
 		return CLI_USAGE;
@@ -318,17 +359,52 @@ static int drift(const struct cli_options *o, json_t *root)
 	return json_array_size(list) ? CLI_FOUND : CLI_OK;
 }
 
-static int finish(const struct cli_options *o, const struct scan *s)
+static int finish_compose(const struct cli_options *o, const struct scan *s)
 {
 	json_error_t error;
-	json_t *root = json_loadb(s->text ? s->text : "", s->len, JSON_REJECT_DUPLICATES, &error);
+	json_t *root = json_loadb(s->text ? s->text : "", s->len, 0, &error);
 	int rc = CLI_OK;
 
 	if (!json_is_object(root)) {
 		json_decref(root);
 		return complain("the reading process", "its answer makes no sense", CLI_REFUSED);
 	}
-	complete(o, root, s->root);
+	if (o->baseline)
+		rc = drift(o, root);
+	if (rc > CLI_FOUND) {
+		json_decref(root);
+		return rc;
+	}
+	if (o->json) {
+		json_dumpf(root, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
+		putchar('\n');
+	} else if (o->baseline) {
+		show_drift(json_object_get(root, "drift"), o->baseline);
+	} else {
+		scan_show_stack(root);
+		show_list(root, "notes", "Notes");
+		show_list(root, "unread", "Not read");
+	}
+	json_decref(root);
+	return fflush(stdout) || ferror(stdout) ? complain("standard output", strerror(errno), CLI_REFUSED) : rc;
+}
+
+static int finish(const struct cli_options *o, const struct scan *s)
+{
+	json_error_t error;
+	const char *text = s->text ? s->text : "", *line = memchr(text, '\n', s->len);
+	size_t first = line ? (size_t)(line - text) + 1 : s->len;
+	json_t *root = json_loadb(text, first, JSON_REJECT_DUPLICATES, &error);
+	json_t *image = first < s->len ? json_loadb(text + first, s->len - first, JSON_REJECT_DUPLICATES, &error) : NULL;
+	int rc = CLI_OK;
+
+	if (!json_is_object(root) || (s->root < 0 && !json_is_object(image))) {
+		json_decref(root);
+		json_decref(image);
+		return complain("the reading process", "its answer makes no sense", CLI_REFUSED);
+	}
+	complete(o, root, s->root, image);
+	json_decref(image);
 	if (o->baseline)
 		rc = drift(o, root);
 	if (rc > CLI_FOUND) {
@@ -351,7 +427,7 @@ static int finish(const struct cli_options *o, const struct scan *s)
 
 static int scan(const struct cli_options *o, struct scan *s)
 {
-	pid_t pid = child_start(o, &s->files, &s->out);
+	pid_t pid = child_start(o, s, &s->files, &s->out);
 	int r, rc;
 
 	if (pid < 0)
@@ -363,23 +439,60 @@ static int scan(const struct cli_options *o, struct scan *s)
 		return complain("the reading process was stopped", strerror(-r), CLI_REFUSED);
 	}
 	rc = cli_inspector_wait("scan", pid);
-	return rc ? rc : finish(o, s);
+	return rc ? rc : s->compose ? finish_compose(o, s) : finish(o, s);
+}
+
+/* The directory of the compose file is all that is handed out. */
+static int compose_open(const struct cli_options *o, struct scan *s)
+{
+	static char dir[4096], name[300], project[300];
+	_cleanup_free_ char *real = realpath(o->compose, NULL);
+	char *slash = real ? strrchr(real, '/') : NULL, *base;
+
+	if (!slash || strlen(real) >= sizeof(dir) || strlen(slash) >= sizeof(name))
+		return complain(o->compose, real ? "its name is too long" : strerror(errno), CLI_USAGE);
+	snprintf(name, sizeof(name), "%s", slash);
+	*slash = '\0';
+	snprintf(dir, sizeof(dir), "%s", real[0] ? real : "/");
+	base = strrchr(dir, '/');
+	snprintf(project, sizeof(project), "%s", base && base[1] ? base + 1 : "default");
+	s->root = root_open(dir);
+	s->compose = name;
+	s->project = project;
+	return s->root < 0 ? complain(dir, strerror(-s->root), CLI_USAGE) : CLI_OK;
 }
 
 int cmd_scan(const struct cli_options *o)
 {
-	static struct scan s = { .files = -1, .out = -1 };
+	static struct scan s = { .archive = -1, .root = -1, .files = -1, .out = -1 };
+	struct stat st;
 	int rc;
 
-	if (!o->argument)
-		return complain("which directory?", "see \"pierglass help\"", CLI_USAGE);
+	if (!o->argument && !o->compose)
+		return complain("which image or directory?", "see \"pierglass help\"", CLI_USAGE);
 	for (unsigned i = 0; i < o->env_count; i++)
 		if (!strchr(o->env[i], '=') || o->env[i][0] == '=')
 			return complain(o->env[i], "--env takes NAME=VALUE", CLI_USAGE);
-	s.root = root_open(o->argument);
-	if (s.root < 0)
-		return complain(o->argument, strerror(-s.root), CLI_USAGE);
+	if (o->compose) {
+		rc = compose_open(o, &s);
+		if (rc)
+			return rc;
+	} else if (stat(o->argument, &st) < 0 && errno == ENOENT && !strchr(o->argument, ' ')) {
+		s.archive = scan_image_get(o->docker, o->argument);
+		if (s.archive < 0)
+			return CLI_REFUSED;
+	} else if (stat(o->argument, &st) == 0 && S_ISREG(st.st_mode)) {
+		s.archive = open(o->argument, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+		if (s.archive < 0)
+			return complain(o->argument, strerror(errno), CLI_USAGE);
+	} else {
+		s.root = root_open(o->argument);
+		if (s.root < 0)
+			return complain(o->argument, strerror(-s.root), CLI_USAGE);
+		s.layout = faccessat(s.root, "oci-layout", F_OK, 0) == 0 && faccessat(s.root, "blobs", F_OK, 0) == 0;
+	}
 	rc = scan(o, &s);
+	close_fd(&s.archive);
 	close_fd(&s.root);
 	close_fd(&s.files);
 	close_fd(&s.out);

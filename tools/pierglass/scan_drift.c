@@ -44,6 +44,33 @@ static void say_files(json_t *set, const json_t *files, const char *role, const 
 	}
 }
 
+/* One sentence for a list of words. */
+static void say_words(json_t *set, const json_t *o, const char *key, const char *title)
+{
+	const json_t *list = json_object_get(o, key);
+	char *text = json_array_size(list) ? json_dumps(list, JSON_COMPACT) : NULL;
+
+	if (text)
+		say(set, "", "%s %s", title, text);
+	free(text);
+}
+
+static void say_service(json_t *set, const json_t *s)
+{
+	const char *name = str_of(s, "name");
+	json_t *p;
+	size_t i;
+
+	say(set, str_of(s, "source"), "service %s runs %s", name, str_of(s, "image")[0] ? str_of(s, "image") : str_of(s, "build"));
+	json_array_foreach(json_object_get(s, "ports"), i, p)
+		say(set, str_of(p, "source"), "service %s publishes %lld as %s:%lld/%s", name, (long long)json_integer_value(json_object_get(p, "target")),
+		    str_of(p, "host_ip"), (long long)json_integer_value(json_object_get(p, "published")), str_of(p, "protocol"));
+	json_array_foreach(json_object_get(s, "networks"), i, p)
+		say(set, str_of(s, "source"), "service %s is on network %s", name, json_string_value(p));
+	if (json_is_true(json_object_get(s, "privileged")))
+		say(set, str_of(s, "source"), "service %s is privileged", name);
+}
+
 static json_t *sentences(const json_t *root)
 {
 	const json_t *files = json_object_get(root, "files");
@@ -60,6 +87,15 @@ static json_t *sentences(const json_t *root)
 		    str_of(v, "l4"), str_of(v, "address"), (long long)json_integer_value(json_object_get(v, "port")), str_of(v, "app"));
 	json_array_foreach(json_object_get(root, "upstreams"), i, v)
 		say(set, str_of(v, "source"), "calls %s as %s (%s)", str_of(v, "target"), str_of(v, "kind"), str_of(v, "app"));
+	json_array_foreach(json_object_get(root, "services"), i, v)
+		say_service(set, v);
+	json_array_foreach(json_object_get(root, "edges"), i, v)
+		say(set, str_of(v, "source"), "%s calls %s port %lld (%s)", str_of(v, "client"), str_of(v, "server"),
+		    (long long)json_integer_value(json_object_get(v, "port")), str_of(v, "kind"));
+	say_words(set, json_object_get(root, "image"), "entrypoint", "entrypoint");
+	say_words(set, json_object_get(root, "image"), "cmd", "command");
+	say_words(set, json_object_get(root, "image"), "exposed", "exposes");
+	say_text(set, json_object_get(root, "image"), "user", "runs as");
 	say_files(set, files, "program", "runs");
 	say_files(set, files, "scripts", "runs script");
 	say_files(set, files, "documents", "serves");
