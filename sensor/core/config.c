@@ -484,6 +484,42 @@ static int read_webhook_secret(struct config_reader *r, const struct config_key 
 	return 0;
 }
 
+/* ---- for tests --------------------------------------------------------------------------------------------------- */
+const char *core_check_name(enum core_check k)
+{
+	static const char *const names[CHECK_MAX] = {
+		[CHECK_LISTENER] = "listener",	 [CHECK_SQUATTED] = "squatted", [CHECK_PROTOCOL] = "protocol", [CHECK_PROCESS] = "process",
+		[CHECK_FILELESS] = "fileless",	 [CHECK_EDGE_IN] = "edge-in",	[CHECK_EDGE_OUT] = "edge-out", [CHECK_METADATA] = "metadata",
+		[CHECK_SCAN] = "scan",		 [CHECK_RAW] = "raw-socket",	[CHECK_DRIFT] = "drift",       [CHECK_FILE] = "file",
+		[CHECK_SYSCALL] = "syscall",	 [CHECK_DNS] = "dns",		[CHECK_VOLUME] = "volume",     [CHECK_RATE] = "rate",
+		[CHECK_ENGINE] = "engine",	 [CHECK_SPOOFED] = "spoofed",	[CHECK_VTEP] = "vtep",
+	};
+
+	return k < CHECK_MAX ? names[k] : "";
+}
+
+static int read_without(struct config_reader *r, const struct config_key *k, struct fy_node *n, int line)
+{
+	struct fy_node *item;
+	void *iter = NULL;
+
+	if (!fy_node_is_sequence(n))
+		return config_refuse(r, line, "bad value for", k->name, k->expected);
+	while ((item = fy_node_sequence_iterate(n, &iter))) {
+		char text[32];
+		unsigned i = 0;
+
+		if (!config_node_text(item, text, sizeof(text)))
+			return config_refuse(r, line, "bad value for", k->name, k->expected);
+		while (i < CHECK_MAX && strcmp(text, core_check_name((enum core_check)i)) != 0)
+			i++;
+		if (i == CHECK_MAX)
+			return config_refuse(r, line, "bad value for", k->name, k->expected);
+		r->c.without |= 1U << i;
+	}
+	return 0;
+}
+
 #define AT(field) offsetof(struct config, field)
 static const struct config_key hooks_keys[] = {
 	{ "xdp", read_xdp, "off, uplink, overlay or all", 0, 0, 0, NULL },
@@ -519,6 +555,10 @@ static const struct config_key alerts_keys[] = {
 	{ "webhook", read_webhook, "a URL of https (or http) of at most 255 characters", 0, 0, 0, NULL },
 	{ "webhook_secret", read_webhook_secret, "a text of 8 to 127 characters", 0, 0, 0, NULL },
 	{ "format", read_alerts_format, "plain, ecs or ocsf", 0, 0, 0, NULL },
+	{ NULL, NULL, NULL, 0, 0, 0, NULL },
+};
+static const struct config_key test_keys[] = {
+	{ "without", read_without, "names of checks", 0, 0, 0, NULL },
 	{ NULL, NULL, NULL, 0, 0, 0, NULL },
 };
 static const struct config_key payload_keys[] = {
@@ -567,6 +607,7 @@ static const struct config_key top_keys[] = {
 	{ "feeds", config_section, "keys files, urls, proxy, timeout, never_block", 0, 0, 0, config_feeds_keys },
 	{ "policy", config_section, "keys default, analyst, ct_mark, workloads", 0, 0, 0, policy_keys },
 	{ "evidence", config_section, "keys ring, ring_bytes, freeze, file_bytes, bundle_bytes, max_bytes, keep_days", 0, 0, 0, evidence_keys },
+	{ "test", config_section, "key without", 0, 0, 0, test_keys },
 	{ "actions", config_section, "keys default, findings, workloads", 0, 0, 0, actions_keys },
 	{ NULL, NULL, NULL, 0, 0, 0, NULL },
 };

@@ -83,6 +83,7 @@ struct config {
 	struct config_api api;
 	unsigned silent_count;
 	char silent[32][32];       /* alerts.silence: [finding, …]: kept nowhere, told nobody */
+	uint32_t without;          /* test.without: [check, …], bits of enum core_check; for tests only */
 	/* actions: what follows a finding (enforce/action.h) */
 	struct action_rules actions; /* actions.default|findings|workloads */
 	/* evidence */
@@ -94,6 +95,17 @@ struct config {
 	uint64_t evidence_max_bytes; /* evidence.max_bytes: 2 GiB in all */
 	uint32_t evidence_keep_days; /* evidence.keep_days: 30, 0: for ever */
 };
+
+/* What model_*.c look for; test.without leaves them out one by one, so that a scenario can be seen to need its check. */
+enum core_check {
+	CHECK_LISTENER, CHECK_SQUATTED, CHECK_PROTOCOL, CHECK_PROCESS, CHECK_FILELESS, CHECK_EDGE_IN, CHECK_EDGE_OUT, CHECK_METADATA, CHECK_SCAN,
+	CHECK_RAW, CHECK_DRIFT, CHECK_FILE, CHECK_SYSCALL, CHECK_DNS, CHECK_VOLUME, CHECK_RATE, CHECK_ENGINE, CHECK_SPOOFED, CHECK_VTEP, CHECK_MAX
+};
+const char *core_check_name(enum core_check k);
+static inline bool config_checks(const struct config *c, enum core_check k)
+{
+	return !(c->without >> k & 1);
+}
 
 void config_defaults(struct config *c);
 /* Reads the file behind fd (not closed; at most 1 MiB). 0; else -EINVAL and one line in err that names file line and key

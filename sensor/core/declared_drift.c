@@ -304,6 +304,8 @@ static void tell(struct core *c, const struct declared *d, const struct ident_co
 
 	if (!f)
 		return;
+	if (!config_checks(&c->config, CHECK_DRIFT))
+		return;
 	f->kind = FINDING_CONFIG_DRIFT;
 	f->fact_kind = -1;
 	f->pid = t->pid;

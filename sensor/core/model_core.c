@@ -13,7 +13,8 @@
 #include "sensor/core/model_priv.h"
 #include "sensor/core/store_model.h"
 
-#define BLIND_WINDOWS 3u /* lossy windows one after the other that are a finding */
+#define BLIND_WINDOWS 3u /* lossy windows one after the other that are a finding, if they last */
+#define BLIND_NS (30 * NSEC_PER_SEC)
 #define BIT(k) (1U << (k))
 #define DIM_EVENTS (BIT(FACT_PROCESS) | BIT(FACT_LISTENER) | BIT(FACT_SYSCALL) | BIT(FACT_FILE))
 #define DIM_FLOWS (BIT(FACT_EDGE_IN) | BIT(FACT_EDGE_OUT) | BIT(FACT_VOLUME))
@@ -295,8 +296,11 @@ static void window_blind(struct core *c, uint32_t lossy, const char *what)
 
 	/* What a container did before it had a name is missed at each burst of starts: that is no blindness. */
 	cm->blind_windows = lossy & ~(BIT(FACT_SYSCALL) | BIT(FACT_FILE)) ? cm->blind_windows + 1 : 0;
-	if (cm->blind_windows != BLIND_WINDOWS)
+	if (!cm->blind_windows)
+		cm->blind_said = false;
+	if (cm->blind_windows < BLIND_WINDOWS || cm->blind_windows * (uint64_t)cm->rule.window_s * NSEC_PER_SEC < BLIND_NS || cm->blind_said)
 		return;
+	cm->blind_said = true;
 	f = calloc(1, sizeof(*f));
 	if (!f)
 		return;
@@ -305,7 +309,7 @@ static void window_blind(struct core *c, uint32_t lossy, const char *what)
 	snprintf(f->key, sizeof(f->key), "blind");
 	snprintf(f->observed, sizeof(f->observed), "The sensor loses part of what happens: %s", what);
 	snprintf(f->why, sizeof(f->why), "Losses in %u windows of %u s one after the other: learning stands still, and findings may be missing.",
-		 BLIND_WINDOWS, cm->rule.window_s);
+		 cm->blind_windows, cm->rule.window_s);
 	snprintf(f->coverage, sizeof(f->coverage), "%s", what);
 	model_expect(f, "no losses");
 	model_on_finding(c, NULL, f);

@@ -131,7 +131,7 @@ void model_on_dns(struct core *c, const struct ident_container *ct, const struct
 	struct model *m;
 	struct domain *d;
 
-	if (!cm || !domain || ct->remote || q->qtype == TYPE_PTR || is_reversed_address(name))
+	if (!cm || !domain || !config_checks(&c->config, CHECK_DNS) || ct->remote || q->qtype == TYPE_PTR || is_reversed_address(name))
 		return;
 	if (!cm->dns)
 		cm->dns = calloc(1, sizeof(*cm->dns));

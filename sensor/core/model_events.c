@@ -95,7 +95,7 @@ static void on_syscall(struct core *c, const struct core_event_view *v)
 	struct model *m = model_of(c, v->container);
 	char observed[512];
 
-	if (v->runtime || !v->name || !v->name[0] || !m)
+	if (!config_checks(&c->config, CHECK_SYSCALL) || v->runtime || !v->name || !v->name[0] || !m)
 		return;
 	if (is_ordinary(v->name) && model_dimension_state(m, FACT_SYSCALL) != MODEL_LEARNING &&
 	    !(is_at_start(v->name) && is_settled(c, v->p)))
@@ -112,6 +112,8 @@ static void on_raw_socket(struct core *c, const struct core_event_view *v)
 	const char *family = v->family == AF_PACKET ? "packet" : v->family == AF_INET6 ? "inet6" : "inet";
 	char key[FACT_KEY_MAX], text[64], observed[512];
 
+	if (!config_checks(&c->config, CHECK_RAW))
+		return;
 	snprintf(text, sizeof(text), "raw socket %s", family);
 	in.key = fact_key(key, text, in.exe[0] ? in.exe : FACT_ANY);
 	in.observed = observed;
@@ -139,7 +141,7 @@ static void on_unix(struct core *c, const struct core_event_view *v)
 	const struct process *parent = v->p ? processes_get(c->procs, v->p->parent) : NULL;
 	char key[FACT_KEY_MAX], peer[300], observed[512];
 
-	if (!v->text || !is_engine_socket(v->text))
+	if (!v->text || !is_engine_socket(v->text) || !config_checks(&c->config, CHECK_ENGINE))
 		return;
 	snprintf(peer, sizeof(peer), "unix:%.280s", v->text);
 	in.key = fact_key(key, peer, "engine");
@@ -196,6 +198,8 @@ static void tell_drift(struct core *c, const struct core_event_view *v, const ch
 
 	if (!f || !m)
 		return;
+	if (!config_checks(&c->config, CHECK_DRIFT))
+		return;
 	f->kind = FINDING_CONFIG_DRIFT;
 	f->fact_kind = -1;
 	f->pid = v->p ? v->p->tgid : v->pid;
@@ -218,7 +222,7 @@ static void on_file(struct core *c, const struct core_event_view *v)
 	char key[FACT_KEY_MAX], area[600], observed[512];
 	const char *path = v->text ? v->text : "", *slash;
 
-	if (!m || path[0] != '/' || v->deleted)
+	if (!m || path[0] != '/' || v->deleted || !config_checks(&c->config, CHECK_FILE))
 		return;
 	/* By directory: names of logs, sessions and temporary files change all the time. */
 	slash = v->directory ? path + strlen(path) : strrchr(path, '/');

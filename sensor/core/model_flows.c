@@ -19,7 +19,7 @@ struct edge {
 	struct model *cm, *sm;
 	char port[24];
 	char in[FACT_KEY_MAX], out[FACT_KEY_MAX];
-	bool certain;  /* client and server are surely so */
+	bool published; /* an outside client of a published port */
 	const struct flow *f; /* NULL: none at hand */
 };
 
@@ -50,8 +50,9 @@ static void edge_of(struct core *c, const struct flow_pair *p, struct edge *e)
 	e->sm = model_of(c, e->sct);
 	fact_port(e->port, pair_l4(p), pair_port(p));
 	client = e->client->id;
-	/* A published port is for everybody. */
-	if (e->client->kind == TOPO_EXTERNAL && is_published(e->sct, pair_l4(p), pair_port(p)))
+	/* A published port is for everybody outside: who publishes it, declares that. */
+	e->published = e->client->kind == TOPO_EXTERNAL && is_published(e->sct, pair_l4(p), pair_port(p));
+	if (e->published)
 		client = "ext:" FACT_ANY;
 	fact_key(e->in, client, e->port);
 	fact_key(e->out, e->server->id, e->port);
@@ -70,12 +71,12 @@ static bool is_metadata(const char *address)
 	return false;
 }
 
-static enum finding_kind edge_kind(const struct edge *e)
+static enum finding_kind edge_kind(const struct core *c, const struct edge *e)
 {
 	uint16_t port = (uint16_t)strtoul(strchr(e->port, '/') + 1, NULL, 10);
 	bool out = e->server->kind != TOPO_WORKLOAD;
 
-	if (out && is_metadata(e->server->address))
+	if (out && is_metadata(e->server->address) && config_checks(&c->config, CHECK_METADATA))
 		return FINDING_METADATA_ACCESS;
 	if (out && e->cct && (e->server->kind == TOPO_HOST || e->server->kind == TOPO_GATEWAY) && (port == 2375 || port == 2376))
 		return FINDING_ENGINE_ACCESS;
@@ -101,9 +102,12 @@ static void edge_process(struct core *c, const struct flow *f, unsigned end, str
 
 static struct scan_verdict scan_of(struct core *c, const struct ident_container *client, const struct flow *f)
 {
+	struct scan_verdict none = { .targets = 0 };
 	unsigned sv = !f->client_end;
 	bool echo = f->key.proto == IPPROTO_ICMP || f->key.proto == IPPROTO_ICMPV6;
 
+	if (!config_checks(&c->config, CHECK_SCAN))
+		return none;
 	return scans_add(c->model->scans, name_scope(client), f->key.addr[sv], echo ? 0 : ntohs(f->key.port[sv]), clock_mono_ns());
 }
 
@@ -119,7 +123,7 @@ static void tell_edge(struct core *c, const struct edge *e, bool new_out, bool n
 
 	if (!f)
 		return;
-	f->kind = edge_kind(e);
+	f->kind = edge_kind(c, e);
 	if (e->f && e->cct)
 		scan = scan_of(c, e->cct, e->f);
 	if (scan_only && !scan.horizontal && !scan.vertical)
@@ -219,6 +223,49 @@ static void see(struct core *c, const struct ident_container *ct, struct model *
 	model_see(m, k, key, &s, NULL);
 }
 
+static void wait_edge(struct core *c, const struct flow *f, uint64_t due_ns)
+{
+	struct core_model *cm = c->model;
+	struct waiting_edge *w;
+
+	if (cm->edge_count >= EDGES_WAITING_MAX || !(w = malloc(sizeof(*w)))) {
+		core_lost(c, LOSS_MODEL_WAITING, 1);
+		return;
+	}
+	*w = (struct waiting_edge){ .due_ns = due_ns, .key = f->key };
+	*cm->edges_end = w;
+	cm->edges_end = &w->next;
+	cm->edge_count++;
+}
+
+/* A sensor that just started missed the look-ups of before: an address without a name may be one of the names that the model
+ * knows on this port. */
+struct named_search {
+	const char *port;
+	bool found;
+};
+
+static void named_cb(const struct fact *f, void *arg)
+{
+	struct named_search *s = arg;
+	const char *port;
+	size_t n = fact_fields(f->key, &port);
+
+	if (n > 5 && !strncmp(f->key, "ext:", 4) && !strcmp(port, s->port) && strspn(f->key + 4, "0123456789abcdef.:/") < n - 4)
+		s->found = true;
+}
+
+static bool name_was_missed(struct core *c, const struct edge *e)
+{
+	struct named_search s = { .port = e->port };
+
+	if (!e->cm || e->server->kind != TOPO_EXTERNAL || clock_mono_ns() > c->start_mono_ns + NAMES_MISSED_NS ||
+	    !e->server->address || strcmp(e->server->id + 4, e->server->address) != 0)
+		return false;
+	model_each_fact(e->cm, FACT_EDGE_OUT, named_cb, &s);
+	return s.found;
+}
+
 static void judge_flow(struct core *c, struct flow *f)
 {
 	_cleanup_free_ struct edge *e = calloc(1, sizeof(*e));
@@ -231,10 +278,14 @@ static void judge_flow(struct core *c, struct flow *f)
 	if (!e->cm && !e->sm)
 		return;
 	/* The node itself may do what it likes: it could do anything anyway. */
-	new_in = e->client->kind != TOPO_HOST && e->client->kind != TOPO_GATEWAY && is_new(e->sm, FACT_EDGE_IN, e->in);
+	new_in = e->client->kind != TOPO_HOST && e->client->kind != TOPO_GATEWAY && !e->published && is_new(e->sm, FACT_EDGE_IN, e->in);
 	new_out = is_new(e->cm, FACT_EDGE_OUT, e->out);
 	if (new_in || new_out) {
-		if (flow_is_certain(f) && !is_late_answer(e, f))
+		new_in = new_in && config_checks(&c->config, CHECK_EDGE_IN);
+		new_out = new_out && config_checks(&c->config, CHECK_EDGE_OUT);
+		if (new_out && !new_in && name_was_missed(c, e))
+			wait_edge(c, f, clock_mono_ns() + NAMES_MISSED_NS / 6);
+		else if ((new_in || new_out) && flow_is_certain(f) && !is_late_answer(e, f))
 			tell_edge(c, e, new_out, new_in,
 				  (f->key.proto == IPPROTO_ICMP || f->key.proto == IPPROTO_ICMPV6) && !(f->flags & PG_FLOW_TWO_WAY));
 		return;
@@ -274,21 +325,6 @@ static uint64_t settle_ns(struct core *c, const struct flow *f)
 			return EDGE_UNSURE_NS;
 	}
 	return sv->kind == TOPO_EXTERNAL ? EDGE_NAME_NS : EDGE_SETTLE_NS;
-}
-
-static void wait_edge(struct core *c, const struct flow *f, uint64_t due_ns)
-{
-	struct core_model *cm = c->model;
-	struct waiting_edge *w;
-
-	if (cm->edge_count >= EDGES_WAITING_MAX || !(w = malloc(sizeof(*w)))) {
-		core_lost(c, LOSS_MODEL_WAITING, 1);
-		return;
-	}
-	*w = (struct waiting_edge){ .due_ns = due_ns, .key = f->key };
-	*cm->edges_end = w;
-	cm->edges_end = &w->next;
-	cm->edge_count++;
 }
 
 /* ---- protocols --------------------------------------------------------------------------------------------------------- */
@@ -334,7 +370,7 @@ static void judge_protocol(struct core *c, struct flow *f)
 	struct model_fact_in in = { .kind = FACT_PROTOCOL, .key = key, .finding = FINDING_LISTENER_PROTOCOL, .observed = observed };
 	struct finding who = { .pid = 0 };
 
-	if (!m || (f->state & FLOW_NO_EDGE) || !f->detail || f->detail->confidence < LABEL_OWN || !f->detail->app[0])
+	if (!m || !config_checks(&c->config, CHECK_PROTOCOL) || (f->state & FLOW_NO_EDGE) || !f->detail || f->detail->confidence < LABEL_OWN || !f->detail->app[0])
 		return;
 	/* "TLS.Google" is TLS: whose service it is, is the peer's name to tell. */
 	snprintf(app, sizeof(app), "%.*s", (int)strcspn(f->detail->app, "."), f->detail->app);

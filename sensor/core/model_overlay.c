@@ -198,7 +198,7 @@ void model_overlay_tick(struct core *c, uint64_t now_ns)
 	int fd = core_map_fd(c, "vteps");
 	struct pg_vtep v;
 
-	if (fd < 0)
+	if (fd < 0 || !config_checks(&c->config, CHECK_VTEP))
 		return;
 	if (!cm->overlays && !(cm->overlays = calloc(1, sizeof(*cm->overlays))))
 		return;
@@ -234,7 +234,7 @@ void model_spoofed(struct core *c, const struct flow *f)
 	struct ident_end end;
 	uint32_t index;
 
-	for (unsigned e = 0; e < 2; e++) {
+	for (unsigned e = 0; e < 2 && config_checks(&c->config, CHECK_SPOOFED); e++) {
 		if (!f->end_if[e] || !f->packets[e])
 			continue;
 		ident_resolve(c->ident, f->key.ns, f->end_if[e], f->key.addr[e], f->key.proto, ntohs(f->key.port[e]), &end);

@@ -14,6 +14,7 @@
 #define EDGE_SETTLE_NS (100 * 1000000ULL) /* a new edge: a scan shows, a label comes */
 #define EDGE_NAME_NS (300 * 1000000ULL)   /* an outside address: its DNS answer may be on the way */
 #define SPOOF_SETTLE_NS (700 * 1000000ULL) /* an address that was just added is known by then */
+#define NAMES_MISSED_NS (60 * 1000000000ULL) /* after core's start */
 #define EDGE_UNSURE_NS (3 * 1000000000ULL) /* an address on an engine's network that nobody has yet */
 #define STARTUP_NS (30 * 1000000000ULL)   /* what a container does first, it does at each start */
 
@@ -56,6 +57,7 @@ struct core_model {
 	uint64_t window_end_ns;   /* monotonic */
 	uint64_t losses[LOSS_MAX];/* at the window's begin */
 	unsigned blind_windows;
+	bool blind_said;
 	uint64_t unnamed[UNNAMED_MAX]; /* cgroups that lost something in this window before they had a name */
 	unsigned unnamed_count;
 	int events;               /* handle on the bus */

@@ -128,7 +128,7 @@ static void judge_process(struct core *c, const struct ident_container *ct, cons
 		return;
 	if ((w->ev.flags & PG_EVF_MEMFD) && w->ev.type == PG_EV_EXEC) {
 		/* The engine's runtime runs a copy of itself when it puts a process into a container. */
-		if (!from_engine || !strstr(w->exe, "runc"))
+		if (config_checks(&c->config, CHECK_FILELESS) && (!from_engine || !strstr(w->exe, "runc")))
 			tell_fileless(c, ct, w);
 		return;
 	}
@@ -143,7 +143,8 @@ static void judge_process(struct core *c, const struct ident_container *ct, cons
 	 * ended early, or somebody ran it by docker exec, or it was found running and its parent is gone. */
 	if (known && (from_engine || w->parent_is_init || w->ev.type == PG_EV_PROCESS || !fact_exe_is_interpreter(w->exe)))
 		return;
-	tell_process(c, ct, m, w, key, known);
+	if (config_checks(&c->config, CHECK_PROCESS))
+		tell_process(c, ct, m, w, key, known);
 }
 
 /* ---- listeners ------------------------------------------------------------------------------------------------------ */
@@ -238,7 +239,8 @@ static void judge_listener(struct core *c, const struct ident_container *ct, con
 		return; /* the port is known, its program could not be told */
 	if (!p.owners && p.declared)
 		return; /* declared, whoever it is: configuration names ports, not programs */
-	tell_listener(c, ct, m, w, port, key, p.owners > 0);
+	if (config_checks(&c->config, p.owners ? CHECK_SQUATTED : CHECK_LISTENER))
+		tell_listener(c, ct, m, w, port, key, p.owners > 0);
 }
 
 void model_listener_source(struct core *c, const struct ident_container *ct, const struct listener *l, const char *exe, const char **ret_source,

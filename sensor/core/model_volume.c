@@ -148,9 +148,9 @@ static void judge(struct flow_pair *p, void *arg)
 		mark->base = sent;
 	mark->measured = true;
 	sent = sent > mark->base ? sent - mark->base : 0;
-	if (sent)
+	if (sent && config_checks(&c->config, CHECK_VOLUME))
 		judge_bytes(c, p, sent);
-	if (mark->new_flows)
+	if (mark->new_flows && config_checks(&c->config, CHECK_RATE))
 		judge_flows(c, p, mark->new_flows);
 	mark->bytes_last = mark->bytes;
 	mark->bytes = mark->most_bytes = 0;

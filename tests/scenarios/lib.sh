@@ -44,7 +44,7 @@ scenario_config() {
 		  window_seconds: 1
 		  windows: $SC_WINDOWS
 		  requests: 0
-		${SC_SILENCE:+alerts: {silence: [$SC_SILENCE]\}}
+		${SC_WITHOUT:+test: {without: [$SC_WITHOUT]\}}
 	END
 }
 
