@@ -2,20 +2,72 @@
 #include "enforce/verdict.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdbool.h>
+#include <string.h>
+#include <sys/epoll.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/ipc.h"
+#include "enforce/exec_verdict.h"
 #include "sensor/msg.h"
 
-/* Reads what there is. Returns 1 to go on, 0 to end in order, -errno. */
-static int read_messages(int sock, unsigned char *body)
+enum { TAG_KEEPER, TAG_CORE, TAG_EXEC };
+#define STATS_NS NSEC_PER_SEC
+
+struct verdict {
+	int epoll, keeper, core; /* core: -1 none */
+	struct exec_verdict *exec;
+	struct msg_exec_stats exec_told;
+	uint64_t stats_ns;
+	unsigned char body[IPC_BODY_MAX];
+};
+
+static int watch(struct verdict *v, int fd, uint64_t tag)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.u64 = tag };
+
+	return epoll_ctl(v->epoll, EPOLL_CTL_ADD, fd, &ev) < 0 ? -errno : 0;
+}
+
+static void core_lost(struct verdict *v)
+{
+	close_fd(&v->core); /* takes it out of the epoll too: nobody else holds it */
+}
+
+static int core_send(void *arg, uint16_t type, const void *body, size_t len)
+{
+	struct verdict *v = arg;
+
+	return v->core < 0 ? -ENOTCONN : ipc_send(v->core, type, 0, 0, body, len, -1);
+}
+
+static void take_fd_message(struct verdict *v, const struct ipc_hdr *h, int *fd)
+{
+	struct msg_fd m;
+
+	if (h->len != sizeof(m) || *fd < 0)
+		return;
+	memcpy(&m, v->body, sizeof(m));
+	if (m.kind == MSG_FD_CORE) {
+		core_lost(v);
+		v->core = take_fd(fd);
+		memset(&v->exec_told, 0, sizeof(v->exec_told));
+		if (watch(v, v->core, TAG_CORE) < 0)
+			core_lost(v);
+	} else if (m.kind == MSG_FD_EXEC) {
+		exec_verdict_group(v->exec, take_fd(fd));
+		(void)watch(v, exec_verdict_fd(v->exec), TAG_EXEC);
+	}
+}
+
+/* Reads what there is of the keeper. Returns 1 to go on, 0 to end in order, -errno. */
+static int keeper_read(struct verdict *v)
 {
 	for (;;) {
 		_cleanup_close_ int fd = -1;
 		struct ipc_hdr h;
-		int r = ipc_recv(sock, &h, body, &fd);
+		int r = ipc_recv(v->keeper, &h, v->body, &fd);
 
 		if (r == -EAGAIN)
 			return 1;
@@ -27,22 +79,84 @@ static int read_messages(int sock, unsigned char *body)
 			return 0;
 		/* A full queue means that the keeper does not read: then it does not wait for this answer either. */
 		if (h.type == MSG_PING)
-			(void)ipc_send(sock, MSG_PONG, h.seq, 0, NULL, 0, -1);
+			(void)ipc_send(v->keeper, MSG_PONG, h.seq, 0, NULL, 0, -1);
+		else if (h.type == MSG_FD)
+			take_fd_message(v, &h, &fd);
+		else if (h.type == MSG_EXEC_PLACES)
+			exec_verdict_places(v->exec, v->body, h.len);
+	}
+}
+
+static void core_read(struct verdict *v)
+{
+	for (int n = 0; n < 64 && v->core >= 0; n++) {
+		_cleanup_close_ int fd = -1;
+		struct ipc_hdr h;
+		int r = ipc_recv(v->core, &h, v->body, &fd);
+
+		if (r == -EAGAIN)
+			return;
+		if (r == -EPROTO)
+			continue;
+		if (r <= 0)
+			core_lost(v);
+		else if (h.type == MSG_EXEC_ANSWER)
+			exec_verdict_answer(v->exec, v->body, h.len);
+		else if (h.type == MSG_EXEC_FORGET)
+			exec_verdict_forget(v->exec, v->body, h.len);
+	}
+}
+
+static void stats_tell(struct verdict *v, uint64_t now)
+{
+	const struct msg_exec_stats *s = exec_verdict_stats(v->exec);
+
+	if (now - v->stats_ns < STATS_NS || !memcmp(s, &v->exec_told, sizeof(*s)))
+		return;
+	v->stats_ns = now;
+	if (core_send(v, MSG_EXEC_STATS, s, sizeof(*s)) == 0)
+		v->exec_told = *s;
+}
+
+static int loop(struct verdict *v)
+{
+	for (;;) {
+		struct epoll_event ev[8];
+		int wait = exec_verdict_tick(v->exec, clock_mono_ns());
+		bool untold = memcmp(exec_verdict_stats(v->exec), &v->exec_told, sizeof(v->exec_told)) != 0;
+		int n = epoll_wait(v->epoll, ev, ARRAY_SIZE(ev), wait < 0 && untold ? 1000 : wait);
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		for (int i = 0; i < n; i++) {
+			int r = 1;
+
+			if (ev[i].data.u64 == TAG_KEEPER)
+				r = keeper_read(v);
+			else if (ev[i].data.u64 == TAG_CORE && v->core >= 0)
+				core_read(v);
+			else if (ev[i].data.u64 == TAG_EXEC)
+				exec_verdict_read(v->exec, clock_mono_ns());
+			if (r <= 0)
+				return r;
+		}
+		stats_tell(v, clock_mono_ns());
 	}
 }
 
 int verdict_run(int keeper_sock)
 {
-	static unsigned char body[IPC_BODY_MAX];
+	static struct verdict v; /* one program, one loop */
+	int r = -ENOMEM;
 
-	for (;;) {
-		struct pollfd pfd = { .fd = keeper_sock, .events = POLLIN };
-		int r;
-
-		if (poll(&pfd, 1, -1) < 0 && errno != EINTR)
-			return 1;
-		r = read_messages(keeper_sock, body);
-		if (r <= 0)
-			return r == 0 ? 0 : 1;
-	}
+	v.keeper = keeper_sock;
+	v.core = -1;
+	v.epoll = epoll_create1(EPOLL_CLOEXEC);
+	v.exec = exec_verdict_new(core_send, &v);
+	if (v.epoll >= 0 && v.exec)
+		r = watch(&v, keeper_sock, TAG_KEEPER);
+	if (r == 0)
+		r = loop(&v);
+	exec_verdict_free(v.exec);
+	return r == 0 ? 0 : 1;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The verdict process: forked from the keeper, keeps CAP_NET_ADMIN only. Until enforcement exists it does nothing but
- * answer the keeper's heartbeat. */
+/* The verdict process: forked from the keeper, keeps CAP_NET_ADMIN only. Answers what the kernel holds up until
+ * somebody decides: programs about to be run (exec_verdict.h); and the keeper's heartbeat, whatever else it has to do. */
 #ifndef PG_ENFORCE_VERDICT_H
 #define PG_ENFORCE_VERDICT_H
 

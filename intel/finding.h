@@ -61,6 +61,7 @@ struct finding {
 	char expected[FINDING_EXPECTED_MAX][400];
 	char coverage[128];        /* "complete" or what was lost in that window */
 	char absorbed_by[40];      /* id of the finding that explains it; "" none */
+	bool refused;              /* the program was refused before it began. Not stored */
 	char action[256];          /* what was done about it, and what was not and why; "" nothing but telling */
 	char evidence[64];         /* id of the bundle, "" none */
 	char replaces[40];         /* id of a told one that this one absorbed, because it says more; "" none. Not stored */

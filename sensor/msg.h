@@ -102,6 +102,9 @@ enum msg_type {
 
 	/* -- core -> keeper, each answered by the same type with status: sensor/msg_contain.h */
 	MSG_CONTAIN_KILL, MSG_CONTAIN_FREEZE,
+
+	/* -- exec refusal: sensor/msg_exec.h */
+	MSG_FILES_EXEC, MSG_EXEC_PLACES, MSG_EXEC_ASK, MSG_EXEC_DENIED, MSG_EXEC_ANSWER, MSG_EXEC_FORGET, MSG_EXEC_STATS,
 	/* -- core <-> fetch: sensor/msg_fetch.h */
 	MSG_FETCH, MSG_FETCHED,
 
@@ -122,6 +125,8 @@ enum msg_fd_kind {
 	MSG_FD_FANOTIFY,     /* files, opener: the one fanotify group */
 	MSG_FD_FETCH,        /* core: ipc to fetch; replaces an earlier one */
 	MSG_FD_INOTIFY,      /* files, opener: the one inotify instance */
+	MSG_FD_EXEC,         /* verdict, opener: the fanotify group of exec permissions */
+	MSG_FD_VERDICT,      /* core: ipc to the verdict process; replaces an earlier one */
 	MSG_FD_MAX
 };
 struct msg_fd {

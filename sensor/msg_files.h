@@ -35,7 +35,7 @@ struct msg_place_mark {
 	uint32_t how;    /* enum msg_mark_how */
 	uint32_t on;
 	uint32_t mnt_id; /* as mountinfo says */
-	uint32_t pad;
+	uint32_t exec;   /* FAN_OPEN_EXEC_PERM in the group of exec permissions instead (sensor/msg_exec.h) */
 	/* path of the mount point */
 };
 

@@ -273,7 +273,7 @@ static int program_rules(scmp_filter_ctx f, enum sandbox_program p)
 	r = sanitized ? 0 : narrow_rules(f);
 	if (r == 0 && p == SANDBOX_CORE)
 		r = allow(f, calls_files, ARRAY_SIZE(calls_files));
-	if (r == 0 && p == SANDBOX_FILES)
+	if (r == 0 && (p == SANDBOX_FILES || p == SANDBOX_VERDICT))
 		r = allow(f, calls_descriptors, ARRAY_SIZE(calls_descriptors));
 	if (r == 0 && p == SANDBOX_OPENER)
 		r = allow(f, calls_opener, ARRAY_SIZE(calls_opener));

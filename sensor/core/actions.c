@@ -30,6 +30,7 @@ struct action_run {
 	uint16_t peer_port_be;
 	uint64_t number; /* the finding's, for the policy */
 	bool tell_it, told;
+	bool refused, process_new;
 	uint32_t left;      /* ACTION_BITs not begun */
 	uint32_t under_way; /* begun, answer to come */
 	uint32_t kill_seq;
@@ -175,7 +176,10 @@ static void begin(struct core *c, struct action_run *r, enum action a)
 		begin_evidence(c, r);
 		break;
 	case ACTION_REFUSE:
-		run_failed(c, r, a, "not available");
+		if (r->refused)
+			run_done(c, r, a);
+		else
+			run_failed(c, r, a, r->process_new ? "it had begun before it could be refused" : "only programs are refused");
 		break;
 	case ACTION_ALERT:
 	case ACTION_MAX:
@@ -306,6 +310,8 @@ bool actions_on_finding(struct core *c, const struct ident_container *ct, struct
 	r->peer_l4 = f->peer_l4;
 	r->peer_port_be = f->peer_port_be;
 	r->number = strtoull(f->id, NULL, 16) << 16 | strtoul(f->id + strcspn(f->id, "-") + 1, NULL, 16);
+	r->refused = f->refused;
+	r->process_new = f->kind == FINDING_PROCESS_NEW;
 	r->tell_it = tell_it;
 	r->left = actions;
 	run_rehearse(c, r, f);

@@ -19,6 +19,7 @@
 #include "sensor/core/images.h"
 #include "sensor/core/model.h"
 #include "sensor/core/policy.h"
+#include "sensor/core/refuse.h"
 #include "sensor/core/store.h"
 
 #define TICK_MS 50
@@ -266,6 +267,7 @@ static void core_second(uv_timer_t *t)
 	cached_names_expire(c, now);
 	ident_expire(c->ident, now);
 	files_tick(c, now);
+	refuse_second(c);
 	feeds_tick(c, now);
 	fetch_tick(c);
 	banner_tick(c, now);
@@ -311,6 +313,8 @@ int core_open_tables(struct core *c)
 		r = declared_open(c);
 	if (r == 0)
 		r = evidence_open(c);
+	if (r == 0)
+		r = refuse_open(c);
 	return r < 0 ? r : core_feeds_open(c);
 }
 
@@ -381,6 +385,7 @@ void core_close(struct core *c)
 	cached_names_free(c);
 	events_stop(c);
 	core_feeds_close(c);
+	refuse_close(c);
 	evidence_close(c);
 	actions_close(c);
 	core_policy_close(c);

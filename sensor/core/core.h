@@ -28,6 +28,7 @@ struct core_model;
 struct core_policy;
 struct core_actions;
 struct core_evidence;
+struct core_refuse;
 
 /* What is known of one engine. */
 struct core_engine {
@@ -111,6 +112,7 @@ struct core {
 	struct core_policy *policy;   /* sensor/core/policy.h */
 	struct core_actions *actions; /* sensor/core/actions.h */
 	struct core_evidence *evidence; /* sensor/core/evidence.h */
+	struct core_refuse *refuse;   /* sensor/core/refuse.h */
 	unsigned engine_count;
 	struct core_engine engines[MSG_ENGINES_MAX];
 	struct msg_program programs[PROGRAM_MAX];

@@ -15,6 +15,7 @@
 #include "sensor/core/core_priv.h"
 #include "sensor/core/files_priv.h"
 #include "sensor/core/images.h"
+#include "sensor/core/refuse.h"
 
 #define WATCHES_MAX 4096
 #define EXES_MAX 1024           /* of one container */
@@ -459,6 +460,7 @@ void files_connected(struct core *c, int fd)
 	HASH_ITER(hh, f->watches, w, tmp)
 		if (!w->gone_ns)
 			watch_send(c, w);
+	refuse_files_connected(c);
 }
 
 int files_start(struct core *c)

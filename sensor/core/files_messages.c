@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "sensor/core/files_priv.h"
+#include "sensor/core/refuse.h"
 #include "sensor/core/images.h"
 #include "sensor/watch/args.h"
 
@@ -301,6 +302,9 @@ void files_message(const struct ipc_hdr *hdr, const void *body, int fd, void *ar
 		break;
 	case MSG_FILES_DIGEST:
 		take_digest(c, hdr, body);
+		break;
+	case MSG_FILES_EXEC:
+		refuse_files_state(c, hdr, body);
 		break;
 	case MSG_FILES_STATE:
 		take_state(c, hdr, body);

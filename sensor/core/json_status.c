@@ -403,6 +403,7 @@ void json_status(struct jsonl *j, struct core *c, const struct json_rates *r, co
 	json_loss(j, c);
 	ledger(j, c);
 	core_json_outputs(j, c);
+	json_enforce(j, c);
 	counters(j, c, a, s);
 	not_seen(j, c, s, store_warning);
 	jsonl_obj_end(j);

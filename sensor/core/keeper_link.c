@@ -11,6 +11,7 @@
 #include "sensor/core/api.h"
 #include "sensor/core/core_priv.h"
 #include "sensor/core/evidence.h"
+#include "sensor/core/refuse.h"
 #include "sensor/core/fetch.h"
 #include "sensor/core/policy.h"
 
@@ -81,6 +82,9 @@ static void take_fd_message(struct core *c, const struct msg_fd *m, int fd)
 	case MSG_FD_OPENER:
 		evidence_opener(c, fd);
 		return;
+	case MSG_FD_VERDICT:
+		refuse_verdict(c, fd);
+		return;
 	case MSG_FD_INSPECTOR:
 		if (strcmp(m->name, "packets") != 0) {
 			feeds_inspector(c, fd);
@@ -93,6 +97,7 @@ static void take_fd_message(struct core *c, const struct msg_fd *m, int fd)
 	case MSG_FD_CORE:
 	case MSG_FD_FANOTIFY:
 	case MSG_FD_INOTIFY:
+	case MSG_FD_EXEC:
 	case MSG_FD_MAX:
 		break;
 	}
@@ -307,6 +312,8 @@ void keeper_message(const struct ipc_hdr *hdr, const void *body, int fd, void *a
 			engines_state(c, mengine);
 		break;
 	case MSG_PROGRAM:
+		if (mprogram && mprogram->program == PROGRAM_VERDICT && !mprogram->running && c->programs[PROGRAM_VERDICT].running)
+			refuse_verdict_ended(c, mprogram);
 		if (mprogram && mprogram->program < PROGRAM_MAX)
 			c->programs[mprogram->program] = *mprogram;
 		break;
@@ -321,6 +328,9 @@ void keeper_message(const struct ipc_hdr *hdr, const void *body, int fd, void *a
 		}
 		log_warn("what was there before the sensor cannot be listed: %s, ignoring: it becomes known when it acts",
 			 strerror(-hdr->status));
+		break;
+	case MSG_EXEC_STATS:
+		refuse_keeper_stats(c, hdr, body);
 		break;
 	case MSG_CONTAIN_KILL:
 	case MSG_CONTAIN_FREEZE:

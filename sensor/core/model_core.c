@@ -205,6 +205,7 @@ static void tell(struct core *c, const struct ident_container *ct, struct findin
 		store_model_finding(cm->store, replaced);
 	kept->pid = f->pid; /* of the last time: whom an action is about */
 	kept->start_boot_ns = f->start_boot_ns;
+	kept->refused = f->refused;
 	memcpy(kept->peer_addr, f->peer_addr, sizeof(kept->peer_addr));
 	kept->peer_l4 = f->peer_l4;
 	kept->peer_port_be = f->peer_port_be;

@@ -81,6 +81,8 @@ void model_expect(struct finding *f, const char *fmt, ...) _printf_(2, 3);
 void model_expect_facts(struct finding *f, const struct model *m, enum fact_kind k, bool by_second, const char *text);
 
 /* model_processes.c */
+/* A program was refused before it began: process.new, by the process that was about to run it. */
+void model_on_refused(struct core *c, const struct ident_container *ct, const char *exe, uint32_t pid);
 void model_waiting_tick(struct core *c, uint64_t now_ns);
 /* What lives on through a window is seen in it: listeners, processes. */
 void model_presence(struct core *c);

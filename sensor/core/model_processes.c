@@ -97,6 +97,35 @@ static void tell_process(struct core *c, const struct ident_container *ct, const
 	model_tell(c, ct, m, FACT_PROCESS, f);
 }
 
+void model_on_refused(struct core *c, const struct ident_container *ct, const char *exe, uint32_t pid)
+{
+	const struct process *p = processes_get(c->procs, processes_find(c->procs, pid, 0));
+	bool inside = p && core_container_of_cgroup(c, p->cgroup) == ct && !p->entered;
+	struct model *m = model_of(c, ct);
+	_cleanup_free_ struct finding *f = m ? calloc(1, sizeof(*f)) : NULL;
+	char key[FACT_KEY_MAX];
+
+	if (!f)
+		return;
+	f->kind = FINDING_PROCESS_NEW;
+	f->fact_kind = FACT_PROCESS;
+	f->refused = true;
+	f->pid = pid;
+	f->observed_ns = clock_wall_ns();
+	snprintf(f->process, sizeof(f->process), "%s", exe);
+	snprintf(f->parent, sizeof(f->parent), "%s", inside ? p->exe : FACT_RUNTIME);
+	fact_key(key, f->process, f->parent);
+	snprintf(f->key, sizeof(f->key), "process\t%s", key);
+	snprintf(f->fact, sizeof(f->fact), "%s", key);
+	snprintf(f->observed, sizeof(f->observed), "%s was refused in %s, before it began%s%s", f->process, ct->name, inside ? "; it was to be run by " : "",
+		 inside ? f->parent : "");
+	snprintf(f->why, sizeof(f->why), "%s never ran in %s.", f->process, model_workload(m));
+	model_expect_facts(f, m, FACT_PROCESS, true, f->parent);
+	if (!f->expected_count)
+		model_expect_facts(f, m, FACT_PROCESS, false, NULL);
+	model_tell(c, ct, m, FACT_PROCESS, f);
+}
+
 static void tell_fileless(struct core *c, const struct ident_container *ct, const struct waiting *w)
 {
 	_cleanup_free_ struct finding *f = calloc(1, sizeof(*f));

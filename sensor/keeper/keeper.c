@@ -111,6 +111,7 @@ static void keeper_close(struct keeper *k)
 	link_watch_free(k->watch);
 	commands_done(&k->commands);
 	files_close(k);
+	exec_close(k);
 	bpf_loader_close(k->loader, true);
 	loop_remove(k->loop, &k->signal_source);
 	close_fd(&k->signal_fd);
@@ -129,7 +130,8 @@ int keeper_run(struct setup *s, const struct options *o, char *title, size_t tit
 	k->signal_fd = -1;
 	k->signal_source = LOOP_SOURCE_NONE;
 	k->commands.cgroup_fd = -1;
-	k->fanotify = k->inotify = -1;
+	k->fanotify = k->inotify = k->exec.group = -1;
+	k->exec.source = LOOP_SOURCE_NONE;
 	k->title = title;
 	k->title_len = title_len;
 	k->started_mono_ns = clock_mono_ns();

@@ -244,6 +244,7 @@ static void snapshot(struct keeper *k)
 		program_send_fd(core_of(k), MSG_FD_PROGRAM, 0, "flow_ask", bpf_loader_ask_fd(k->loader));
 	bpf_loader_each_feature(k->loader, tell_feature, core_of(k));
 	files_open(k);
+	exec_open(k);
 	for (unsigned i = 0; i < PROGRAM_MAX; i++)
 		program_tell(k, (enum msg_program_id)i);
 	/* From here on everything that is told goes to core, also what happens meanwhile. */
@@ -317,6 +318,10 @@ void core_message(struct keeper *k, const struct ipc_hdr *h, const void *body)
 	}
 	if (k->loader && contain_message(k, h, body))
 		return;
+	if (h->type == MSG_EXEC_PLACES) {
+		exec_places_message(k, h, body);
+		return;
+	}
 	if (h->type == MSG_OPEN || h->type == MSG_LISTEN) {
 		open_named(k, h, body);
 		return;

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "enforce/contain.h"
+#include "enforce/exec_verdict.h"
 #include "sensor/keeper/bpf_loader.h"
 #include "sensor/keeper/commands.h"
 #include "sensor/keeper/engine.h"
@@ -39,6 +40,13 @@ struct keeper {
 	int signal_fd;
 
 	int fanotify, inotify; /* what files reads; kept here so that its marks outlive it. -1: the kernel has none */
+	/* exec refusal: kept here so that a verdict process that ends takes no mark along, and no program waits for it. group -1: none */
+	struct {
+		int group;
+		struct loop_source source;
+		struct exec_places places;
+		struct msg_exec_stats stats, told;
+	} exec;
 	struct bpf_loader *loader; /* NULL until core's first MSG_CONFIGURE */
 	struct link_watch *watch;
 	struct guards *guards;
@@ -78,6 +86,16 @@ bool contain_message(struct keeper *k, const struct ipc_hdr *h, const void *body
 void contain_start(struct keeper *k);
 /* Core ended, or the keeper does. */
 void contain_thaw_all(struct keeper *k);
+
+/* keeper_exec.c */
+void exec_open(struct keeper *k);
+void exec_close(struct keeper *k);
+/* The verdict process or the opener was started. */
+void exec_introduce(struct keeper *k, enum msg_program_id id);
+/* The verdict process ended: its questions are answered here until there is another. */
+void exec_verdict_ended(struct keeper *k);
+/* MSG_EXEC_PLACES of core. */
+void exec_places_message(struct keeper *k, const struct ipc_hdr *h, const void *body);
 
 /* keeper_core.c */
 void core_started(struct keeper *k);

@@ -112,6 +112,8 @@ static void on_started(struct program *p, void *arg)
 	}
 	if (p->spec.id == PROGRAM_FILES || p->spec.id == PROGRAM_OPENER)
 		files_introduce(k, p->spec.id);
+	if (p->spec.id == PROGRAM_OPENER || p->spec.id == PROGRAM_VERDICT)
+		exec_introduce(k, p->spec.id);
 	if (p->spec.id == PROGRAM_OPENER)
 		opener_introduce(k);
 	else if (p->spec.id != PROGRAM_VERDICT)
@@ -145,6 +147,8 @@ static void on_ended(struct program *p, void *arg)
 		}
 		return;
 	}
+	if (p->spec.id == PROGRAM_VERDICT)
+		exec_verdict_ended(k);
 	/* The next broker has questions of its own. */
 	if (p->spec.id == PROGRAM_BROKER)
 		memset(k->waiting, 0, sizeof(k->waiting));
@@ -260,7 +264,9 @@ void programs_start_others(struct keeper *k, bool fetch)
 			program_start(&k->programs[others[i]]);
 		else if (others[i] == PROGRAM_OPENER)
 			opener_introduce(k);
-		else if (others[i] != PROGRAM_VERDICT)
+		else if (others[i] == PROGRAM_VERDICT)
+			exec_introduce(k, PROGRAM_VERDICT);
+		else
 			programs_introduce(k, others[i]);
 	if (fetch && k->programs[PROGRAM_FETCH].starts == 0)
 		program_start(&k->programs[PROGRAM_FETCH]);

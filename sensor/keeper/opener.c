@@ -126,6 +126,7 @@ static void keeper_fd(struct opener_loop *o, const struct msg_fd *m, int *fd)
 		  m->kind == MSG_FD_CORE     ? &o->core :
 		  m->kind == MSG_FD_FANOTIFY ? &o->place.fanotify :
 		  m->kind == MSG_FD_INOTIFY  ? &o->place.inotify :
+		  m->kind == MSG_FD_EXEC     ? &o->place.exec :
 					       NULL;
 
 	if (!at)
@@ -162,7 +163,7 @@ int opener_run(int keeper_sock)
 {
 	static struct opener_loop o; /* one program, one loop */
 
-	o.place = (struct opener){ -1, -1 };
+	o.place = (struct opener){ -1, -1, -1 };
 	o.keeper = keeper_sock;
 	o.files = o.core = -1;
 	for (size_t i = 0; i < ARRAY_SIZE(o.served); i++)

@@ -14,6 +14,7 @@ struct ipc_hdr;
 /* The two descriptors it marks with, -1: none yet (then marking is refused with -ENOTSUP). */
 struct opener {
 	int fanotify, inotify;
+	int exec; /* the group of exec permissions, the same */
 };
 
 struct opener_answer {

@@ -124,7 +124,7 @@ static int mark(const struct opener *o, const struct msg_place_mark *m, int at)
 	if ((st.stx_mask & STATX_MNT_ID) && st.stx_mnt_id != m->mnt_id)
 		return -ESTALE;
 	flags |= m->how == MSG_MARK_FILESYSTEM ? FAN_MARK_FILESYSTEM : FAN_MARK_MOUNT;
-	if (fanotify_mark(o->fanotify, flags, FAN_CLOSE_WRITE, AT_FDCWD, fd_path(at, path)) < 0)
+	if (fanotify_mark(m->exec ? o->exec : o->fanotify, flags, m->exec ? FAN_OPEN_EXEC_PERM : FAN_CLOSE_WRITE, AT_FDCWD, fd_path(at, path)) < 0)
 		return -errno;
 	return 0;
 }
@@ -137,9 +137,9 @@ static int run_mark(const struct opener *o, const void *body, size_t len, struct
 	if (len <= sizeof(m))
 		return -EINVAL;
 	memcpy(&m, body, sizeof(m));
-	if (m.how >= MSG_MARK_HOW_MAX || m.on > 1 || !m.place.cid[0])
+	if (m.how >= MSG_MARK_HOW_MAX || m.on > 1 || m.exec > 1 || !m.place.cid[0])
 		return -EINVAL;
-	if (o->fanotify < 0)
+	if ((m.exec ? o->exec : o->fanotify) < 0)
 		return -ENOTSUP;
 	at = place_path(&m.place, (const char *)body + sizeof(m), len - sizeof(m), RESOLVE_NO_SYMLINKS);
 	return at < 0 ? take_fd(&at) : mark(o, &m, at);

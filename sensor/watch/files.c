@@ -174,6 +174,14 @@ static void core_message(struct files *f, const struct ipc_hdr *h)
 		memcpy(&m.watch, f->body, sizeof(m.watch));
 		watch_add(f, &m.watch);
 		break;
+	case MSG_FILES_EXEC:
+		if (h->len == sizeof(struct msg_files_exec)) {
+			struct msg_files_exec x;
+
+			memcpy(&x, f->body, sizeof(x));
+			watch_exec(f, &x);
+		}
+		break;
 	case MSG_FILES_UNWATCH:
 		if (h->len != sizeof(m.unwatch))
 			break;

@@ -12,6 +12,7 @@
 
 #include "base/ipc.h"
 #include "sensor/msg.h"
+#include "sensor/msg_exec.h"
 #include "sensor/msg_files.h"
 #include "sensor/watch/files_flood.h"
 #include "sensor/watch/files_hash.h"
@@ -58,6 +59,10 @@ struct files_container {
 	struct files_mounts mounts;
 	unsigned pending; /* marks that are not answered yet */
 	bool makes_mounts;
+	bool exec;        /* its programs are asked for (sensor/msg_exec.h) */
+	int exec_error;
+	uint32_t exec_unmarked;
+	unsigned exec_pending; /* such marks that are not answered yet */
 	uint64_t mounts_ns;   /* when they were asked for last */
 	uint64_t mounts_hash; /* of the text they were read from */
 	int error;
@@ -143,6 +148,8 @@ void watch_remove_all(struct files *f);
 /* Begins anew with all containers: another opener, or another group. */
 void watch_again(struct files *f);
 void watch_mounts_answer(struct files *f, const struct files_ask *a, int status, int fd);
+/* MSG_FILES_EXEC of core. */
+void watch_exec(struct files *f, const struct msg_files_exec *m);
 void watch_mark_answer(struct files *f, const struct files_ask *a, int status);
 /* One event of this container: false if it is over its budget. */
 bool watch_budget(struct files *f, struct files_container *c, uint64_t now_ns);

@@ -142,6 +142,8 @@ static uint64_t text_hash(const char *text, size_t len)
 	return h;
 }
 
+static void exec_mark(struct files *f, struct files_container *c);
+
 void watch_mounts_answer(struct files *f, const struct files_ask *a, int status, int fd)
 {
 	struct files_container *c = files_container(f, a->watch);
@@ -171,9 +173,72 @@ void watch_mounts_answer(struct files *f, const struct files_ask *a, int status,
 		mount_remember(f, c, i);
 	root_remember(f, c);
 	mark_all(f, c, true);
+	c->exec_pending = 0;
+	if (c->exec)
+		exec_mark(f, c);
 	drift_retry(f);
 	if (!c->pending)
 		watch_tell(f, c);
+}
+
+/* ---- exec permissions ----------------------------------------------------------------------------------------------- */
+#define ASK_EXEC 2 /* files_ask.b: a mark of exec permissions */
+
+static void exec_tell(struct files *f, struct files_container *c)
+{
+	struct msg_files_exec_state s = { .watch = c->watch, .error = c->exec_error, .on = c->exec, .unmarked = c->exec_unmarked,
+					  .root_major = c->mounts.root_major, .root_minor = c->mounts.root_minor };
+	const struct files_mount *root = files_mounts_at(&c->mounts, "/");
+
+	s.root_own = root && root->how == MSG_MARK_FILESYSTEM;
+	for (size_t i = 0; i < c->mounts.count && s.count < EXEC_MOUNTS_MAX; i++)
+		s.mnt_id[s.count++] = c->mounts.mounts[i].id;
+	files_link_send(&f->core, MSG_FILES_EXEC, 0, 0, &s, sizeof(s), NULL, 0, -1);
+}
+
+static void exec_mark(struct files *f, struct files_container *c)
+{
+	c->exec_error = 0;
+	c->exec_unmarked = (uint32_t)c->mounts.unmarkable;
+	for (size_t i = 0; i < c->mounts.count; i++) {
+		const struct files_mount *n = &c->mounts.mounts[i];
+		struct msg_place_mark m = { .how = n->how, .on = c->exec, .mnt_id = n->id, .exec = 1 };
+		struct files_ask *q;
+
+		files_place(c, &m.place);
+		q = files_ask(f, ASK_MARK, c->watch, MSG_PLACE_MARK, &m, sizeof(m), n->point, strlen(n->point));
+		if (!q)
+			continue;
+		q->a = n->id;
+		q->b = ASK_EXEC | c->exec;
+		c->exec_pending++;
+	}
+	if (!c->exec_pending)
+		exec_tell(f, c);
+}
+
+static void exec_marked(struct files *f, struct files_container *c, const struct files_ask *a, int status)
+{
+	const struct files_mount *root = files_mounts_at(&c->mounts, "/");
+
+	if (status < 0 && c->exec) {
+		c->exec_unmarked++;
+		if (root && root->id == a->a)
+			c->exec_error = status;
+	}
+	if (c->exec_pending && --c->exec_pending == 0)
+		exec_tell(f, c);
+}
+
+void watch_exec(struct files *f, const struct msg_files_exec *m)
+{
+	struct files_container *c = files_container(f, m->watch);
+
+	if (!c)
+		return;
+	c->exec = m->on != 0;
+	if (c->mounts.count && !c->exec_pending)
+		exec_mark(f, c);
 }
 
 void watch_mark_answer(struct files *f, const struct files_ask *a, int status)
@@ -182,6 +247,10 @@ void watch_mark_answer(struct files *f, const struct files_ask *a, int status)
 
 	if (!c)
 		return;
+	if (a->b & ASK_EXEC) {
+		exec_marked(f, c, a, status);
+		return;
+	}
 	for (size_t i = 0; i < c->mounts.count; i++) {
 		struct files_mount *m = &c->mounts.mounts[i];
 

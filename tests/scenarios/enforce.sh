@@ -17,11 +17,15 @@ policy:
   workloads:
     pg-web/e-pause: { mode: enforce }
     pg-many/e-kill: { mode: enforce }
+    pg-web/e-exec: { mode: enforce }
+    pg-web/e-shut: { mode: enforce, on_failure: closed }
 evidence: { freeze: true }
 actions:
   workloads:
     pg-web/e-pause: { listener.squatted: [evidence, pause] }
     pg-many/e-kill: { listener.new: [evidence, kill], process.new: alert }
+    pg-web/e-exec: { process.new: [refuse, evidence] }
+    pg-web/e-shut: { process.new: refuse }
 END
 sensor_start s "$(lab_socket a)"
 case_id=e
@@ -29,6 +33,10 @@ web pause
 client_of pausec "http://e-pause/"
 run kill pg-many sh -c 'node /srv/node/app.js & while sleep 0.5; do getent hosts e-pause >/dev/null; done'
 client_of killc "http://e-kill:3000/"
+web exec
+client_of execc "http://e-exec/"
+web shut
+client_of shutc "http://e-shut/"
 sleep 2
 if until_true 60 learned_all "$(d ps -q | wc -l)"; then
 	pass "learning ends by itself, without a command"
@@ -43,6 +51,19 @@ acted() {
 	[[ $(alerts_json --all | jq -r --arg c "$1" --arg f "$2" '[.[] | select(.container == $c and .finding == $f)][-1].action // ""') == $3 ]]
 }
 
+# ---- programs (S8, S9) --------------------------------------------------------------------------------------------------
+in_force() { sensor s status --json | jq -e --argjson n "$1" '.refuse.containers == $n' >/dev/null; }
+until_true 5 in_force 2 >/dev/null
+echo 'curl -s -m 1 -o /dev/null http://localhost/ && echo ran' >"$LAB_DIR/new.sh"
+out=$(in_ exec wget -q -O /dev/null http://localhost/ 2>&1)
+case $out in *[Oo]"peration not permitted"*) pass "S9: wget is refused: operation not permitted" ;; *) flunk "S9: wget is refused: operation not permitted" "$out" ;; esac
+out=$(in_ exec sh -c 'nc -z localhost 80' 2>&1)
+case $out in *[Oo]"peration not permitted"*) pass "S9: nc is refused from a shell that the model knows" ;; *) flunk "S9: nc is refused from a shell that the model knows" "$out" ;; esac
+ok "S9: the alert says that it was refused" until_true 5 acted e-exec process.new "refuse; evidence"
+ok "S9: learned programs run" in_ exec apache2ctl graceful
+ok "S9: the learned listener serves" in_ execc curl -s -m 2 -o /dev/null http://e-exec/
+
+in_ kill sh -c 'echo dropped >/root/dropped'
 bg kill sh -c 'nc -l -p 31337; sleep 30'
 ok "S10: the listener's process is killed, the alert says so" until_true 5 acted e-kill listener.new "evidence; kill"
 nc_is_gone() { ! d top e-kill -eo args | grep -q '^nc -l'; }
@@ -55,17 +76,51 @@ is_paused() { [ "$(d inspect -f '{{.State.Status}}' "$1")" = paused ]; }
 ok "S3: the engine knows it as paused" is_paused e-pause
 d unpause e-pause >/dev/null
 bundles() { [ "$(sensor s evidence list --json | jq length)" -ge "$1" ]; }
-ok "evidence: two bundles are whole" until_true 10 bundles 2
+ok "evidence: three bundles are whole" until_true 10 bundles 3
 bundle_of() { alerts_json --all | jq -r --arg c "$1" --arg f "$2" '[.[] | select(.container == $c and .finding == $f)][-1].evidence'; }
 for c in "e-kill listener.new" "e-pause listener.squatted"; do
 	# shellcheck disable=SC2086 # two words
 	id=$(bundle_of $c)
 	ok "evidence of ${c% *}: exported" sensor s evidence export "$id" -o "$LAB_DIR/$id.tar.gz"
 	ok "evidence of ${c% *}: every file as the manifest says" sensor s evidence verify "$LAB_DIR/$id.tar.gz"
-	sensor s evidence show "$id" | sed 's/^/# /'
-	tar -tzvf "$LAB_DIR/$id.tar.gz" | sed 's/^/# /'
-	tar -xzOf "$LAB_DIR/$id.tar.gz" "$id/files.tar" | tar -tv | head -n 40 | sed 's/^/# /'
+	mkdir -p "$LAB_DIR/bundle"
+	tar -C "$LAB_DIR/bundle" -xzf "$LAB_DIR/$id.tar.gz"
+	ok "evidence of ${c% *}: nothing was cut" jq -e '.cut == []' "$LAB_DIR/bundle/$id/manifest.json"
+	ok "evidence of ${c% *}: the program of the finding, and what /proc says of its process" \
+		sh -c 'tar -tf "$1" | grep -q "^exe/[0-9]*-nc.openbsd$" && tar -tf "$1" | grep -q "^proc/[0-9]*/maps$"' sh "$LAB_DIR/bundle/$id/files.tar"
+	for f in manifest summary processes sockets container upper findings model-diff dns status; do
+		[ "$f" = summary ] || ok "evidence of ${c% *}: $f.json is JSON with something in it" jq -e 'length >= 0' "$LAB_DIR/bundle/$id/$f.json"
+	done
 done
+id=$(bundle_of e-kill listener.new)
+ok "evidence: a file that was dropped is in the upper layer's list" jq -e 'any(.[]; .path == "root/dropped" and .type == "file")' "$LAB_DIR/bundle/$id/upper.json"
+ok "evidence: and its content in the archive" sh -c '[ "$(tar -xOf "$1" upper/root/dropped)" = dropped ]' sh "$LAB_DIR/bundle/$id/files.tar"
+echo "x" >>"$LAB_DIR/bundle/$id/dns.json"
+tar -C "$LAB_DIR/bundle" -czf "$LAB_DIR/tampered.tar.gz" "$id"
+tampered() { sensor s evidence verify "$LAB_DIR/tampered.tar.gz"; [ $? = 1 ]; }
+ok "evidence: a changed file is noticed" tampered
+# ---- when the verdict process is gone (DECISIONS 13, 15) -----------------------------------------------------------------
+# runs_within MS NAME COMMAND...: it ends in time, whatever its status
+runs_within() {
+	local t0 t1 limit=$1
+	shift
+	t0=$(date +%s%N)
+	in_ "$@" >/dev/null 2>&1
+	t1=$(date +%s%N)
+	echo "$(((t1 - t0) / 1000000)) ms"
+	[ $(((t1 - t0) / 1000000)) -lt "$limit" ]
+}
+blind() { alerts_json --all | jq -e --argjson n "$1" '[.[] | select(.finding == "loss.blind")] | length >= $n' >/dev/null; }
+kill -STOP "$(sensor_program s verdict)"
+ok "verdict process stopped: a learned program runs within 1.5 s (docker exec's own time included)" runs_within 1500 exec id
+ok "verdict process stopped: told as loss.blind" until_true 5 blind 1
+until_true 10 sensor_is_ready s >/dev/null
+kill -KILL "$(sensor_program s verdict)"
+ok "verdict process killed: a learned program runs within 1 s" runs_within 1000 exec id
+ok "verdict process killed: told as loss.blind" until_true 5 blind 2
+until_true 10 sensor_is_ready s >/dev/null
+out=$(in_ exec wget -q -O /dev/null http://localhost/ 2>&1)
+case $out in *[Oo]"peration not permitted"*) pass "the next verdict process refuses again" ;; *) flunk "the next verdict process refuses again" "$out" ;; esac
 [ -z "${SC_KEEP:-}" ] || { echo "# kept: $LAB_DIR"; sleep "$SC_KEEP"; }
 alerts_json --all | jq -c '.[] | [.time, .finding, .container, .process, .action, .evidence]' | sed 's/^/# /'
 docker_end

@@ -12,6 +12,9 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "sensor/core/actions.h"
+#include "sensor/core/evidence.h"
+#include "sensor/core/refuse.h"
 #include "sensor/core/core.h"
 #include "sensor/core/declared.h"
 #include "sensor/core/files.h"
@@ -221,6 +224,34 @@ int core_feeds_ask(struct core *c, const char *text, core_feed_cb cb, void *arg)
 	if (!strcmp(text, "bad.example.org"))
 		cb(&v, &h, arg);
 	return IND_DOMAIN;
+}
+
+const struct action_counts *action_counts(const struct core *c)
+{
+	static const struct action_counts n = { .done = { [ACTION_KILL] = 1 } };
+
+	return &n;
+}
+
+void evidence_counts_get(const struct core *c, struct evidence_counts *ret)
+{
+	*ret = (struct evidence_counts){ .made = 1, .bytes = 4096, .max_bytes = 1 << 20 };
+}
+
+void evidence_list(struct core *c, struct jsonl *j)
+{
+	jsonl_arr(j, NULL);
+	jsonl_arr_end(j);
+}
+
+int evidence_file(struct core *c, const char *id, const char *name)
+{
+	return -ENOENT;
+}
+
+void refuse_counts_get(const struct core *c, struct refuse_counts *ret)
+{
+	*ret = (struct refuse_counts){ .containers = 1 };
 }
 
 void core_lost(struct core *c, enum core_loss what, uint64_t n)
