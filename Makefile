@@ -37,9 +37,9 @@ SENSOR_O := $(call room,sensor/*.c)
 CLI_O    := $(filter-out $(B)/tools/pierglass/main.o,$(call room,tools/pierglass/*.c))
 # Libraries are named where they are linked, one executable each (DESIGN section 3 gives the licence reason).
 KEEPER_L := -lbpf -lnftables -lnftnl -lmnl -lnetfilter_queue -lseccomp -lcap-ng
-CORE_L   := -luv -lcurl -ljansson -lsqlite3 -lmicrohttpd -lfyaml -lbpf -lseccomp -lcrypto
+CORE_L   := -luv -lmaxminddb -lcurl -ljansson -lsqlite3 -lmicrohttpd -lfyaml -lbpf -lseccomp -lcrypto
 CLI_L    := -lnftnl -lmnl -lcurl -ljansson -lcrypto -lz -lncursesw -ltinfo -lbpf
-INSPECT_L:= -lndpi -lgcrypt -lldns -lbpf -lseccomp -lcap-ng -ljansson -lfyaml -lexpat -larchive
+INSPECT_L:= -lndpi -lgcrypt -lldns -lbpf -lseccomp -lcap-ng -ljansson -lfyaml -lexpat -larchive -lmaxminddb
 
 PROGRAMS := $(B)/pierglassd $(B)/pierglass $(B)/pierglass-core $(B)/pierglass-inspect
 

@@ -4,6 +4,7 @@
  *   pierglass-inspect documents   parses what core hands over: reputation feeds (sensor/msg_documents.h)
  *   pierglass-inspect scan …       reads configuration for the command line, which starts it (scan_main.c)
  *   pierglass-inspect replay …     reads captures for the command line, which starts it (replay_main.c)
+ *   pierglass-inspect geo …        asks GeoIP databases for the command line (intel/geo_main.c)
  *   pierglass-inspect feed …       reads reputation feeds for the command line (intel/feed_main.c)
  * The first two are started by the keeper with an ipc socket at descriptor CHILD_FD_KEEPER. */
 #include <errno.h>
@@ -28,6 +29,7 @@
 #include "base/log.h"
 #include "intel/feed_job.h"
 #include "intel/feed_main.h"
+#include "intel/geo_main.h"
 #include "sensor/msg.h"
 #include "sensor/sandbox.h"
 
@@ -408,6 +410,8 @@ int main(int argc, char **argv)
 		return replay_main(argc - 1, argv + 1);
 	if (argc >= 2 && !strcmp(argv[1], "feed"))
 		return feed_main(argc - 1, argv + 1);
+	if (argc >= 2 && !strcmp(argv[1], "geo"))
+		return geo_main(argc - 1, argv + 1);
 	if (argc >= 2 && !strcmp(argv[1], "scan"))
 		return scan_main(argc - 1, argv + 1);
 	if (!packets && !documents) {

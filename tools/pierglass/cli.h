@@ -42,6 +42,7 @@ struct cli_options {
 	const char *const *arguments; /* replay: all files; model: what to do, with what; argument_count of them */
 	unsigned argument_count;
 	const char *feeds[CLI_FEEDS_MAX]; /* feed --feed; feed_count may be larger: then too many were given */
+	const char *geo;                  /* feed check --geo: a database instead */
 	unsigned feed_count;
 };
 

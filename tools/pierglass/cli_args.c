@@ -56,6 +56,7 @@ static const struct cli_option options[] = {
 	{ "--vxlan-port", NULL, 'v', OPTION_VALUE, AT(vxlan_port), NULL },
 	{ "--kind", "-k", 'k', OPTION_VALUE, AT(kind), "exec fork exit listen bind close connect syscall raw-socket unix-connect file throttle" },
 	{ "--feed", NULL, 'F', OPTION_FEED, 0, "FILE" },
+	{ "--geo", NULL, 'F', OPTION_VALUE, AT(geo), "FILE" },
 	{ "--all", NULL, 'e', OPTION_FLAG, AT(all), NULL },
 	{ "--dimension", "-d", 'd', OPTION_VALUE, AT(dimension), "process listener protocol edge-in edge-out syscall file dns volume" },
 	{ "--cmd", NULL, 's', OPTION_VALUE, AT(command), NULL },

@@ -276,6 +276,29 @@ static int ask_sensor(const struct cli_options *o)
 	return best;
 }
 
+/* ---- a GeoIP database, from a file ------------------------------------------------------------------------------------------ */
+static int ask_geo(const struct cli_options *o)
+{
+	static struct feed f; /* large */
+	int rc;
+
+	if (o->argument_count > THINGS_MAX)
+		return usage("too many things to check at once");
+	arg_add(&f, "pierglass-inspect");
+	arg_add(&f, "geo");
+	if (o->json)
+		arg_add(&f, "--json");
+	rc = files_open(&f, &o->geo, 1);
+	arg_add(&f, "--");
+	for (unsigned i = 1; i < o->argument_count; i++)
+		arg_add(&f, o->arguments[i]);
+	if (!rc)
+		rc = cli_inspect("feed", f.args);
+	for (unsigned i = 0; i < f.file_count; i++)
+		close_fd(&f.files[i]);
+	return rc;
+}
+
 int cmd_feed(const struct cli_options *o)
 {
 	const char *verb = o->argument_count ? o->arguments[0] : "";
@@ -291,6 +314,10 @@ int cmd_feed(const struct cli_options *o)
 		return usage("expected \"feed list\", \"feed update [NAME]\", \"feed accept NAME\", \"feed check THING… [--feed FILE…]\" or \"feed test FILE…\"");
 	if (check && o->argument_count < 2)
 		return usage("check what? (an address, a name, a digest or a URL)");
+	if (o->geo && (!check || o->feed_count))
+		return usage("--geo is for feed check, without --feed");
+	if (check && o->geo)
+		return ask_geo(o);
 	if (check && !o->feed_count)
 		return ask_sensor(o);
 	if (test && (o->argument_count < 2 || o->feed_count))
