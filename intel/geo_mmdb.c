@@ -33,7 +33,7 @@ static int copy(int fd, size_t *ret_len)
 	ssize_t n;
 
 	if (to < 0 || !buf)
-		return -ENOMEM;
+		return to < 0 ? -errno : -ENOMEM;
 	while ((n = pread(fd, buf, 1 << 20, at)) > 0) {
 		at += n;
 		if (at > GEO_BYTES_MAX)

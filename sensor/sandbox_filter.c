@@ -53,7 +53,7 @@ static const int calls_files[] = {
 	SCMP_SYS(chmod), SCMP_SYS(fchmodat), SCMP_SYS(flock), SCMP_SYS(pwrite64), SCMP_SYS(pwritev), SCMP_SYS(preadv),
 	SCMP_SYS(copy_file_range), SCMP_SYS(sendfile), SCMP_SYS(utimensat), SCMP_SYS(umask), SCMP_SYS(msync),
 	SCMP_SYS(fadvise64), SCMP_SYS(inotify_init1), SCMP_SYS(inotify_add_watch), SCMP_SYS(inotify_rm_watch),
-	SCMP_SYS(linkat), SCMP_SYS(dup2), SCMP_SYS(dup3), SCMP_SYS(close_range),
+	SCMP_SYS(linkat), SCMP_SYS(dup2), SCMP_SYS(dup3), SCMP_SYS(close_range), SCMP_SYS(memfd_create),
 };
 
 static const int calls_accept[] = { SCMP_SYS(accept), SCMP_SYS(accept4) };

@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "sensor/core/geo.h"
 #include "sensor/core/outputs.h"
 
 #define SUBSCRIBERS_MAX 8
@@ -30,6 +31,8 @@ struct alerts {
 
 void json_alert(struct jsonl *j, const char *key, const struct core *c, const struct finding *f)
 {
+	struct geo_entry geo;
+
 	jsonl_obj(j, key);
 	jsonl_time(j, "time", f->time_ns);
 	jsonl_str(j, "id", f->id);
@@ -45,6 +48,8 @@ void json_alert(struct jsonl *j, const char *key, const struct core *c, const st
 	jsonl_u64(j, "pid", f->pid);
 	jsonl_str(j, "parent", f->parent);
 	jsonl_str(j, "peer", f->peer);
+	if (f->peer_l4 && core_geo(c, f->peer_addr, &geo))
+		json_geo(j, &geo);
 	jsonl_str(j, "incident", f->incident);
 	jsonl_arr(j, "expected");
 	for (unsigned i = 0; i < f->expected_count; i++)

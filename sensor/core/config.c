@@ -605,13 +605,14 @@ static const struct config_key top_keys[] = {
 	{ "alerts", config_section, "keys max_bytes, files, silence, journald, syslog, webhook, webhook_secret, format", 0, 0, 0, alerts_keys },
 	{ "api", config_section, "keys listen, token_file, tls_cert, tls_key, hosts", 0, 0, 0, config_api_keys },
 	{ "feeds", config_section, "keys files, urls, proxy, timeout, never_block", 0, 0, 0, config_feeds_keys },
+	{ "geo", config_section, "keys country, asn", 0, 0, 0, config_geo_keys },
 	{ "policy", config_section, "keys default, analyst, ct_mark, workloads", 0, 0, 0, policy_keys },
 	{ "evidence", config_section, "keys ring, ring_bytes, freeze, file_bytes, bundle_bytes, max_bytes, keep_days", 0, 0, 0, evidence_keys },
 	{ "test", config_section, "key without", 0, 0, 0, test_keys },
 	{ "actions", config_section, "keys default, findings, workloads", 0, 0, 0, actions_keys },
 	{ NULL, NULL, NULL, 0, 0, 0, NULL },
 };
-static const struct config_key top = { "the file", config_section, "keys docker, node, hooks, limits, store, payload, learning, alerts, api, feeds, policy, actions, evidence", 0, 0, 0, top_keys };
+static const struct config_key top = { "the file", config_section, "keys docker, node, hooks, limits, store, payload, learning, alerts, api, feeds, geo, policy, actions, evidence", 0, 0, 0, top_keys };
 #undef AT
 
 static bool node_is_empty(struct fy_node *n)

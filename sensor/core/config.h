@@ -77,6 +77,7 @@ struct config {
 	struct config_feed_url feed_urls[16]; /* feeds.urls: [{name, url, format, category, confidence, every, ca, max_bytes}] */
 	char feed_proxy[256];      /* feeds.proxy: http://proxy:3128 */
 	uint32_t feed_timeout_s;   /* feeds.timeout: 120 seconds for one fetch */
+	char geo_country[256], geo_asn[256]; /* geo.country, geo.asn: paths of MaxMind databases */
 	unsigned never_block_count;
 	char never_block[64][64];  /* feeds.never_block: addresses and prefixes that no feed may name */
 	struct config_policy policy;

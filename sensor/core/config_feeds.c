@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The keys below "feeds". */
+/* The keys below "feeds" and "geo". */
 #include <libfyaml.h>
 #include <stdio.h>
 #include <string.h>
@@ -161,5 +161,21 @@ const struct config_key config_feeds_keys[] = {
 	{ "proxy", read_proxy, "http://host:port or https://host:port", 0, 0, 0, NULL },
 	{ "timeout", read_timeout, "seconds", 0, 1, 3600, NULL },
 	{ "never_block", read_never_block, "up to 64 addresses, prefixes or ranges", 0, 0, 0, NULL },
+	{ NULL, NULL, NULL, 0, 0, 0, NULL },
+};
+
+/* ---- geo ---------------------------------------------------------------------------------------------------------------------- */
+static int read_database(struct config_reader *r, const struct config_key *k, struct fy_node *n, int line)
+{
+	char *path = (char *)&r->c + k->offset;
+
+	if (!config_node_text(n, path, sizeof(r->c.geo_country)) || path[0] != '/')
+		return config_refuse(r, line, "bad value for", k->name, k->expected);
+	return 0;
+}
+
+const struct config_key config_geo_keys[] = {
+	{ "country", read_database, "an absolute path of a database (.mmdb)", offsetof(struct config, geo_country), 0, 0, NULL },
+	{ "asn", read_database, "an absolute path of a database (.mmdb)", offsetof(struct config, geo_asn), 0, 0, NULL },
 	{ NULL, NULL, NULL, 0, 0, 0, NULL },
 };

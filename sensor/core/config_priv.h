@@ -42,9 +42,9 @@ const char *config_node_text(struct fy_node *n, char *buf, size_t len);
 int config_node_line(struct fy_node *n, int fallback);
 
 /* ---- the keys of rooms, ended by a name of NULL */
-extern const struct config_key config_feeds_keys[];
 extern const struct config_key config_api_keys[];
 /* What does not fit together, as a sentence; NULL: nothing. */
 const char *config_api_fault(const struct config_api *a);
+extern const struct config_key config_feeds_keys[], config_geo_keys[];
 
 #endif

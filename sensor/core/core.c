@@ -270,6 +270,7 @@ static void core_second(uv_timer_t *t)
 	refuse_second(c);
 	feeds_tick(c, now);
 	fetch_tick(c);
+	geo_tick(c, now);
 	banner_tick(c, now);
 	if (++turns % STORE_EVERY_S == 0)
 		core_save(c);
@@ -309,6 +310,8 @@ int core_open_tables(struct core *c)
 		r = actions_open(c);
 	if (r >= 0)
 		r = fetch_open(c);
+	if (r >= 0)
+		r = geo_start(c);
 	if (r >= 0)
 		r = declared_open(c);
 	if (r == 0)
@@ -390,6 +393,7 @@ void core_close(struct core *c)
 	actions_close(c);
 	core_policy_close(c);
 	fetch_close(c);
+	geo_stop(c);
 	declared_close(c);
 	core_model_close(c);
 	syscalls_stop(c);

@@ -13,6 +13,7 @@
 #include "flows/identity.h"
 #include "flows/topology.h"
 #include "sensor/bpf/abi.h"
+#include "intel/geo_mmdb.h"
 #include "sensor/core/config.h"
 #include "sensor/msg.h"
 #include "sensor/watch/listeners.h"
@@ -22,6 +23,7 @@ struct store;
 struct core_exe;
 struct core_feeds;
 struct core_fetches;
+struct core_geo;
 struct core_declared;
 struct api;
 struct core_model;
@@ -106,6 +108,7 @@ struct core {
 	struct store *store;
 	struct api *api;
 	struct core_fetches *fetches; /* fetch.h */
+	struct core_geo *geo;         /* geo.h; NULL: none is configured */
 	struct core_feeds *feeds;     /* feeds.h; NULL: none are configured */
 	struct core_declared *declared; /* declared.h; NULL: not yet */
 	struct core_model *model;     /* sensor/core/model.h */
@@ -144,6 +147,7 @@ struct core_end_view {
 	enum core_attribution attribution;
 	const char *network;         /* name, "" unknown */
 	bool spoofed;
+	struct geo_entry geo;        /* of an outside address; all "" and 0: nothing is known */
 };
 
 struct core_flow_view {

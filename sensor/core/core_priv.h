@@ -332,6 +332,12 @@ void feeds_kernel_answer(struct core *c, const struct ipc_hdr *hdr, int fd);
 /* Every second: looks for feeds that changed. */
 void feeds_tick(struct core *c, uint64_t now_mono_ns);
 
+/* ---- geo.c */
+int geo_start(struct core *c); /* 0 or -ENOMEM */
+void geo_stop(struct core *c);
+/* Every second: looks for databases that were replaced. */
+void geo_tick(struct core *c, uint64_t now_mono_ns);
+
 /* ---- named.c */
 /* The keeper's answer; takes fd over. */
 void named_answer(struct core *c, const struct ipc_hdr *hdr, int fd);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "intel/indicator.h"
 #include "sensor/core/export_map.h"
+#include "sensor/core/geo.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -158,8 +160,12 @@ static const char *text(const char *s)
 	return s ? s : "";
 }
 
-static void node_json(struct jsonl *j, const struct topo_node *n)
+static void node_json(struct jsonl *j, const struct core *c, const struct topo_node *n)
 {
+	const char *address = text(n->address);
+	uint8_t first[16], last[16];
+	struct geo_entry geo;
+
 	jsonl_obj(j, NULL);
 	jsonl_str(j, "id", n->id);
 	jsonl_str(j, "kind", topo_kind_name(n->kind));
@@ -168,9 +174,11 @@ static void node_json(struct jsonl *j, const struct topo_node *n)
 	jsonl_u64(j, "containers_more", n->container_more);
 	strings(j, "networks", n->networks, n->network_count);
 	jsonl_u64(j, "networks_more", n->network_more);
-	jsonl_str(j, "address", text(n->address));
+	jsonl_str(j, "address", address);
 	jsonl_str(j, "engine", text(n->engine));
 	jsonl_str(j, "node", text(n->node));
+	if (n->kind == TOPO_EXTERNAL && indicator_ip(address, strlen(address), first, last) && core_geo(c, first, &geo))
+		json_geo(j, &geo);
 	jsonl_obj_end(j);
 }
 
@@ -215,7 +223,7 @@ void export_json(struct core *c, const struct map_view *m, struct jsonl *j)
 	jsonl_time(j, "time", clock_wall_ns());
 	jsonl_arr(j, "nodes");
 	for (size_t i = 0; i < m->node_count; i++)
-		node_json(j, m->nodes[i]);
+		node_json(j, c, m->nodes[i]);
 	jsonl_arr_end(j);
 	jsonl_arr(j, "edges");
 	for (size_t i = 0; i < m->edge_count; i++)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "sensor/core/geo.h"
 #include "sensor/core/json_views.h"
 
 #include <arpa/inet.h>
@@ -68,6 +69,16 @@ static const char *text(const char *s)
 	return s ? s : "";
 }
 
+void json_geo(struct jsonl *j, const struct geo_entry *e)
+{
+	if (e->country[0])
+		jsonl_str(j, "country", e->country);
+	if (e->asn)
+		jsonl_u64(j, "asn", e->asn);
+	if (e->as_org[0])
+		jsonl_str(j, "as_org", e->as_org);
+}
+
 static void json_end(struct jsonl *j, const char *key, const struct core_end_view *e, const char *container)
 {
 	jsonl_obj(j, key);
@@ -84,6 +95,7 @@ static void json_end(struct jsonl *j, const char *key, const struct core_end_vie
 	jsonl_str(j, "attribution", core_attribution_name(e->attribution));
 	jsonl_str(j, "network", text(e->network));
 	jsonl_bool(j, "spoofed", e->spoofed);
+	json_geo(j, &e->geo);
 	jsonl_obj_end(j);
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "sensor/core/core_priv.h"
+#include "sensor/core/geo.h"
 #include "sensor/core/files.h"
 #include "sensor/core/model.h"
 
@@ -30,6 +31,8 @@ static void view_end(struct core *c, const struct flow *f, unsigned e, const str
 	v->exe = p ? p->exe : "";
 	v->exe_file = p ? core_exe_of(c, core_container_of_cgroup(c, p->cgroup), p) : NULL;
 	v->pid = p ? p->tgid : 0;
+	if (d->kind == TOPO_EXTERNAL && c->geo)
+		(void)core_geo(c, f->key.addr[e], &v->geo);
 }
 
 struct vni_search {

@@ -81,5 +81,17 @@ if [ -d "$data" ]; then
 else
 	echo "# no shared feeds here ($data): only our own lists were read"
 fi
+# Databases of addresses: the shared ones, every probe.
+if [ -d ../shared/data/mmdb ]; then
+	answers=$(python3 tests/golden/geo.py "$B/pierglass" ../shared/data/mmdb)
+	total=${answers##* OF }
+	[ "${answers##*$'\n'}" = "$total OF $total" ] && [ "$total" -gt 3000 ]
+	ok $? "feed check --geo: all $total answers as mmdblookup's"
+	[ "${answers##*$'\n'}" = "$total OF $total" ] || printf '%s\n' "$answers" | head -20
+else
+	echo "# ../shared/data/mmdb is not here"
+fi
+gives 2 "--geo is for feed check" list --geo "$T/list"
+gives 4 "invalid metadata" check 1.1.1.1 --geo "$T/list"
 echo "1..$n"
 exit $failed

@@ -67,11 +67,16 @@ chmod 644 "$T/file.netset"
 	for f in list to-http to-file to-private to-loopback to-mapped to-self to-name to-loop endless slow cut bomb; do
 		printf '    - { name: %s, url: "https://198.18.77.2/%s", ca: %s/ca.crt, max_bytes: 1 MiB, every: 86400, category: tested, confidence: 77 }\n' "$f" "$f" "$T"
 	done
+	printf '%s\n' "geo: { asn: $T/asn.mmdb }" >>"$T/geo.yaml"
 	n=444
 	for f in stranger expired other; do
 		printf '    - { name: %s, url: "https://198.18.77.2:%s/list", ca: %s/ca.crt, every: 86400 }\n' "$f" $((n++)) "$T"
 	done
+	cat "$T/geo.yaml"
 } >"$T/config.yaml"
+MMDB=../shared/data/mmdb/good/GeoLite2-ASN-Test/GeoLite2-ASN-Test.mmdb
+[ -e "$MMDB" ] || MMDB=
+[ -z "$MMDB" ] || install -m 644 "$MMDB" "$T/asn.mmdb"
 keeper_start --config "$T/config.yaml"
 wait_for 15 has_state file.netset used
 ok $? "a file that only the keeper may open is read"
@@ -200,6 +205,21 @@ ok $? "an oversized one is refused"
 is "$(alerts | grep -c "file.netset")" "$(alerts | grep "file.netset" | sort -u | wc -l)" "each is told once ($(alerts | grep -c file.netset) findings)"
 [ "$(alerts | grep -c file.netset)" -ge 3 ]
 ok $? "and each of them is a finding"
+
+# ---- a database of addresses
+if [ -n "$MMDB" ]; then
+	grep -q 'asn.mmdb is in use' "$T/keeper.log"
+	ok $? "a database of addresses is read"
+	head -c 5000 "$MMDB" >"$T/asn.new" && chmod 644 "$T/asn.new" && mv "$T/asn.new" "$T/asn.mmdb"
+	wait_for 15 told 'Database'
+	ok $? "a broken one is refused and told"
+	install -m 644 "$MMDB" "$T/asn.mmdb"
+	in_use_twice() { [ "$(grep -c 'asn.mmdb is in use' "$T/keeper.log")" = 2 ]; }
+	wait_for 15 in_use_twice
+	ok $? "a good one is taken again"
+else
+	note "no shared databases here: geo.asn is not tried"
+fi
 
 # ---- a restart without the server
 kill "$SERVER"

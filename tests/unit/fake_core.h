@@ -22,6 +22,7 @@
 #include "sensor/core/feeds.h"
 #include "sensor/core/api_priv.h"
 #include "sensor/core/policy.h"
+#include "sensor/core/geo.h"
 
 #define FAKE_SUBSCRIBERS 4
 
@@ -203,6 +204,12 @@ void core_each_feed(struct core *c, void (*cb)(const struct core_feed_view *v, v
 					  .entries = { 3 }, .hits = 1 };
 
 	cb(&v, arg);
+}
+
+bool core_geo(const struct core *c, const uint8_t addr[16], struct geo_entry *ret)
+{
+	*ret = (struct geo_entry){ .country = "XX", .asn = 64500, .as_org = FAKE_HOSTILE };
+	return true;
 }
 
 void core_feeds_kernel(const struct core *c, size_t *ret_ranges, size_t *ret_bytes)

@@ -306,6 +306,8 @@ int cmd_feed(const struct cli_options *o)
 	static struct feed f; /* large */
 	int rc;
 
+	if (o->geo && (!check || o->feed_count))
+		return usage("--geo is for feed check, without --feed");
 	if (!strcmp(verb, "list") && o->argument_count == 1 && !o->feed_count)
 		return feed_list(o);
 	if ((!strcmp(verb, "update") && o->argument_count <= 2) || (!strcmp(verb, "accept") && o->argument_count == 2))
@@ -314,8 +316,6 @@ int cmd_feed(const struct cli_options *o)
 		return usage("expected \"feed list\", \"feed update [NAME]\", \"feed accept NAME\", \"feed check THING… [--feed FILE…]\" or \"feed test FILE…\"");
 	if (check && o->argument_count < 2)
 		return usage("check what? (an address, a name, a digest or a URL)");
-	if (o->geo && (!check || o->feed_count))
-		return usage("--geo is for feed check, without --feed");
 	if (check && o->geo)
 		return ask_geo(o);
 	if (check && !o->feed_count)
