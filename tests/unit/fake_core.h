@@ -261,6 +261,11 @@ void refuse_counts_get(const struct core *c, struct refuse_counts *ret)
 	*ret = (struct refuse_counts){ .containers = 1 };
 }
 
+const struct core_exe *core_script_of(struct core *c, const struct ident_container *ct, const struct process *p)
+{
+	return NULL;
+}
+
 void core_lost(struct core *c, enum core_loss what, uint64_t n)
 {
 	c->losses[what] += n;
