@@ -278,6 +278,10 @@ void events_waiting(struct core *c, uint64_t now_ns);
 struct syscall_sets;
 int syscalls_start(struct core *c); /* 0 or -errno */
 void syscalls_stop(struct core *c);
+/* From and to the models' store: what was used before this sensor's start counts as well. */
+struct model_store;
+void syscalls_load(struct core *c, struct model_store *store);
+void syscalls_save(struct core *c, struct model_store *store);
 /* Whether the kernel has seen programs of this container use a system call that `is` says yes to. */
 bool syscalls_used(struct core *c, const struct ident_container *ct, bool (*is)(const char *name));
 

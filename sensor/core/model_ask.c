@@ -65,6 +65,8 @@ void core_unsubscribe_alerts(struct core *c, int handle)
 
 void model_save(struct core *c)
 {
+	if (c->model)
+		syscalls_save(c, c->model->store);
 	if (c->model && store_model_write(c->model->store, c->model->models) < 0)
 		core_lost(c, LOSS_STORE, 1);
 }

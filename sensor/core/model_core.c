@@ -408,6 +408,7 @@ int core_model_open(struct core *c)
 	if (r < 0)
 		log_warn("models cannot be stored in %s: %s, ignoring: they are learned anew after a restart", c->state_dir, strerror(-r));
 	store_model_load(cm->store, cm->models, cm->findings);
+	syscalls_load(c, cm->store);
 	cm->events = model_events_start(c);
 	return alerts_open(c->state_dir, &c->config, &cm->alerts);
 }

@@ -34,10 +34,12 @@ static const char *const migrations[] = {
 	"CREATE INDEX findings_time ON findings(time);",
 	"ALTER TABLE findings ADD COLUMN action TEXT NOT NULL DEFAULT '';"
 	"ALTER TABLE findings ADD COLUMN evidence TEXT NOT NULL DEFAULT '';",
+	"CREATE TABLE syscalls(workload TEXT PRIMARY KEY, sets BLOB NOT NULL) WITHOUT ROWID;",
 };
 #define SCHEMA_VERSION ((int)ARRAY_SIZE(migrations))
 
-enum stmt { MODEL_PUT, MODEL_ID, MODEL_DEL, FACTS_DEL, FACT_PUT, MODEL_EACH, FACT_EACH, FINDING_PUT, FINDING_EACH, FINDING_RETIRE, MODEL_STMT_MAX };
+enum stmt { MODEL_PUT, MODEL_ID, MODEL_DEL, FACTS_DEL, FACT_PUT, MODEL_EACH, FACT_EACH, FINDING_PUT, FINDING_EACH, FINDING_RETIRE,
+	    SYSCALLS_PUT, SYSCALLS_EACH, MODEL_STMT_MAX };
 static const char *const statements[MODEL_STMT_MAX] = {
 	[MODEL_PUT] = ("INSERT INTO models(workload, image, numbers, generation) VALUES(?1,?2,?3,?4)"
 		       " ON CONFLICT(workload, image) DO UPDATE SET numbers = ?3, generation = ?4"),
@@ -50,6 +52,8 @@ static const char *const statements[MODEL_STMT_MAX] = {
 	[FINDING_PUT] = "INSERT OR REPLACE INTO findings VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[FINDING_EACH] = "SELECT * FROM (SELECT * FROM findings ORDER BY time DESC LIMIT ?1) ORDER BY time",
 	[FINDING_RETIRE] = "DELETE FROM findings WHERE id IN (SELECT id FROM findings ORDER BY time DESC LIMIT -1 OFFSET ?1)",
+	[SYSCALLS_PUT] = "INSERT OR REPLACE INTO syscalls VALUES(?1,?2)",
+	[SYSCALLS_EACH] = "SELECT workload, sets FROM syscalls LIMIT ?1",
 };
 
 struct model_store {
@@ -484,4 +488,33 @@ int store_model_load(struct model_store *s, struct models *ms, struct findings *
 	}
 	sqlite3_reset(st);
 	return count;
+}
+
+/* ---- system calls ------------------------------------------------------------------------------------------------------ */
+void store_syscalls_put(struct model_store *s, const char *workload, const void *sets, size_t len)
+{
+	int i = 1;
+
+	if (!s || begin(s) < 0)
+		return;
+	bind_text(s->stmts[SYSCALLS_PUT], &i, workload);
+	sqlite3_bind_blob(s->stmts[SYSCALLS_PUT], i, sets, (int)len, SQLITE_TRANSIENT);
+	(void)run(s, SYSCALLS_PUT);
+}
+
+void store_syscalls_each(struct model_store *s, unsigned max, void (*cb)(const char *workload, const void *sets, size_t len, void *arg), void *arg)
+{
+	sqlite3_stmt *st = s ? s->stmts[SYSCALLS_EACH] : NULL;
+
+	if (!st)
+		return;
+	sqlite3_bind_int64(st, 1, max);
+	while (sqlite3_step(st) == SQLITE_ROW) {
+		const char *workload = (const char *)sqlite3_column_text(st, 0);
+		const void *sets = sqlite3_column_blob(st, 1);
+
+		if (workload && sets)
+			cb(workload, sets, (size_t)sqlite3_column_bytes(st, 1), arg);
+	}
+	sqlite3_reset(st);
 }

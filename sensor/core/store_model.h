@@ -22,4 +22,9 @@ void store_model_finding(struct model_store *s, const struct finding *f);
 /* Takes a model out. 0 or -errno. */
 int store_model_drop(struct model_store *s, const struct model *m);
 
+/* Which system calls a workload uses, in the form of struct core_syscalls: another size is another version's. Durable after the
+ * next store_model_write(). */
+void store_syscalls_put(struct model_store *s, const char *workload, const void *sets, size_t len);
+void store_syscalls_each(struct model_store *s, unsigned max, void (*cb)(const char *workload, const void *sets, size_t len, void *arg), void *arg);
+
 #endif

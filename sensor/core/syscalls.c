@@ -8,15 +8,18 @@
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
+#include "base/clock.h"
 #include "sensor/core/core_priv.h"
+#include "sensor/core/store_model.h"
 #include "sensor/core/syscall_names.h"
 
 #define WORKLOADS_MAX 4096
+#define KERNEL_LOOK_NS (60 * NSEC_PER_SEC) /* after the start: all containers have their names by then */
 
 struct workload_calls {
 	UT_hash_handle hh;
 	char workload[300];
-	struct core_syscalls s;
+	struct core_syscalls s, stored;
 };
 
 struct syscall_sets {
@@ -120,6 +123,42 @@ bool syscalls_used(struct core *c, const struct ident_container *ct, bool (*is)(
 				return true;
 		}
 	return false;
+}
+
+static void stored_cb(const char *workload, const void *sets, size_t len, void *arg)
+{
+	struct core *c = arg;
+	struct workload_calls *w = len == sizeof(w->s) ? calls_of(c->priv->syscalls, workload) : NULL;
+
+	if (!w)
+		return;
+	memcpy(&w->stored, sets, len);
+	for (unsigned set = 0; set < PG_SYSCALL_SETS; set++)
+		for (unsigned k = 0; k < PG_SYSCALL_MAX / 64; k++)
+			w->s.used[set].bits[k] |= w->stored.used[set].bits[k];
+}
+
+void syscalls_load(struct core *c, struct model_store *store)
+{
+	if (c->priv && c->priv->syscalls)
+		store_syscalls_each(store, WORKLOADS_MAX, stored_cb, c);
+}
+
+void syscalls_save(struct core *c, struct model_store *store)
+{
+	struct workload_calls *w, *tmp;
+
+	if (!store || !c->priv || !c->priv->syscalls)
+		return;
+	/* Afterwards each first use is told; before, there may have been no core to tell. */
+	if (clock_wall_ns() - c->start_wall_ns < KERNEL_LOOK_NS)
+		take_kernel(c);
+	HASH_ITER(hh, c->priv->syscalls->by_name, w, tmp) {
+		if (!memcmp(&w->s, &w->stored, sizeof(w->s)))
+			continue;
+		store_syscalls_put(store, w->workload, &w->s, sizeof(w->s));
+		w->stored = w->s;
+	}
 }
 
 void core_each_syscalls(struct core *c, const char *workload,

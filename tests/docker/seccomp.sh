@@ -89,4 +89,13 @@ for name in apache postgres redis; do
 	ok "$name: calls that it never made are refused" refused "$name"
 	ok "$name: the filter is in force" filtered "${name}2"
 done
+# the sensor starts anew: its eBPF maps are gone, what the workloads use is known all the same
+sensor_stop s
+sensor_start s "$(lab_socket a)"
+kept() { # NAME
+	local before
+	before=$(jq -c '.syscalls[0].names | sort' "$LAB_DIR/$1.json")
+	profile "$1" && [ "$(jq -c --argjson b "$before" '$b - .syscalls[0].names' "$LAB_DIR/$1.json")" = "[]" ]
+}
+for name in apache postgres redis; do ok "$name: its profile outlives a restart of the sensor" kept "$name"; done
 docker_end
