@@ -417,6 +417,19 @@ static const char *find_config(struct httpd *h)
 	return conf_path(h->c, h->root, given);
 }
 
+/* Directives of the command line: -C before, -c after the file. */
+static void given(struct httpd *h, const char *flag)
+{
+	const char *text, *source, *w[CONF_WORDS];
+	unsigned at = 0, n;
+
+	while ((text = conf_flag_next(h->c, h->r, flag, NULL, &at, &source))) {
+		n = conf_words(h->c, expand(h, text), "", w);
+		if (n)
+			directive(h, w, n, source);
+	}
+}
+
 void conf_httpd(struct conf *c, const struct conf_run *r)
 {
 	struct httpd h = { .c = c, .r = r, .version = r->version, .env = r->env, .mark = conf_mark(c) };
@@ -435,7 +448,9 @@ void conf_httpd(struct conf *c, const struct conf_run *r)
 	while ((name = conf_flag_next(c, r, "-D", NULL, &at, NULL)))
 		define(&h, name, NULL);
 	modules_static(&h);
+	given(&h, "-C");
 	read_file(&h, path, false);
+	given(&h, "-c");
 	if (!h.listens && !h.failed && conf_is_file(c, path))
 		conf_refused(c, h.mark, path, "no Listen");
 	conf_wordpress(c, r);

@@ -45,6 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct docker_engine_info info = { 0 };
 	struct docker_network *n = NULL;
 	struct ident_container c;
+	struct docker_start *start;
 	struct docker_event ev;
 	const char *text;
 
@@ -54,6 +55,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size--;
 	switch (data[0]) {
 	case 'c':
+		if (docker_json_start(text, size, &start) == 0) {
+			for (const char *t = NULL; (t = docker_texts_next(&start->env, t));)
+				if (strlen(t) >= start->env.len)
+					__builtin_trap();
+			docker_start_free(start);
+		}
 		if (docker_json_container(text, size, 0, &c) == 0)
 			check_container(&c, NULL);
 		break;

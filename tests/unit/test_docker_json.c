@@ -630,6 +630,38 @@ static void test_shared_network(void **state)
 	docker_network_free(n);
 }
 
+static void test_start(void **state)
+{
+	static const char text[] = "{\"Id\":\"" ID "\",\"Path\":\"/entry\",\"Args\":[\"a b\",\"\",1],\"Config\":{\"Env\":[\"A=1\",\"B=x\\u0000y\"],"
+		"\"WorkingDir\":\"/w\",\"User\":\"u\",\"ExposedPorts\":{\"80/tcp\":{}},\"Cmd\":[\"not this\"],\"Healthcheck\":{\"Test\":[\"CMD\",\"curl\",\"-f\"]},"
+		"\"Labels\":{\"com.docker.compose.depends_on\":\"db:service_started:false,cache\"}},\"HostConfig\":{\"Links\":[\"/db:/web/d\"]},"
+		"\"Mounts\":[{\"Destination\":\"/data\"}],\"NetworkSettings\":{\"Networks\":{\"n\":{\"Aliases\":[\"web\"],\"Links\":[\"x:y\"]}}}}";
+	struct docker_start *s = NULL;
+	const char *t;
+
+	assert_int_equal(docker_json_start(text, strlen(text), &s), 0);
+	assert_int_equal(s->words.count, 3);
+	assert_string_equal(t = docker_texts_next(&s->words, NULL), "/entry");
+	assert_string_equal(t = docker_texts_next(&s->words, t), "a b");
+	assert_string_equal(t = docker_texts_next(&s->words, t), "");
+	assert_null(docker_texts_next(&s->words, t));
+	assert_string_equal(docker_texts_next(&s->env, NULL), "A=1");
+	assert_string_equal(docker_texts_next(&s->exposed, NULL), "80/tcp");
+	assert_string_equal(t = docker_texts_next(&s->links, NULL), "/db:/web/d");
+	assert_string_equal(docker_texts_next(&s->links, t), "x:y");
+	assert_string_equal(t = docker_texts_next(&s->depends, NULL), "db");
+	assert_string_equal(docker_texts_next(&s->depends, t), "cache");
+	assert_string_equal(docker_texts_next(&s->volumes, NULL), "/data");
+	assert_string_equal(docker_texts_next(&s->aliases, NULL), "web");
+	assert_string_equal(s->cwd, "/w");
+	assert_string_equal(s->health, "curl -f");
+	docker_start_free(s);
+	assert_int_equal(docker_json_start("[]", 2, &s), -EBADMSG);
+	assert_int_equal(docker_json_start("{}", 2, &s), 0);
+	assert_null(docker_texts_next(&s->words, NULL));
+	docker_start_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -641,7 +673,7 @@ int main(void)
 		cmocka_unit_test(test_swarm),		     cmocka_unit_test(test_time),
 		cmocka_unit_test(test_addr),		     cmocka_unit_test(test_shared_containers),
 		cmocka_unit_test(test_shared_everything),    cmocka_unit_test(test_shared_events),
-		cmocka_unit_test(test_shared_network),
+		cmocka_unit_test(test_shared_network),	     cmocka_unit_test(test_start),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
