@@ -47,14 +47,6 @@ static struct policy_choice *choice_get(struct core_policy *p, const char *workl
 	return ch;
 }
 
-bool policy_any_enforced(const struct core_policy *p)
-{
-	for (unsigned i = 0; i < p->choice_count; i++)
-		if (p->choices[i].mode == POLICY_ENFORCE)
-			return true;
-	return false;
-}
-
 static bool edges_are_learned(const struct core *c, const char *workload)
 {
 	const struct model *m = core_model_named(c, workload);
@@ -62,11 +54,25 @@ static bool edges_are_learned(const struct core *c, const char *workload)
 	return m && model_dimension_state(m, FACT_EDGE_IN) != MODEL_LEARNING && model_dimension_state(m, FACT_EDGE_OUT) != MODEL_LEARNING;
 }
 
+bool policy_is_enforced(const struct core *c, const struct policy_choice *ch)
+{
+	return ch->mode == POLICY_ENFORCE && (!ch->configured || edges_are_learned(c, ch->name));
+}
+
+unsigned policy_count_enforced(const struct core *c)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < c->policy->choice_count; i++)
+		n += policy_is_enforced(c, &c->policy->choices[i]);
+	return n;
+}
+
 enum policy_mode policy_mode_of(const struct core *c, const char *workload)
 {
 	const struct policy_choice *ch = c->policy ? policy_choice_find(c->policy, workload) : NULL;
 
-	if (ch && ch->mode == POLICY_ENFORCE)
+	if (ch && policy_is_enforced(c, ch))
 		return POLICY_ENFORCE;
 	return edges_are_learned(c, workload) ? POLICY_MONITOR : POLICY_LEARN;
 }
@@ -425,7 +431,7 @@ void policy_touch(struct core *c)
 {
 	struct core_policy *p = c->policy;
 
-	if (!p || p->soon_armed || !p->ready || !policy_any_enforced(p))
+	if (!p || p->soon_armed || !p->ready || !p->enforced)
 		return;
 	p->soon_armed = true;
 	uv_timer_start(&p->soon, on_soon, 0, 0);
@@ -477,12 +483,14 @@ void policy_tick(struct core *c, uint64_t now_ns)
 		policy_send(c);
 		return;
 	}
+	if (p->choice_count && p->enforced != policy_count_enforced(c))
+		policy_send(c); /* something is learned that is to be enforced then */
 	unconfirmed_back(c, now_ns);
 	holds_expire(c, now_ns);
 	if (now_ns >= p->counters_at_ns) {
 		p->counters_at_ns = now_ns + COUNTERS_EVERY_NS;
 		policy_ask_counters(c);
-		models = policy_any_enforced(p) ? policy_models_generation(c) : p->model_generation;
+		models = p->enforced ? policy_models_generation(c) : p->model_generation;
 		if (models != p->model_generation) {
 			p->model_generation = models;
 			policy_touch(c);

@@ -475,7 +475,7 @@ static void workloads_gather(struct policy_gather *g, const char *only)
 		const struct policy_choice *ch = &p->choices[i];
 		bool this = only && !strcmp(ch->name, only);
 
-		if (ch->mode != POLICY_ENFORCE && !this)
+		if (!policy_is_enforced(g->core, ch) && !this)
 			continue;
 		workload_add(g, ch->name, ch->cut, ch->closed);
 		told |= this;

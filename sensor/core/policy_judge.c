@@ -64,7 +64,7 @@ const char *policy_judge(struct core *c, const struct policy_edge_in *e, const c
 
 const char *policy_edge_verdict(struct core *c, const struct policy_edge_in *e)
 {
-	if (!c->policy || !policy_any_enforced(c->policy))
+	if (!c->policy || !c->policy->enforced)
 		return "none";
 	return policy_judge(c, e, NULL);
 }

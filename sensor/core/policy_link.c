@@ -130,7 +130,10 @@ void policy_send(struct core *c)
 	struct policy_gather g;
 	bool first = !p->ready;
 
-	if (!c->priv->ready || !c->priv->synced || (!policy_any_enforced(p) && !first && !p->lasting))
+	if (!c->priv->ready || !c->priv->synced)
+		return;
+	p->enforced = policy_count_enforced(c);
+	if (!p->enforced && !first && !p->lasting)
 		return;
 	if (policy_gather(c, NULL, &g) < 0) {
 		log_warn("policy: no memory for the rules, ignoring: what holds goes on to hold");

@@ -102,6 +102,7 @@ struct core_policy {
 	uint32_t serial;
 	uv_timer_t soon;
 	bool soon_open, soon_armed;
+	unsigned enforced;         /* workloads, when plans were made last */
 	bool ready;                /* the keeper was told everything once */
 	bool lasting;              /* there are plans that are not empty */
 	uint64_t ident_generation, dns_generation, model_generation;
@@ -114,7 +115,9 @@ struct core_policy {
 
 /* ---- policy.c */
 struct policy_choice *policy_choice_find(const struct core_policy *p, const char *workload);
-bool policy_any_enforced(const struct core_policy *p);
+/* What the configuration says holds from when the edges are learned, what a human says at once. */
+bool policy_is_enforced(const struct core *c, const struct policy_choice *ch);
+unsigned policy_count_enforced(const struct core *c);
 
 /* ---- policy_gather.c */
 /* only: as if this workload, too, were enforced; NULL. 0 or -ENOMEM; free in any case. */

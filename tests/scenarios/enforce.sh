@@ -121,6 +121,18 @@ ok "verdict process killed: told as loss.blind" until_true 5 blind 2
 until_true 10 sensor_is_ready s >/dev/null
 out=$(in_ exec wget -q -O /dev/null http://localhost/ 2>&1)
 case $out in *[Oo]"peration not permitted"*) pass "the next verdict process refuses again" ;; *) flunk "the next verdict process refuses again" "$out" ;; esac
+# ---- the network (S6) -------------------------------------------------------------------------------------------------------
+# from_ NAME ADDRESS:PORT: a connection from its namespace, without a process of its own; curl's exit status 7: refused
+from_() {
+	nsenter --net="/proc/$(d inspect -f '{{.State.Pid}}' "$(name_of "$1")")/ns/net" curl -s -m 3 -o /dev/null "http://$2/"
+}
+ip_of() { d inspect -f '{{(index .NetworkSettings.Networks "front").IPAddress}}' "$(name_of "$1")"; }
+refused() { from_ "$@"; [ $? = 7 ]; }
+run stranger pg-many sleep infinity
+ok "S6: a stranger is refused" until_true 3 refused stranger "$(ip_of exec):80"
+ok "S6: a learned client is served" from_ execc "$(ip_of exec):80"
+ok "S8: a destination that was never learned is refused" refused exec "$(ip_of kill):3000"
+ok "S6: the map says reset" sh -c "$LAB_BUILD/pierglass --run $LAB_DIR/sensor-s/run map --json | jq -es '.[0].edges | any(.client == \"pg-many/e-stranger\" and .server == \"pg-web/e-exec\" and .verdict == \"reset\")'"
 [ -z "${SC_KEEP:-}" ] || { echo "# kept: $LAB_DIR"; sleep "$SC_KEEP"; }
 alerts_json --all | jq -c '.[] | [.time, .finding, .container, .process, .action, .evidence]' | sed 's/^/# /'
 docker_end
