@@ -13,44 +13,47 @@
 static const struct {
 	const char *path;
 	unsigned args; /* enum api_arg */
+	const char *schema; /* of its answer, or of a stream's lines; "": no JSON, or none of its own */
+	const char *help;
 } paths[API_PATH_MAX] = {
-	[API_STATUS] = { "/v1/status", 0 },
-	[API_CONTAINERS] = { "/v1/containers", 0 },
-	[API_LISTENERS] = { "/v1/listeners", 0 },
-	[API_FLOWS] = { "/v1/flows", API_ARG_LIMIT | API_ARG_WORKLOAD | API_ARG_HISTORY },
-	[API_FLOWS_STREAM] = { "/v1/flows/stream", API_ARG_WORKLOAD },
-	[API_EVENTS_STREAM] = { "/v1/events/stream", API_ARG_WORKLOAD | API_ARG_KIND | API_ARG_CONTAINER },
-	[API_TREE] = { "/v1/tree", API_ARG_CONTAINER },
-	[API_SYSCALLS] = { "/v1/syscalls", API_ARG_WORKLOAD },
-	[API_MAP] = { "/v1/map", API_ARG_FORMAT | API_ARG_WORKLOAD },
-	[API_METRICS] = { "/metrics", 0 },
-	[API_NETWORKS] = { "/v1/networks", 0 },
-	[API_VERSION] = { "/v1/version", 0 },
-	[API_FEEDS] = { "/v1/feeds", 0 },
-	[API_FEED_CHECK] = { "/v1/feeds/check", API_ARG_THING },
-	[API_EVIDENCE] = { "/v1/evidence", 0 },
-	[API_EVIDENCE_FILE] = { "/v1/evidence/file", API_ARG_ID | API_ARG_THING },
-	[API_POLICY] = { "/v1/policy", 0 },
-	[API_POLICY_PLAN] = { "/v1/policy/plan", API_ARG_WORKLOAD },
-	[API_ALERTS] = { "/v1/alerts", API_ARG_LIMIT | API_ARG_WORKLOAD | API_ARG_ALL | API_ARG_FIELDS },
-	[API_ALERTS_STREAM] = { "/v1/alerts/stream", API_ARG_WORKLOAD },
-	[API_WHY] = { "/v1/why", API_ARG_ID },
-	[API_MODELS] = { "/v1/models", 0 },
-	[API_MODEL] = { "/v1/model", API_ARG_WORKLOAD },
-	[API_MODEL_EXPORT] = { "/v1/model/export", API_ARG_WORKLOAD },
-	[API_MODEL_LOCK] = { "/v1/model/lock", API_ARG_WORKLOAD | API_ARG_DIMENSION },
-	[API_MODEL_REOPEN] = { "/v1/model/reopen", API_ARG_WORKLOAD | API_ARG_DIMENSION },
-	[API_MODEL_ACCEPT] = { "/v1/model/accept", API_ARG_ID },
-	[API_FEED_UPDATE] = { "/v1/feeds/update", API_ARG_THING | API_ARG_ALL },
-	[API_MODEL_IMPORT] = { "/v1/model/import", 0 },
-	[API_POLICY_ENFORCE] = { "/v1/policy/enforce", API_ARG_WORKLOAD | API_ARG_SECONDS | API_ARG_POLICY },
-	[API_POLICY_MONITOR] = { "/v1/policy/monitor", API_ARG_WORKLOAD },
-	[API_POLICY_CONFIRM] = { "/v1/policy/confirm", API_ARG_WORKLOAD },
-	[API_POLICY_OFF] = { "/v1/policy/off", API_ARG_WORKLOAD },
-	[API_POLICY_BLOCK] = { "/v1/policy/block", API_ARG_CONTAINER | API_ARG_THING | API_ARG_SECONDS | API_ARG_PORT },
-	[API_POLICY_UNBLOCK] = { "/v1/policy/unblock", API_ARG_CONTAINER },
-	[API_POLICY_QUARANTINE] = { "/v1/policy/quarantine", API_ARG_CONTAINER | API_ARG_THING },
-	[API_POLICY_RELEASE] = { "/v1/policy/release", API_ARG_CONTAINER },
+	[API_STATUS] = { "/v1/status", 0, "status", "What the sensor is attached to, its programs, engines, rates, tables, losses" },
+	[API_CONTAINERS] = { "/v1/containers", 0, "containers", "Containers with workload, networks, addresses" },
+	[API_LISTENERS] = { "/v1/listeners", 0, "listeners", "Listening sockets in containers: program, container, protocol really spoken" },
+	[API_FLOWS] = { "/v1/flows", API_ARG_LIMIT | API_ARG_WORKLOAD | API_ARG_HISTORY, "flows", "Flows, the latest first" },
+	[API_FLOWS_STREAM] = { "/v1/flows/stream", API_ARG_WORKLOAD, "flow", "Each flow as it appears, is named, labelled, ends" },
+	[API_EVENTS_STREAM] = { "/v1/events/stream", API_ARG_WORKLOAD | API_ARG_KIND | API_ARG_CONTAINER, "event", "What the processes in containers do, as it happens" },
+	[API_TREE] = { "/v1/tree", API_ARG_CONTAINER, "tree", "Processes of containers with their sockets" },
+	[API_SYSCALLS] = { "/v1/syscalls", API_ARG_WORKLOAD, "syscalls", "System calls that a workload has used" },
+	[API_MAP] = { "/v1/map", API_ARG_FORMAT | API_ARG_WORKLOAD, "map", "The map" },
+	[API_METRICS] = { "/metrics", 0, "", "Counters and sizes as Prometheus' text" },
+	[API_NETWORKS] = { "/v1/networks", 0, "networks", "Networks of the engines" },
+	[API_OPENAPI] = { "/v1/openapi.json", 0, "", "This description" },
+	[API_VERSION] = { "/v1/version", 0, "version", "Version of the sensor" },
+	[API_FEEDS] = { "/v1/feeds", 0, "", "Reputation feeds in use" },
+	[API_FEED_CHECK] = { "/v1/feeds/check", API_ARG_THING, "", "Whether a feed lists an address, a name, a digest, a URL" },
+	[API_EVIDENCE] = { "/v1/evidence", 0, "", "Bundles of evidence" },
+	[API_EVIDENCE_FILE] = { "/v1/evidence/file", API_ARG_ID | API_ARG_THING, "", "A file of a bundle" },
+	[API_POLICY] = { "/v1/policy", 0, "", "What is enforced, blocked, quarantined, and what that refused" },
+	[API_POLICY_PLAN] = { "/v1/policy/plan", API_ARG_WORKLOAD, "", "What enforcing a workload would allow, and what of the recent traffic it would have refused" },
+	[API_ALERTS] = { "/v1/alerts", API_ARG_LIMIT | API_ARG_WORKLOAD | API_ARG_ALL | API_ARG_FIELDS, "alerts", "Findings, the latest last" },
+	[API_ALERTS_STREAM] = { "/v1/alerts/stream", API_ARG_WORKLOAD, "alert", "Each finding as it is told" },
+	[API_WHY] = { "/v1/why", API_ARG_ID, "why", "Everything about a finding" },
+	[API_MODELS] = { "/v1/models", 0, "models", "Models of workloads" },
+	[API_MODEL] = { "/v1/model", API_ARG_WORKLOAD, "model", "A workload's model" },
+	[API_MODEL_EXPORT] = { "/v1/model/export", API_ARG_WORKLOAD, "", "A model as YAML" },
+	[API_MODEL_LOCK] = { "/v1/model/lock", API_ARG_WORKLOAD | API_ARG_DIMENSION, "done", "Stops learning" },
+	[API_MODEL_REOPEN] = { "/v1/model/reopen", API_ARG_WORKLOAD | API_ARG_DIMENSION, "done", "Learns again" },
+	[API_MODEL_ACCEPT] = { "/v1/model/accept", API_ARG_ID, "done", "What a finding is about is normal from now on" },
+	[API_FEED_UPDATE] = { "/v1/feeds/update", API_ARG_THING | API_ARG_ALL, "", "Fetches a feed now" },
+	[API_MODEL_IMPORT] = { "/v1/model/import", 0, "done", "Takes a model in, as YAML" },
+	[API_POLICY_ENFORCE] = { "/v1/policy/enforce", API_ARG_WORKLOAD | API_ARG_SECONDS | API_ARG_POLICY, "", "Enforces a workload" },
+	[API_POLICY_MONITOR] = { "/v1/policy/monitor", API_ARG_WORKLOAD, "", "Only watches a workload again" },
+	[API_POLICY_CONFIRM] = { "/v1/policy/confirm", API_ARG_WORKLOAD, "", "Keeps what was enforced for a trial" },
+	[API_POLICY_OFF] = { "/v1/policy/off", API_ARG_WORKLOAD, "", "Takes all rules back" },
+	[API_POLICY_BLOCK] = { "/v1/policy/block", API_ARG_CONTAINER | API_ARG_THING | API_ARG_SECONDS | API_ARG_PORT, "", "Refuses a peer for a time" },
+	[API_POLICY_UNBLOCK] = { "/v1/policy/unblock", API_ARG_CONTAINER, "", "Ends what was blocked" },
+	[API_POLICY_QUARANTINE] = { "/v1/policy/quarantine", API_ARG_CONTAINER | API_ARG_THING, "", "Cuts a container off" },
+	[API_POLICY_RELEASE] = { "/v1/policy/release", API_ARG_CONTAINER, "", "Ends a quarantine" },
 };
 
 int api_path_of(const char *path)
@@ -59,6 +62,21 @@ int api_path_of(const char *path)
 		if (!strcmp(paths[i].path, path))
 			return i;
 	return -1;
+}
+
+const char *api_path_name(enum api_path p)
+{
+	return paths[p].path;
+}
+
+const char *api_path_schema(enum api_path p)
+{
+	return paths[p].schema;
+}
+
+const char *api_path_help(enum api_path p)
+{
+	return paths[p].help;
 }
 
 bool api_path_is_page(const char *path)
@@ -243,6 +261,11 @@ static void evidence_text(struct jsonl *j, struct core *c, const char *which)
 	evidence_list(c, j);
 }
 
+static void openapi_text(struct jsonl *j, struct core *c, const char *which)
+{
+	json_openapi(j);
+}
+
 static void version_make(struct api *a, struct api_body *ret)
 {
 	struct jsonl j;
@@ -297,6 +320,9 @@ void api_body_make(struct api *a, enum api_path p, const struct api_query *q, st
 		break;
 	case API_EVIDENCE:
 		text_make(a, evidence_text, NULL, ret);
+		break;
+	case API_OPENAPI:
+		text_make(a, openapi_text, NULL, ret);
 		break;
 	case API_FEEDS:
 		text_make(a, feeds_text, NULL, ret);

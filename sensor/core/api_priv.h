@@ -57,7 +57,7 @@ struct api_body {
 };
 /* Makes the answer to a known path. -ENOENT: no such path. */
 enum api_path { API_STATUS, API_CONTAINERS, API_LISTENERS, API_FLOWS, API_FLOWS_STREAM, API_EVENTS_STREAM, API_TREE,
-		API_SYSCALLS, API_MAP, API_METRICS, API_NETWORKS, API_VERSION, API_FEEDS, API_FEED_CHECK,
+		API_SYSCALLS, API_MAP, API_METRICS, API_NETWORKS, API_OPENAPI, API_VERSION, API_FEEDS, API_FEED_CHECK,
 		API_EVIDENCE, API_EVIDENCE_FILE,
 		API_POLICY, API_POLICY_PLAN,
 		API_ALERTS, API_ALERTS_STREAM, API_WHY, API_MODELS, API_MODEL, API_MODEL_EXPORT,
@@ -69,6 +69,12 @@ enum api_path { API_STATUS, API_CONTAINERS, API_LISTENERS, API_FLOWS, API_FLOWS_
 /* -1: no such path. */
 int api_path_of(const char *path);
 unsigned api_path_args(enum api_path p);
+const char *api_path_name(enum api_path p);
+/* Name of the schema in etc/schema of its answer, or of each line of a stream; "": it has none. */
+const char *api_path_schema(enum api_path p);
+const char *api_path_help(enum api_path p);
+/* api_openapi.c: the description of all paths, OpenAPI 3.1; made from the tables that requests are judged by. */
+void json_openapi(struct jsonl *j);
 void api_body_make(struct api *a, enum api_path p, const struct api_query *q, struct api_body *ret);
 
 /* ---- api_feeds.c */

@@ -108,6 +108,30 @@ for run in plain hostile; do
 	ok "$run: the page holds its data and no foreign markup" html
 	ok "$run: the same map, the same text" stable
 done
+# What the API says of itself, against what it answers: every path that can be asked without knowing an id.
+openapi() {
+	curl -sf --unix-socket "$dir/$run/api.sock" http://x/v1/openapi.json >"$dir/openapi" || return 1
+	jq -e '.openapi == "3.1.0" and (.paths | length > 20)' "$dir/openapi" >/dev/null || return 1
+	local path schema asked=0
+	while IFS=$'\t' read -r path schema; do
+		curl -sf --max-time 20 --unix-socket "$dir/$run/api.sock" "http://x$path" >"$dir/answer" || { echo "$path is not answered"; return 1; }
+		[ -z "$schema" ] || python3 tests/golden/schema.py "$schema" <"$dir/answer" || { echo "$path"; return 1; }
+		asked=$((asked + 1))
+	done < <(jq -r '.paths | to_entries[] | select(.value.get) | select(.key | test("/(stream|why|check|model|export|file|plan)$") | not) |
+		[.key, ((.value.get.responses["200"].content[].schema["$ref"] // "") | sub(".*/"; "") | sub("[.]json$"; ""))] | @tsv' "$dir/openapi")
+	[ "$asked" -ge 10 ] || { echo "only $asked asked"; return 1; }
+}
+# A parameter that is described is understood; one that is not is refused.
+openapi_parameters() {
+	local path name
+	while IFS=$'\t' read -r path name; do
+		curl -s --max-time 10 --unix-socket "$dir/$run/api.sock" "http://x$path?$name=" | jq -r .error | grep -q "argument \"$name\": expected" || { echo "$path: $name is not known"; return 1; }
+	done < <(jq -r '.paths | to_entries[] | select(.value.get) | .key as $k | .value.get.parameters[] | [$k, .name] | @tsv' "$dir/openapi")
+}
+for run in plain hostile; do
+	ok "$run: OpenAPI: answers fit what is said of them" openapi
+	ok "$run: OpenAPI: what is described is understood" openapi_parameters
+done
 run=plain
 ok "a guess is shown as a guess" has 'shop/cache +tcp:6379 +Redis\?' map
 ok "one workload's edges only" has 'shop/db' map --workload shop/db

@@ -481,7 +481,7 @@ static inline void fake_populate(struct core *c)
 	fake.listener_count = 1;
 	fake.listeners[0] = (struct listener){ .cookie = 1, .port = 80, .proto = IPPROTO_TCP, .tgid = 200, .from_iter = true, .flows = 3,
 					       .app = "HTTP", .app_confidence = LABEL_DPI, .info = "Apache/2.4.57" };
-	fake.listener_views[0] = (struct core_listener_view){ .l = &fake.listeners[0], .container = web, .exe = "/usr/sbin/apache2",
+	fake.listener_views[0] = (struct core_listener_view){ .source = "none", .l = &fake.listeners[0], .container = web, .exe = "/usr/sbin/apache2",
 							      .workload = "shop/web", .addr = "0.0.0.0", .since_ns = c->start_wall_ns,
 							      .engine = "eng1" };
 }
