@@ -261,6 +261,9 @@ void refuse_counts_get(const struct core *c, struct refuse_counts *ret)
 	*ret = (struct refuse_counts){ .containers = 1 };
 }
 
+struct model_store;
+void syscalls_save(struct core *c, struct model_store *store);
+__attribute__((weak)) void syscalls_save(struct core *c, struct model_store *store) { }
 const struct core_exe *core_script_of(struct core *c, const struct ident_container *ct, const struct process *p)
 {
 	return NULL;
