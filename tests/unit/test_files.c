@@ -571,7 +571,7 @@ static void test_opener_layer(void **state)
 /* Requests of any length and content are answered or refused. */
 static void test_opener_request(void **state)
 {
-	const struct opener none = { -1, -1 };
+	const struct opener none = { -1, -1, -1 };
 	struct opener_answer a;
 	unsigned char body[600];
 
@@ -591,7 +591,7 @@ static void test_opener_identity(void **state)
 {
 	struct msg_place_open m = { .place = { .pid = (uint32_t)getpid() } };
 	struct ipc_hdr h = { .type = MSG_PLACE_OPEN, .len = sizeof(m) };
-	const struct opener none = { -1, -1 };
+	const struct opener none = { -1, -1, -1 };
 	struct opener_answer a;
 	struct stat st;
 
