@@ -2,8 +2,10 @@
 #include "base/digest.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <stdlib.h>
 
 struct digest {
@@ -72,4 +74,13 @@ void digest_text(const uint8_t sha256[DIGEST_SHA256_LEN], char ret[DIGEST_SHA256
 		ret[2 * i + 1] = hex[sha256[i] & 15];
 	}
 	ret[2 * DIGEST_SHA256_LEN] = '\0';
+}
+
+int digest_hmac(const void *key, size_t key_len, const void *data, size_t len, uint8_t ret[DIGEST_SHA256_LEN])
+{
+	unsigned n = 0;
+
+	if (key_len > INT_MAX)
+		return -EINVAL;
+	return HMAC(EVP_sha256(), key, (int)key_len, data, len, ret, &n) && n == DIGEST_SHA256_LEN ? 0 : -EIO;
 }

@@ -19,6 +19,8 @@ void digest_free(struct digest *d);
 int digest_add(struct digest *d, const void *data, size_t len);
 int digest_finish(struct digest *d, uint8_t ret[DIGEST_SHA256_LEN]);
 
+/* HMAC-SHA256 (RFC 2104) of len bytes. 0, -EINVAL (a key above INT_MAX bytes), -EIO. */
+int digest_hmac(const void *key, size_t key_len, const void *data, size_t len, uint8_t ret[DIGEST_SHA256_LEN]);
 void digest_text(const uint8_t sha256[DIGEST_SHA256_LEN], char ret[DIGEST_SHA256_TEXT]);
 
 #endif

@@ -193,7 +193,11 @@ suite_golden() { programs; scripts golden; }
 suite_bpf() { programs; scripts bpf; }
 suite_netns() { programs; scripts netns; }
 suite_docker() { programs; scripts docker; }
-suite_scenarios() { programs; scripts scenarios; }
+suite_scenarios() {
+	programs
+	scripts scenarios
+	[ -z "${FULL:-}" ] || run_one scenarios variations tests/scenarios/variations/run
+}
 
 echo "== packages"
 tools/deps.sh build test || { echo "0 passed, 1 failed, 0 skipped"; exit 1; }

@@ -23,7 +23,7 @@ enum core_event_kind {
 	CORE_EVENT_FILE,       /* file written (published by the file watch) */
 	CORE_EVENT_FILE_CHANGED, /* one of the files of core_files_watch() was changed */
 	CORE_EVENT_EXE,        /* an executable's content and origin became known, or are others than before */
-	CORE_EVENT_UNIX,       /* connected to a socket in the file system (Linux 6.7 and later) */
+	CORE_EVENT_UNIX,       /* connected to a socket that has a path (Linux 6.7 and later) */
 	CORE_EVENT_THROTTLE,   /* the container's events were cut off, or come again */
 	CORE_EVENT_MAX
 };

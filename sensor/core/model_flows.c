@@ -370,7 +370,8 @@ static void judge_protocol(struct core *c, struct flow *f)
 	struct model_fact_in in = { .kind = FACT_PROTOCOL, .key = key, .finding = FINDING_LISTENER_PROTOCOL, .observed = observed };
 	struct finding who = { .pid = 0 };
 
-	if (!m || !config_checks(&c->config, CHECK_PROTOCOL) || (f->state & FLOW_NO_EDGE) || !f->detail || f->detail->confidence < LABEL_OWN || !f->detail->app[0])
+	if (!m || !config_checks(&c->config, CHECK_PROTOCOL) || (f->state & FLOW_NO_EDGE) || !f->detail ||
+	    f->detail->confidence < LABEL_OWN || !f->detail->app[0])
 		return;
 	/* "TLS.Google" is TLS: whose service it is, is the peer's name to tell. */
 	snprintf(app, sizeof(app), "%.*s", (int)strcspn(f->detail->app, "."), f->detail->app);

@@ -125,8 +125,9 @@ static void tell_foreign(struct core *c, const struct pg_vtep_key *k, const stru
 	snprintf(f->observed, sizeof(f->observed), "%llu VXLAN packets for VNI %u%s%.100s came from %s", (unsigned long long)v->packets[0], k->vni,
 		 a->network ? ", network " : "", a->network ? a->network->name : "", remote);
 	if (a->network || a->is_member)
-		snprintf(f->why, sizeof(f->why), "%s", a->network ? "That address is no node of the Swarm: it can put frames into the network as if it were one."
-								  : "No network of the engine has this VNI.");
+		snprintf(f->why, sizeof(f->why), "%s",
+			 a->network ? "That address is no node of the Swarm: it can put frames into the network as if it were one."
+				    : "No network of the engine has this VNI.");
 	else
 		snprintf(f->why, sizeof(f->why), "That address is no node of the Swarm, and no network of the engine has this VNI.");
 	model_expect(f, "VXLAN from the %u member addresses that the engine names", a->members);

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Alerts in the words of others: syslog, the journal, a webhook's signature. */
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/digest.h"
 #include "sensor/core/outputs.h"
 
 #define FACILITY 10 /* RFC 5424, security/authorization messages */
@@ -43,7 +42,7 @@ static void add_word(struct text *t, const char *s, unsigned max)
 {
 	if (!s[0])
 		add(t, "-");
-	for (unsigned i = 0; s[i] && i < max; i++)
+	for (unsigned i = 0; i < max && s[i]; i++)
 		add(t, "%c", s[i] > ' ' && s[i] < 0x7f ? s[i] : '_');
 	add(t, " ");
 }
@@ -123,14 +122,12 @@ size_t output_journal(const struct core *c, const struct finding *f, const char 
 
 bool output_sign(const char *secret, const void *body, size_t len, char ret[80])
 {
-	unsigned char mac[EVP_MAX_MD_SIZE];
-	unsigned n = 0;
-	size_t at;
+	uint8_t mac[DIGEST_SHA256_LEN];
+	char hex[DIGEST_SHA256_TEXT];
 
-	if (!HMAC(EVP_sha256(), secret, (int)strlen(secret), body, len, mac, &n) || n != 32)
+	if (digest_hmac(secret, strlen(secret), body, len, mac) < 0)
 		return false;
-	at = (size_t)snprintf(ret, 80, "sha256=");
-	for (unsigned i = 0; i < n; i++)
-		at += (size_t)snprintf(ret + at, 80 - at, "%02x", mac[i]);
+	digest_text(mac, hex);
+	snprintf(ret, 80, "sha256=%s", hex);
 	return true;
 }

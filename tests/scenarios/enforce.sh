@@ -10,7 +10,6 @@ lab_outside a
 lab_engine_start a
 lab_image a pg-many pg-web
 d network create --subnet 172.31.0.0/16 front >/dev/null
-SC_SILENCE=
 scenario_config s
 cat >>"$LAB_DIR/sensor-s/config.yaml" <<'END'
 policy:

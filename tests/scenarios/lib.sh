@@ -157,6 +157,7 @@ $(tail -n 5 "$LAB_DIR/attack-$1")"
 	ok "$1: one incident of at most $case_max, each with its reason" case_is_clear "$since"
 	[ "$(declare -f case_check)" = "$NO_CHECK" ] || ok "$1: the findings say what they must" case_check "$since"
 	others=$(alerts_since "$since" | awk -v p="$1-" '$7 == "-" && index($2, p) != 1')
+	echo "$(alerts_since "$since" | awk -v p="$1-" '$7 == "-" && index($2, p) == 1' | wc -l) $(grep -c . <<<"$others")" >>"$LAB_DIR/naming"
 	if [ -z "$others" ]; then
 		pass "$1: nobody else is accused"
 	else
@@ -186,6 +187,7 @@ scorecard() {
 		[ "$total" = 0 ] || echo "#   class $class: recall $found of $total"
 	done
 	echo "#   benign twins and silent life: $SC_BENIGN runs, findings $(cat "$LAB_DIR/benign-findings" 2>/dev/null || echo 0)"
+	[ ! -e "$LAB_DIR/naming" ] || awk '{ mine += $1; others += $2 } END { printf "#   naming: %d of %d findings told during attacks name the container that did it\n", mine, mine + others }' "$LAB_DIR/naming"
 	sort -k2 -g "$SC_LATENCY" | awk '{ v[NR] = $2 } END { if (NR) printf "#   time to finding (kernel saw it -> alert written): median %.0f ms, 95th %.0f ms, %d findings\n",
 		v[int((NR + 1) / 2)] * 1000, v[int(NR * 0.95) < 1 ? 1 : int(NR * 0.95 + 0.5)] * 1000, NR }'
 	sort "$SC_LATENCY" | awk '{ n[$1]++; if ($2 > m[$1]) m[$1] = $2 } END { for (k in n) printf "#     %-22s %3d, slowest %.0f ms\n", k, n[k], m[k] * 1000 }' | sort

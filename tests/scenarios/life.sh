@@ -146,7 +146,7 @@ for turn in $(seq "$turns"); do
 	for entry in ${LIFE_ENTRIES:-$entries}; do
 		since=$(now_iso)
 		"$entry" >"$LAB_DIR/life-$entry" 2>&1 || flunk "$entry runs" "$(tail -n 5 "$LAB_DIR/life-$entry")"
-		sleep 2.5
+		sleep 2
 		ok "silent: $entry ($turn)" no_alerts "$since"
 		total=$((total + $(alerts_since "$since" | awk '$7 == "-"' | wc -l)))
 	done
