@@ -18,6 +18,7 @@
 #include "appid/config_job.h"
 #include "appid/digest_text.h"
 #include "appid/facts_out.h"
+#include "appid/heads.h"
 #include "appid/inspector.h"
 #include "appid/ndpi_engine.h"
 #include "appid/replay.h"
@@ -41,7 +42,8 @@ enum {
 	BACKLOG_FACTS = 2 << 20, /* bytes */
 	BUSY_MS = 20,         /* while there is traffic the ring is looked at this often, and wakes nobody */
 };
-#define MEMORY_PACKETS (64ULL << 20)
+#define MEMORY_PACKETS (96ULL << 20)
+#define HEADS_BYTES_MAX (24ULL << 20) /* of these */
 #define MEMORY_DOCUMENTS (256ULL << 20)
 
 struct program {
@@ -50,6 +52,8 @@ struct program {
 	struct pg_inspected *inspected; /* NULL: not given */
 	struct sample_ring *ring;
 	struct inspector *insp;
+	struct heads *heads; /* the packet ring of evidence */
+	unsigned heads_keep;
 	struct ndpi_engine *engine;
 	struct results labels, answers;
 	struct facts_out facts;
@@ -101,6 +105,7 @@ static void on_record(const void *data, size_t len, void *arg)
 {
 	struct program *p = arg;
 
+	heads_add(p->heads, data, len);
 	inspector_record(p->insp, data, len);
 	if (inspector_pending(p->insp) >= PENDING_MAX) {
 		inspector_flush(p->insp);
@@ -219,7 +224,25 @@ static void keeper_read(struct program *p)
 	}
 }
 
-/* Core says nothing to us yet; what it says is read so that its end is noticed. */
+static void heads_message(struct program *p, const struct ipc_hdr *h, const void *body, int fd)
+{
+	struct msg_heads_set set;
+	struct msg_heads_done done;
+	struct msg_heads want;
+	int r;
+
+	if (h->type == MSG_HEADS_SET && h->len == sizeof(set)) {
+		memcpy(&set, body, sizeof(set));
+		p->heads_keep = set.keep;
+		heads_set(p->heads, set.max_bytes < HEADS_BYTES_MAX ? set.max_bytes : HEADS_BYTES_MAX);
+	} else if (h->type == MSG_HEADS && h->len == sizeof(want) && fd >= 0) {
+		memcpy(&want, body, sizeof(want));
+		r = heads_dump(p->heads, &want, p->heads_keep, fd, &done);
+		(void)ipc_send(p->core, MSG_HEADS, h->seq, r, &done, sizeof(done), -1);
+	}
+}
+
+/* What core says: what is kept of packets, and to hand it out. */
 static void core_read(struct program *p)
 {
 	static uint8_t body[IPC_BODY_MAX];
@@ -235,6 +258,8 @@ static void core_read(struct program *p)
 			core_lost(p);
 			return;
 		}
+		if (r > 0 && p->heads)
+			heads_message(p, &h, body, fd);
 	}
 }
 
@@ -311,7 +336,8 @@ static int packets_run(struct program *p)
 	if (!p->engine)
 		log_error("libndpi cannot be used (its version is not the one this was built for), going on with own recognisers");
 	p->insp = inspector_new(&limits, &sink, p->engine);
-	if (!p->insp) {
+	p->heads = heads_new();
+	if (!p->insp || !p->heads) {
 		log_error("no memory");
 		return 1;
 	}
@@ -319,6 +345,7 @@ static int packets_run(struct program *p)
 	results_init(&p->answers, MSG_DNS, sizeof(struct msg_dns), BACKLOG_DNS);
 	facts_out_init(&p->facts, BACKLOG_FACTS);
 	packets_loop(p);
+	heads_free(p->heads);
 	inspector_free(p->insp);
 	ndpi_engine_free(p->engine);
 	sample_ring_close(p->ring);

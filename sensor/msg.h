@@ -104,6 +104,7 @@ enum msg_type {
 	MSG_CONTAIN_KILL, MSG_CONTAIN_FREEZE,
 
 	/* -- exec refusal: sensor/msg_exec.h */
+	MSG_HEADS_SET, MSG_HEADS, /* core <-> the packet inspector: sensor/msg_heads.h */
 	MSG_FILES_EXEC, MSG_EXEC_PLACES, MSG_EXEC_ASK, MSG_EXEC_DENIED, MSG_EXEC_ANSWER, MSG_EXEC_FORGET, MSG_EXEC_STATS,
 	/* -- core <-> fetch: sensor/msg_fetch.h */
 	MSG_FETCH, MSG_FETCHED,

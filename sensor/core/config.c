@@ -586,7 +586,7 @@ static const struct config_key actions_keys[] = {
 };
 static const struct config_key evidence_keys[] = {
 	{ "ring", read_ring, "off or heads", 0, 0, 0, NULL },
-	{ "ring_bytes", read_bytes, "bytes (KiB, MiB, GiB are understood)", AT(evidence_ring_bytes), 65536, 1ULL << 30, NULL },
+	{ "ring_bytes", read_bytes, "bytes (KiB, MiB are understood)", AT(evidence_ring_bytes), 65536, 24ULL << 20, NULL },
 	{ "freeze", read_freeze, "true or false", 0, 0, 0, NULL },
 	{ "file_bytes", read_bytes, "bytes (KiB, MiB, GiB are understood)", AT(evidence_file_bytes), 4096, 1ULL << 40, NULL },
 	{ "bundle_bytes", read_bytes, "bytes (KiB, MiB, GiB are understood)", AT(evidence_bundle_bytes), 65536, 1ULL << 40, NULL },

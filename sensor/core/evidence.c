@@ -155,6 +155,7 @@ static void job_free(struct evidence_job *job)
 		ident_unref(job->core->ident, job->ct);
 	close_fd(&job->dir);
 	close_fd(&job->tar);
+	close_fd(&job->raw);
 	jsonl_done(&job->upper);
 	free(job->layer);
 	free(job);
@@ -191,7 +192,7 @@ static struct evidence_job *job_new(struct core *c, const struct ident_container
 	if (!job)
 		return NULL;
 	job->core = c;
-	job->dir = job->tar = -1;
+	job->dir = job->tar = job->raw = -1;
 	job->asks_end = &job->asks;
 	job->items_end = &job->items;
 	jsonl_init(&job->upper);

@@ -36,7 +36,9 @@ void evidence_tick(struct core *c, uint64_t now_mono_ns);
 /* A socket to the opener (taken over); answers of the keeper and of the packet inspector. */
 void evidence_opener(struct core *c, int fd);
 void evidence_keeper_answer(struct core *c, const struct ipc_hdr *hdr);
-void evidence_ring_answer(struct core *c, const struct ipc_hdr *hdr);
+void evidence_ring_answer(struct core *c, const struct ipc_hdr *hdr, const void *body);
+/* A new packet inspector: it is told how much it keeps. */
+void evidence_ring_connected(struct core *c);
 
 /* ---- asked by the API --------------------------------------------------------------------------------------------------- */
 /* An array of summaries, the oldest first. */

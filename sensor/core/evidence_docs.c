@@ -289,6 +289,8 @@ static void manifest_write(struct evidence_job *job, struct jsonl *j, uint64_t n
 	jsonl_bool(j, "frozen", job->frozen_ns != 0);
 	jsonl_f64(j, "frozen_seconds", (double)job->frozen_ns / 1e9);
 	jsonl_f64(j, "live_seconds", (double)job->live_ns / 1e9);
+	jsonl_u64(j, "ring_packets", job->ring_packets);
+	jsonl_u64(j, "ring_dropped", job->ring_lost);
 	jsonl_arr(j, "files");
 	for (unsigned i = 0; i < job->file_count; i++) {
 		jsonl_obj(j, NULL);

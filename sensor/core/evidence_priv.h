@@ -51,7 +51,7 @@ struct evidence_job {
 	char id[EVIDENCE_ID_LEN], finding[40];
 	const struct ident_container *ct; /* referenced */
 	enum evidence_state state;
-	int dir, tar;                     /* descriptors */
+	int dir, tar, raw;                /* descriptors; raw: what the inspector hands out, without a name */
 	uint64_t begun_ns, until_ns, frozen_ns, live_ns; /* monotonic; the two last: how long frozen, how long until all that passes was had */
 	uint32_t freeze_seq, ring_seq;
 	bool frozen, live_told;

@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "sensor/core/core_priv.h"
+#include "sensor/core/evidence.h"
 #include "sensor/core/policy.h"
 #include "sensor/core/feeds_priv.h"
 #include "sensor/core/redact.h"
@@ -187,6 +188,9 @@ void labels_message(const struct ipc_hdr *hdr, const void *body, int fd, void *a
 			memcpy(&d, p + at, sizeof(d));
 			dns_take(c, &d);
 		}
+		break;
+	case MSG_HEADS:
+		evidence_ring_answer(c, hdr, body);
 		break;
 	case MSG_FACTS:
 		facts_message(c, bytes_of(body, hdr->len));

@@ -92,7 +92,8 @@ static void take_fd_message(struct core *c, const struct msg_fd *m, int fd)
 		}
 		peer_close(p->inspector);
 		p->inspector = NULL;
-		peer_open(p->loop, fd, labels_message, inspector_gone, c, &p->inspector);
+		if (peer_open(p->loop, fd, labels_message, inspector_gone, c, &p->inspector) == 0)
+			evidence_ring_connected(c);
 		return;
 	case MSG_FD_CORE:
 	case MSG_FD_FANOTIFY:

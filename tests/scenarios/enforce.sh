@@ -87,6 +87,9 @@ for c in "e-kill listener.new" "e-pause listener.squatted"; do
 	ok "evidence of ${c% *}: nothing was cut" jq -e '.cut == []' "$LAB_DIR/bundle/$id/manifest.json"
 	ok "evidence of ${c% *}: the program of the finding, and what /proc says of its process" \
 		sh -c 'tar -tf "$1" | grep -q "^exe/[0-9]*-nc.openbsd$" && tar -tf "$1" | grep -q "^proc/[0-9]*/maps$"' sh "$LAB_DIR/bundle/$id/files.tar"
+	ok "evidence of ${c% *}: ring.pcapng is read by capinfos" capinfos -c "$LAB_DIR/bundle/$id/ring.pcapng"
+	ok "evidence of ${c% *}: tshark finds the learned HTTP in it" \
+		sh -c 'tshark -r "$1" -Y http.request -T fields -e http.request.method -e frame.comment 2>/dev/null | grep -q "GET.*container e-"' sh "$LAB_DIR/bundle/$id/ring.pcapng"
 	for f in manifest summary processes sockets container upper findings model-diff dns status; do
 		[ "$f" = summary ] || ok "evidence of ${c% *}: $f.json is JSON with something in it" jq -e 'length >= 0' "$LAB_DIR/bundle/$id/$f.json"
 	done

@@ -265,6 +265,8 @@ static bool read_archive(gzFile in, struct archive *a)
 
 		if (r == -ENODATA)
 			break;
+		if (r == 0 && type == TAR_DIR)
+			continue;
 		sound = r == 0 && type == TAR_FILE && read_entry(in, a, e, d);
 		a->count++;
 	}
