@@ -63,6 +63,7 @@ struct finding {
 	char absorbed_by[40];      /* id of the finding that explains it; "" none */
 	bool refused;              /* the program was refused before it began. Not stored */
 	char action[256];          /* what was done about it, and what was not and why; "" nothing but telling */
+	uint64_t acted_ns;         /* wall: when the last of it was over, 0: nothing was to be done. Not stored */
 	char evidence[64];         /* id of the bundle, "" none */
 	char replaces[40];         /* id of a told one that this one absorbed, because it says more; "" none. Not stored */
 	bool accepted;

@@ -208,6 +208,8 @@ static void run_tell(struct core *c, struct action_run *r)
 	if (!f)
 		return;
 	snprintf(f->action, sizeof(f->action), "%s", r->text);
+	if (!r->told)
+		f->acted_ns = clock_wall_ns();
 	if (r->bundle[0])
 		snprintf(f->evidence, sizeof(f->evidence), "%s", r->bundle);
 	model_alert(c, f, r->tell_it && !r->told);

@@ -64,6 +64,7 @@ void json_alert(struct jsonl *j, const char *key, const struct core *c, const st
 	jsonl_str(j, "absorbed_by", f->absorbed_by[0] ? f->absorbed_by : NULL);
 	jsonl_bool(j, "accepted", f->accepted);
 	jsonl_str(j, "action", f->action[0] ? f->action : "none");
+	jsonl_time(j, "acted_at", f->acted_ns);
 	jsonl_str(j, "evidence", f->evidence[0] ? f->evidence : NULL);
 	jsonl_obj_end(j);
 }

@@ -51,9 +51,15 @@ acted() {
 }
 
 # ---- programs (S8, S9) --------------------------------------------------------------------------------------------------
+since=$(now_iso)
+in_ exec id >/dev/null
+in_ exec apache2ctl graceful
+in_ shut sh -c 'id >/dev/null'
 in_force() { sensor s status --json | jq -e --argjson n "$1" '.refuse.containers == $n' >/dev/null; }
 until_true 5 in_force 2 >/dev/null
 echo 'curl -s -m 1 -o /dev/null http://localhost/ && echo ran' >"$LAB_DIR/new.sh"
+ok "what the models know runs while their containers are in force" in_ shut sh -c 'id >/dev/null'
+ok "nothing that was learned is touched: not one finding" no_alerts "$since"
 out=$(in_ exec wget -q -O /dev/null http://localhost/ 2>&1)
 case $out in *[Oo]"peration not permitted"*) pass "S9: wget is refused: operation not permitted" ;; *) flunk "S9: wget is refused: operation not permitted" "$out" ;; esac
 out=$(in_ exec sh -c 'nc -z localhost 80' 2>&1)
@@ -113,6 +119,13 @@ runs_within() {
 	[ $(((t1 - t0) / 1000000)) -lt "$limit" ]
 }
 blind() { alerts_json --all | jq -e --argjson n "$1" '[.[] | select(.finding == "loss.blind")] | length >= $n' >/dev/null; }
+sensor_program s core >"$LAB_DIR/core.pid"
+kill -STOP "$(cat "$LAB_DIR/core.pid")"
+out=$(in_ shut nc -z localhost 80 2>&1)
+case $out in *[Oo]"peration not permitted"*) pass "core stopped: what nobody judges is refused where on_failure is closed" ;; *) flunk "core stopped: what nobody judges is refused where on_failure is closed" "$out" ;; esac
+ok "core stopped: and let through where it is open" in_ exec getent hosts localhost
+ok "core stopped: what was judged before runs" in_ shut id
+kill -CONT "$(cat "$LAB_DIR/core.pid")"
 kill -STOP "$(sensor_program s verdict)"
 ok "verdict process stopped: a learned program runs within 1.5 s (docker exec's own time included)" runs_within 1500 exec id
 ok "verdict process stopped: told as loss.blind" until_true 5 blind 1
@@ -136,5 +149,12 @@ ok "S6: a learned client is served" from_ execc "$(ip_of exec):80"
 ok "S8: a destination that was never learned is refused" refused exec "$(ip_of kill):3000"
 ok "S6: the map says reset" sh -c "$LAB_BUILD/pierglass --run $LAB_DIR/sensor-s/run map --json | jq -es '.[0].edges | any(.client == \"pg-many/e-stranger\" and .server == \"pg-web/e-exec\" and .verdict == \"reset\")'"
 [ -z "${SC_KEEP:-}" ] || { echo "# kept: $LAB_DIR"; sleep "$SC_KEEP"; }
+ok "evidence list fits its schema" sh -c "'$LAB_BUILD/pierglass' --run '$LAB_DIR/sensor-s/run' evidence list --json | python3 tests/golden/schema.py evidence"
+ok "manifest fits its schema" sh -c "python3 tests/golden/schema.py evidence-manifest <'$LAB_DIR/bundle/$id/manifest.json'"
+ok "status fits its schema" sh -c "'$LAB_BUILD/pierglass' --run '$LAB_DIR/sensor-s/run' status --json | python3 tests/golden/schema.py status"
+ok "alerts fit their schema" sh -c "'$LAB_BUILD/pierglass' --run '$LAB_DIR/sensor-s/run' alerts --json | python3 tests/golden/schema.py alerts"
+# from what the kernel saw to the end of the actions: the alert is written then
+alerts_json --all | jq -r '.[] | select(.action != "none") | def s: (.[0:19] + "Z" | fromdate) + ("0." + (.[20:] | rtrimstr("Z")) | tonumber); [.action, (.acted_at | s) - (.observed_at | s)] | @tsv' |
+	sort -t"$(printf '\t')" -k2 -g | awk -F'\t' '{ v[NR] = $2; print "#   " $1 ": " int($2 * 1000 + 0.5) " ms" } END { if (NR) printf "# time from the kernel to the end of the actions: median %.0f ms, 95th %.0f ms, %d findings\n", v[int((NR + 1) / 2)] * 1000, v[int(NR * 0.95 + 0.5) < 1 ? 1 : int(NR * 0.95 + 0.5)] * 1000, NR }'
 alerts_json --all | jq -c '.[] | [.time, .finding, .container, .process, .action, .evidence]' | sed 's/^/# /'
 docker_end
