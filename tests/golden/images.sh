@@ -110,6 +110,7 @@ done
 shared=../shared/data/compose
 if [ -d "$shared" ]; then
 	for case in "$shared"/*/; do
+		# shellcheck disable=SC2034 # for eval
 		file=$(jq -r .compose_file "$case/case.json")
 		if [ "$(jq -r .reference.rc "$case/case.json")" = 0 ]; then
 			check "compose: $(basename "$case")" eval 'pg --compose "$case/$file" --json >"$dir/json" && python3 tests/golden/schema.py stack <"$dir/json" &&
