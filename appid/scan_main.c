@@ -15,7 +15,7 @@
 #include "appid/config/conf_priv.h"
 #include "appid/config/conf_root.h"
 #include "appid/digest_text.h"
-#include "appid/image.h"
+#include "appid/archive_image.h"
 #include "base/clock.h"
 #include "sensor/sandbox.h"
 

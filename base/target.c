@@ -16,7 +16,8 @@ static const struct {
 	{ "mysql2", 3306 },   { "mariadb", 3306 },    { "postgres", 5432 },  { "postgresql", 5432 }, { "pgsql", 5432 },	 { "mongodb", 27017 },
 	{ "amqp", 5672 },     { "amqps", 5671 },      { "memcached", 11211 }, { "mqtt", 1883 },	     { "mqtts", 8883 },	 { "ldap", 389 },
 	{ "ldaps", 636 },     { "smtp", 25 },	      { "nats", 4222 },	     { "kafka", 9092 },	    { "ws", 80 },	 { "wss", 443 },
-	{ "ftp", 21 },	      { "fastcgi", 9000 },    { "fcgi", 9000 },	     { "grpc", 0 },	    { "tcp", 0 },	 { "elasticsearch", 9200 },
+	{ "ftp", 21 },	      { "fastcgi", 9000 },    { "fcgi", 9000 },	     { "grpc", 0 },	    { "tcp", 0 },
+	{ "elasticsearch", 9200 },
 };
 
 bool target_split(const char *t, size_t len, char ret[TARGET_HOST_MAX], unsigned *ret_port)
@@ -81,7 +82,8 @@ bool target_is_named_by(const char *name, size_t len)
 	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
 		size_t n = strlen(ends[i]);
 
-		if (len >= n && !strncasecmp(name + len - n, ends[i], n) && (len == n || name[len - n - 1] == '_' || !isupper((unsigned char)name[len - n - 1])))
+		if (len >= n && !strncasecmp(name + len - n, ends[i], n) &&
+		    (len == n || name[len - n - 1] == '_' || !isupper((unsigned char)name[len - n - 1])))
 			return strcasecmp(name, "HOSTNAME") != 0 || len != 8;
 	}
 	return false;

@@ -152,7 +152,8 @@ static void begin_evidence(struct core *c, struct action_run *r)
 	else if (err == -EALREADY)
 		run_done(c, r, ACTION_EVIDENCE);
 	else
-		run_failed(c, r, ACTION_EVIDENCE, err == -EDQUOT ? "evidence.max_bytes is reached" : err == -EBUSY ? "too many bundles are being made" : reason(err));
+		run_failed(c, r, ACTION_EVIDENCE,
+			   err == -EDQUOT ? "evidence.max_bytes is reached" : err == -EBUSY ? "too many bundles are being made" : reason(err));
 	if (err < 0 && err != -EALREADY)
 		r->bundle[0] = '\0';
 }

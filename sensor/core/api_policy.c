@@ -108,7 +108,8 @@ static void json_ns(struct jsonl *j, struct core *c, const struct policy_ns *n)
 	jsonl_str(j, "last_change", n->state.how < ARRAY_SIZE(hows) ? hows[n->state.how] : "none");
 	jsonl_f64(j, "took_ms", n->state.micros / 1000.0);
 	jsonl_str(j, "error", n->state.status < 0 ? n->state.err[0] ? n->state.err : strerror(-n->state.status) : "");
-	jsonl_str(j, "bridged", n->state.bridge4 && n->state.bridge6 ? "bridge" : n->state.bridge4 ? "bridge (IPv4)" : n->state.bridge6 ? "bridge (IPv6)" : "inet");
+	jsonl_str(j, "bridged",
+		  n->state.bridge4 && n->state.bridge6 ? "bridge" : n->state.bridge4 ? "bridge (IPv4)" : n->state.bridge6 ? "bridge (IPv6)" : "inet");
 	jsonl_u64(j, "records", n->sent.count);
 	jsonl_obj_end(j);
 }
@@ -192,7 +193,8 @@ static void json_rule(struct jsonl *j, struct core *c, const struct policy_gathe
 
 	snprintf(key, sizeof(key), "%s\t%s\t%s\t%s", w, e->dir == PLAN_IN ? "in" : "out", e->peer, e->port);
 	n = policy_counts_get(c->policy->counts, key, &last);
-	snprintf(text, sizeof(text), e->dir == PLAN_IN ? "%.600s may connect to %.300s on %s" : "%2$.300s may connect to %1$.600s on %3$s", e->peer, w, e->port);
+	snprintf(text, sizeof(text),
+		 e->dir == PLAN_IN ? "%.600s may connect to %.300s on %s" : "%2$.300s may connect to %1$.600s on %3$s", e->peer, w, e->port);
 	jsonl_obj(j, NULL);
 	jsonl_str(j, "direction", e->dir == PLAN_IN ? "in" : "out");
 	jsonl_str(j, "peer", e->peer);

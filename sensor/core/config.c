@@ -612,7 +612,10 @@ static const struct config_key top_keys[] = {
 	{ "actions", config_section, "keys default, findings, workloads", 0, 0, 0, actions_keys },
 	{ NULL, NULL, NULL, 0, 0, 0, NULL },
 };
-static const struct config_key top = { "the file", config_section, "keys docker, node, hooks, limits, store, payload, learning, alerts, api, feeds, geo, policy, actions, evidence", 0, 0, 0, top_keys };
+static const struct config_key top = {
+	"the file", config_section,
+	"keys docker, node, hooks, limits, store, payload, learning, alerts, api, feeds, geo, policy, actions, evidence", 0, 0, 0, top_keys
+};
 #undef AT
 
 static bool node_is_empty(struct fy_node *n)

@@ -72,7 +72,8 @@ static int core_run(struct core *c, const char *docker)
 
 static int usage(void)
 {
-	fprintf(stderr, "pierglass-core is started by pierglassd: pierglass-core core --state DIR --run DIR --docker LIST --node NAME | broker | files | fetch\n");
+	fprintf(stderr,
+		"pierglass-core is started by pierglassd: pierglass-core core --state DIR --run DIR --docker LIST --node NAME | broker | files | fetch\n");
 	return 2;
 }
 

@@ -64,7 +64,8 @@ static const char tail[] =
 	/* near the end where fewer lines meet, and not upon another label */
 	"const z=inn.get(p.b).length>out.get(p.a).length?.3:out.get(p.a).length>inn.get(p.b).length?.7:.5,w=1-z,"
 	"at=i=>w*w*w*q[i]+3*w*w*z*q[i+2]+3*w*z*z*q[i+4]+z*z*z*q[i+6];if(z>.6)q=q.slice(-8);let ly=at(1)-3;const lx=at(0);"
-	"for(let n=0;n<9&&labels.some(o=>Math.abs(o[0]-lx)<70&&Math.abs(o[1]-ly)<10);n++)ly+=11;labels.push([lx,ly,words.length>2?words.slice(0,2).join(', ')+' …':words.join(', ')])}\n"
+	"for(let n=0;n<9&&labels.some(o=>Math.abs(o[0]-lx)<70&&Math.abs(o[1]-ly)<10);n++)ly+=11;"
+	"labels.push([lx,ly,words.length>2?words.slice(0,2).join(', ')+' …':words.join(', ')])}\n"
 	"for(const n of d.nodes){const[x,y]=pos.get(n.id),g=el(svg,'g',{});el(g,'rect',{x,y,width:W,height:H,rx:5,'class':n.kind});"
 	"el(g,'text',{x:x+W/2,y:y+H/2+4,'text-anchor':'middle'},n.id.length>25?n.id.slice(0,24)+'…':n.id);el(g,'title',{},n.id)}\n"
 	"for(const[x,y,t]of labels)el(svg,'text',{x,y,'text-anchor':'middle','class':'e'},t);\n"
@@ -72,7 +73,8 @@ static const char tail[] =
 	"const tb=document.getElementById('edges'),tr=(cells,h)=>{const r=tb.insertRow();for(const[i,c]of cells.entries()){"
 	"const x=document.createElement(h?'th':'td');x.textContent=c;x.className=h?'':i>3&&i<7?'n':i<2||i===7?'w':'';r.appendChild(x)}return r};\n"
 	"tr(['client','server','protocol','confidence','flows','bytes to server','bytes to client','host','last seen'],true);\n"
-	"for(const e of d.edges)tr([e.client,e.server,label(e),e.app_confidence,e.flows,size(e.bytes_to_server),size(e.bytes_to_client),e.host,(e.last_seen||'').replace('T',' ').slice(0,19)]);\n"
+	"for(const e of d.edges)tr([e.client,e.server,label(e),e.app_confidence,e.flows,"
+	"size(e.bytes_to_server),size(e.bytes_to_client),e.host,(e.last_seen||'').replace('T',' ').slice(0,19)]);\n"
 	"</script></body></html>\n";
 
 char *export_html(struct core *c, const struct map_view *m, size_t *ret_len)

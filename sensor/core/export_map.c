@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "intel/indicator.h"
 #include "sensor/core/export_map.h"
-#include "sensor/core/geo.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -9,6 +7,8 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "intel/indicator.h"
+#include "sensor/core/geo.h"
 #include "sensor/core/json_views.h"
 #include "sensor/core/policy.h"
 

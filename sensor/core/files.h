@@ -64,7 +64,8 @@ int core_file_root(struct core *c, const struct ident_container *ct, core_file_c
 
 /* From now on changes of these files of the container are published as CORE_EVENT_FILE_CHANGED: written, renamed, created,
  * deleted, from inside or from the host. Replaces the list of before; count 0 ends it. Absolute paths, at most
- * FILES_DRIFT_MAX (-E2BIG); with "/" at its end: any entry of that directory, told by the entry's path. A path need not exist (its directory is then tried again every 5 s). */
+ * FILES_DRIFT_MAX (-E2BIG); with "/" at its end: any entry of that directory, told by the entry's path.
+ * A path need not exist (its directory is then tried again every 5 s). */
 int core_files_watch(struct core *c, const struct ident_container *ct, const char *const *paths, size_t count);
 
 #endif

@@ -310,7 +310,8 @@ static struct policy_hold *hold_find(struct core_policy *p, const struct ident_c
 		struct policy_hold *x = &p->holds[i];
 
 		if (x->engine == ct->engine && !strcmp(x->cid, ct->id) && x->hold.quarantine == h->quarantine &&
-		    (h->quarantine || (x->hold.has_peer == h->has_peer && x->hold.l4 == h->l4 && x->hold.port == h->port && !memcmp(x->hold.peer, h->peer, 16))))
+		    (h->quarantine || (x->hold.has_peer == h->has_peer && x->hold.l4 == h->l4 && x->hold.port == h->port &&
+		      !memcmp(x->hold.peer, h->peer, 16))))
 			return x;
 	}
 	return NULL;

@@ -28,6 +28,7 @@ run mounted -v "$host/mounted/ports.conf:/etc/apache2/ports.conf" pg-web sh -c "
 run k8s -v "$host/k8s:/etc/config" pg-web sh -c "ln -sf /etc/config/ports.conf /etc/apache2/ports.conf; $start"
 run caller -e BACKEND_URL=http://D-plain:80/ -e MODE=D-mounted pg-many sh -c 'exec sleep infinity'
 run linked --link D-mounted:web pg-many sh -c 'exec sleep infinity'
+# shellcheck disable=SC2218 # run is not the one of bats: the word after it names a container
 run hostile pg-web sh -c "$start"
 run twin pg-web sh -c "$start"
 

@@ -10,7 +10,7 @@
 #include "appid/config/conf_apps.h"
 #include "appid/config/conf_json.h"
 #include "appid/digest_text.h"
-#include "appid/image.h"
+#include "appid/archive_image.h"
 
 static uint64_t ticks;
 

@@ -58,6 +58,7 @@ echo first >"$LAB_DIR/certs/site.pem"
 served life-web -p 18080:80 -v "$LAB_DIR/certs:/etc/ssl/site:ro"
 client life-client
 run updates --dns 203.0.113.9 pg-many sh -c 'while sleep 0.4; do curl -s -m 2 -o /dev/null http://updates.example.org:8081/; done'
+# shellcheck disable=SC2218 # run is not the one of bats: the word after it names a container
 run backup pg-many sh -c 'while sleep 1; do [ ! -e /tmp/now ] || { n=$(cat /tmp/now); rm -f /tmp/now; head -c "$n" /dev/zero | nc -N -w 3 203.0.113.9 8732; }; done'
 for n in 50000000 40000000 50000000; do (sleep 1; d exec life-backup sh -c "echo $n >/tmp/now"; sleep 3); done &
 run v6 --cap-add NET_ADMIN pg-many sh -c 'while sleep 0.5; do ip -6 -o addr >/dev/null; curl -6 -s -m 2 -o /dev/null http://life-web/; done'

@@ -313,7 +313,8 @@ int cmd_feed(const struct cli_options *o)
 	if ((!strcmp(verb, "update") && o->argument_count <= 2) || (!strcmp(verb, "accept") && o->argument_count == 2))
 		return o->feed_count ? usage("--feed is for feed check") : feed_update(o, verb[0] == 'a');
 	if (!check && !test)
-		return usage("expected \"feed list\", \"feed update [NAME]\", \"feed accept NAME\", \"feed check THING… [--feed FILE…]\" or \"feed test FILE…\"");
+		return usage("expected \"feed list\", \"feed update [NAME]\", \"feed accept NAME\", "
+			     "\"feed check THING… [--feed FILE…]\" or \"feed test FILE…\"");
 	if (check && o->argument_count < 2)
 		return usage("check what? (an address, a name, a digest or a URL)");
 	if (check && o->geo)

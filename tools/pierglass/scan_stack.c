@@ -51,7 +51,8 @@ void scan_show_stack(const json_t *root)
 {
 	static const struct cli_column services[] = { { "SERVICE", false, 8 }, { "IMAGE", false, 12 }, { "PORTS", false, 8 }, { "NETWORKS", false, 8 },
 						      { "REPLICAS", true, 0 }, { "BECAUSE OF", false, 12 } },
-				       edges[] = { { "CLIENT", false, 8 }, { "SERVER", false, 8 }, { "PORT", true, 0 }, { "BY", false, 0 }, { "BECAUSE OF", false, 12 } };
+				       edges[] = { { "CLIENT", false, 8 }, { "SERVER", false, 8 }, { "PORT", true, 0 },
+						   { "BY", false, 0 }, { "BECAUSE OF", false, 12 } };
 	struct cli_table *t = cli_table_new(services, ARRAY_SIZE(services));
 	size_t i;
 	json_t *v;

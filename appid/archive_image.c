@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "appid/image.h"
+#include "appid/archive_image.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -252,6 +252,7 @@ static bool is_wanted(const json_t *tags, const char *want)
 static int read_docker(struct reading *x, const json_t *manifest, const char *want)
 {
 	const json_t *chosen = NULL, *m, *l;
+	const char *tag;
 	size_t i;
 	int r = 0;
 
@@ -265,8 +266,8 @@ static int read_docker(struct reading *x, const json_t *manifest, const char *wa
 	if (!x->config)
 		return refuse(x, -EBADMSG, "its configuration cannot be read", str(chosen, "Config"));
 	snprintf(x->id, sizeof(x->id), "%s", str(chosen, "Config"));
-	snprintf(x->tag, sizeof(x->tag), "%s",
-		 json_string_value(json_array_get(json_object_get(chosen, "RepoTags"), 0)) ? json_string_value(json_array_get(json_object_get(chosen, "RepoTags"), 0)) : "");
+	tag = json_string_value(json_array_get(json_object_get(chosen, "RepoTags"), 0));
+	snprintf(x->tag, sizeof(x->tag), "%s", tag ? tag : "");
 	json_array_foreach(json_object_get(chosen, "Layers"), i, l)
 		if (r == 0)
 			r = json_is_string(l) ? layer_add(x, json_string_value(l)) : -EBADMSG;

@@ -2,8 +2,8 @@
 /* An image's file tree and configuration out of what `docker save` writes or an OCI image layout (as a directory or in a tar archive; layers
  * plain, gzip, zstd, xz or bzip2). Formats: https://github.com/moby/moby/blob/master/image/spec/spec.md, OCI image-spec. Everything is
  * hostile: read by libarchive inside the sandbox, nothing is extracted. */
-#ifndef PG_APPID_IMAGE_H
-#define PG_APPID_IMAGE_H
+#ifndef PG_APPID_ARCHIVE_IMAGE_H
+#define PG_APPID_ARCHIVE_IMAGE_H
 
 #include "appid/image_tree.h"
 #include "base/jsonl.h"
