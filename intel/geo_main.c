@@ -79,7 +79,7 @@ int geo_main(int argc, char **argv)
 		json = true;
 	for (; i + 1 < argc && strcmp(argv[i], "--") != 0 && count < DATABASES_MAX; i += 2, count++) {
 		databases[count].name = argv[i + 1];
-		(void)geo_open(atoi(argv[i]), &databases[count].geo, databases[count].why);
+		(void)geo_open((int)strtoul(argv[i], NULL, 10), &databases[count].geo, databases[count].why);
 	}
 	if (!count || i >= argc || strcmp(argv[i], "--") != 0) {
 		fprintf(stderr, "usage: pierglass-inspect geo … (started by \"pierglass feed check --geo\")\n");

@@ -335,7 +335,7 @@ static pid_t prober(unsigned who, struct probes *p, bool allowed)
 
 static void test_swaps(void **state)
 {
-	unsigned swaps = getenv("GUARD_SWAPS") ? (unsigned)atoi(getenv("GUARD_SWAPS")) : 60, rulesets = 0, elements = 0;
+	unsigned swaps = getenv("GUARD_SWAPS") ? (unsigned)strtoul(getenv("GUARD_SWAPS"), NULL, 10) : 60, rulesets = 0, elements = 0;
 	struct probes *p = mmap(NULL, sizeof(*p) * 2, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	pid_t a, b;
 
