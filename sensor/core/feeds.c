@@ -151,8 +151,9 @@ static bool feed_end(struct core *c, struct core_feed *f, int status, const stru
 	f->why[0] = '\0';
 	c->feeds->kernel_stale = true;
 	f->read_wall_ns = clock_wall_ns();
-	log_info("feed %s: %llu entries in use (%s), %zu never blocked", feed_source(f), (unsigned long long)entries_of(e),
-		 feed_format_name((enum feed_format)e->format), feed_set_never(coming));
+	log_info("feed %s: %llu entries in use (%s), %zu never blocked, read in %llu ms", feed_source(f), (unsigned long long)entries_of(e),
+		 feed_format_name((enum feed_format)e->format), feed_set_never(coming),
+		 (unsigned long long)((clock_mono_ns() - c->feeds->began_ns) / NSEC_PER_MSEC));
 	if (feed_set_never(coming)) {
 		snprintf(what, sizeof(what), "names %zu addresses or prefixes that must never be blocked", feed_set_never(coming));
 		tell_poisoned(c, f, what,
@@ -273,6 +274,7 @@ static void feed_begin(struct core *c, struct core_feed *feed, int fd, const str
 	feed->size = (uint64_t)st->st_size;
 	feed->mtime_ns = (uint64_t)st->st_mtim.tv_sec * NSEC_PER_SEC + (uint64_t)st->st_mtim.tv_nsec;
 	feed->state = FEED_READING;
+	f->began_ns = clock_mono_ns();
 	f->reading = (int)(feed - f->feeds);
 }
 

@@ -75,6 +75,9 @@ static void now_used(struct core *c)
 	f->kernel_bytes = f->kernel_count ? (size_t)listed_pages(&f->kernel_ranges) * PG_LISTED_PAGE : 0;
 	f->kernel_since_ns = clock_mono_ns();
 	listed_done(&f->kernel_ranges);
+	if (f->kernel_count)
+		log_info("feeds: %zu ranges of addresses are in the kernel (%zu KiB), made in %llu ms", f->kernel_count, f->kernel_bytes >> 10,
+			 (unsigned long long)((f->kernel_since_ns - f->kernel_began_ns) / NSEC_PER_MSEC));
 	feeds_match_again(c);
 }
 
@@ -127,6 +130,7 @@ static void table_make(struct core *c)
 	int r;
 
 	f->kernel_stale = false;
+	f->kernel_began_ns = clock_mono_ns();
 	listed_done(&f->kernel_ranges);
 	r = core_map_fd(c, "listed") < 0 ? -ENOENT : ranges_make(f, &f->kernel_ranges);
 	if (r == 0 && !f->kernel_ranges.count4 && !f->kernel_ranges.count6) {

@@ -56,6 +56,8 @@ struct core_feeds {
 	bool kernel_stale;              /* the kernel's table is not what the feeds say now */
 	uint32_t kernel_seq;            /* of MSG_LISTED under way, 0: none */
 	struct listed_ranges kernel_ranges; /* of that one */
+	uint64_t began_ns;              /* the reading under way began */
+	uint64_t kernel_began_ns;       /* the table under way was begun */
 	uint64_t kernel_since_ns;       /* flows that began later were looked up in the kernel; 0: none were. Monotonic */
 	size_t kernel_count, kernel_bytes;
 	uint64_t drops_ns;              /* listed_drops was written last */

@@ -234,6 +234,7 @@ class Sensor:
     """The real pierglassd with all its programs."""
 
     name, title = "sensor", "sensor learning"
+    options = ()  # further ones of pierglassd
 
     def __init__(self, lab, sockets, hooks):
         self.lab, self.sockets, self.hooks = lab, sockets, hooks
@@ -252,7 +253,7 @@ class Sensor:
     def start(self):
         begin = time.monotonic()
         with open(f"{WORK}/sensor.log", "ab") as log:
-            self.p = subprocess.Popen([f"{BUILD}/pierglassd", "--state", self.state, "--run", self.run, "--docker", ",".join(self.sockets)],
+            self.p = subprocess.Popen([f"{BUILD}/pierglassd", "--state", self.state, "--run", self.run, "--docker", ",".join(self.sockets), *self.options],
                                       stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         while time.monotonic() < begin + 20:
             if self.p.poll() is not None:
