@@ -130,7 +130,7 @@ helpers: $(HELPERS)
 # Fuzz targets: clang's libFuzzer over the sources themselves, always with ASan and UBSan.
 FUZZ_T   := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 FUZZ_SRC := $(sort $(wildcard base/*.c flows/*.c sensor/*.c)) $(filter-out appid/inspect_main.c,$(sort $(wildcard appid/*.c appid/config/*.c))) \
-            $(sort $(wildcard sensor/watch/*.c intel/*.c)) sensor/keeper/link_parse.c enforce/action.c enforce/pcapng.c enforce/plan.c enforce/policy.c \
+            $(sort $(wildcard sensor/watch/*.c intel/*.c)) sensor/keeper/link_parse.c sensor/core/config_api.c sensor/core/config_feeds.c enforce/action.c enforce/pcapng.c enforce/plan.c enforce/policy.c \
             enforce/nft_plan.c enforce/nft_elems.c
 FUZZ_O   := $(patsubst %.c,$(B)/fuzz/obj/%.o,$(FUZZ_SRC))
 FUZZ_F   := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -g -O1 $(STD) -Wno-unknown-warning-option -DPG_SAN=1

@@ -27,6 +27,10 @@ void json_container_files(struct jsonl *j, struct core *c, const struct ident_co
 {
 }
 
+void json_declared(struct jsonl *j, struct core *c, const struct ident_container *ct)
+{
+}
+
 const char *core_loss_name(enum core_loss l)
 {
 	return "loss";
