@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "sensor/core/api_priv.h"
 #include "sensor/core/evidence.h"
+#include "sensor/core/page.h"
 
 #define URL_MAX 2048          /* decoded path and arguments together */
 #define HEADERS_MAX 8192
@@ -177,6 +178,25 @@ static bool has_body(struct MHD_Connection *conn)
 	return (len && strcmp(len, "0")) || MHD_lookup_connection_value(conn, MHD_HEADER_KIND, "Transfer-Encoding");
 }
 
+static enum MHD_Result serve_page(struct api *a, struct MHD_Connection *conn, const struct page_file *f)
+{
+	struct MHD_Response *r = MHD_create_response_from_buffer(f->len, (void *)(uintptr_t)f->text, MHD_RESPMEM_PERSISTENT);
+	enum MHD_Result res;
+
+	if (!r)
+		return api_refuse(a, conn, MHD_HTTP_INTERNAL_SERVER_ERROR, "out of memory");
+	MHD_add_response_header(r, "Content-Type", f->type);
+	MHD_add_response_header(r, "Cache-Control", "no-cache");
+	MHD_add_response_header(r, "Content-Security-Policy", PAGE_POLICY);
+	MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
+	MHD_add_response_header(r, "Referrer-Policy", "no-referrer");
+	MHD_add_response_header(r, "Cross-Origin-Opener-Policy", "same-origin");
+	MHD_add_response_header(r, "Cross-Origin-Resource-Policy", "same-origin");
+	res = MHD_queue_response(conn, MHD_HTTP_OK, r);
+	MHD_destroy_response(r);
+	return res;
+}
+
 /* A file of a bundle: sent from the file, however large it is. */
 static enum MHD_Result serve_file(struct api *a, struct MHD_Connection *conn, const struct api_query *q)
 {
@@ -309,6 +329,7 @@ enum MHD_Result api_on_request(void *cls, struct MHD_Connection *conn, const cha
 	struct api *a = cls;
 	size_t headers = 0, url_len = strlen(url);
 	bool post = !strcmp(method, "POST");
+	struct page_file file;
 	int p;
 
 	if (*con_cls && *data_len)
@@ -326,6 +347,8 @@ enum MHD_Result api_on_request(void *cls, struct MHD_Connection *conn, const cha
 	MHD_get_connection_values(conn, MHD_GET_ARGUMENT_KIND, on_length, &url_len);
 	if (url_len > URL_MAX)
 		return api_refuse(a, conn, MHD_HTTP_URI_TOO_LONG, "the address is too long");
+	if (!post && page_file(url, &file))
+		return serve_page(a, conn, &file);
 	p = api_path_of(url);
 	if (p < 0)
 		return api_refuse(a, conn, MHD_HTTP_NOT_FOUND,

@@ -8,6 +8,7 @@
 #include "sensor/core/evidence.h"
 #include "sensor/core/export_map.h"
 #include "sensor/core/json_events.h"
+#include "sensor/core/page.h"
 #include "sensor/core/store.h"
 
 static const struct {
@@ -83,7 +84,7 @@ const char *api_path_help(enum api_path p)
 
 bool api_path_is_page(const char *path)
 {
-	return false;
+	return page_file(path, NULL);
 }
 
 unsigned api_path_args(enum api_path p)

@@ -2,6 +2,7 @@
 #include "sensor/core/export_map.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,7 @@
 #include "intel/indicator.h"
 #include "sensor/core/geo.h"
 #include "sensor/core/json_views.h"
+#include "sensor/core/model.h"
 #include "sensor/core/policy.h"
 
 struct collector {
@@ -182,7 +184,59 @@ static void node_json(struct jsonl *j, const struct core *c, const struct topo_n
 	jsonl_obj_end(j);
 }
 
-static void edge_json(struct jsonl *j, struct core *c, const struct topo_edge *e)
+/* Whose models know the edge: those of both ends, each looked up once. */
+struct known {
+	struct core *core;
+	const struct map_view *m;
+	struct model **models; /* by node; NULL: no memory */
+	bool *looked;
+};
+
+static struct model *model_at(struct known *k, const struct topo_node *n)
+{
+	size_t i = map_index_of(k->m, n);
+
+	if (!n->workload || !n->workload[0] || !k->models || !k->looked)
+		return NULL;
+	if (!k->looked[i])
+		k->models[i] = core_model_named(k->core, n->workload);
+	k->looked[i] = true;
+	return k->models[i];
+}
+
+/* Sources of one end's fact; UINT_MAX: the end has learned enough to know that it does not know this edge. */
+static unsigned end_sources(struct known *k, const struct topo_edge *e, bool in, const char *port)
+{
+	const struct model *m = model_at(k, in ? e->server : e->client);
+	const struct topo_node *peer = in ? e->client : e->server;
+	enum fact_kind kind = in ? FACT_EDGE_IN : FACT_EDGE_OUT;
+	const struct fact *f;
+	char key[FACT_KEY_MAX];
+
+	if (!m)
+		return 0;
+	f = model_match(m, kind, fact_key(key, peer->id, port));
+	if (!f && in && peer->kind == TOPO_EXTERNAL) /* a published port */
+		f = model_match(m, kind, fact_key(key, "ext:" FACT_ANY, port));
+	if (f)
+		return f->sources;
+	if (in && (peer->kind == TOPO_HOST || peer->kind == TOPO_GATEWAY)) /* never judged */
+		return 0;
+	return model_dimension_state(m, kind) == MODEL_LEARNING ? 0 : UINT_MAX;
+}
+
+static const char *edge_source(struct known *k, const struct topo_edge *e)
+{
+	unsigned out, in;
+	char port[24];
+
+	fact_port(port, e->l4, e->port);
+	out = end_sources(k, e, false, port);
+	in = end_sources(k, e, true, port);
+	return fact_source_name(out == UINT_MAX || in == UINT_MAX ? 0 : out | in);
+}
+
+static void edge_json(struct jsonl *j, struct core *c, const struct topo_edge *e, struct known *k)
 {
 	const struct policy_edge_in in = { .client = e->client->id, .server = e->server->id, .client_kind = e->client->kind,
 					   .server_kind = e->server->kind, .client_workload = text(e->client->workload),
@@ -208,7 +262,7 @@ static void edge_json(struct jsonl *j, struct core *c, const struct topo_edge *e
 	strings(j, "client_exes", e->client_exes, e->client_exe_count);
 	strings(j, "server_exes", e->server_exes, e->server_exe_count);
 	jsonl_str(j, "host", e->host);
-	jsonl_str(j, "source", "none");
+	jsonl_str(j, "source", edge_source(k, e));
 	jsonl_str(j, "verdict", policy_edge_verdict(c, &in));
 	jsonl_str(j, "engine", text(home->engine));
 	jsonl_str(j, "node", text(home->node));
@@ -217,6 +271,10 @@ static void edge_json(struct jsonl *j, struct core *c, const struct topo_edge *e
 
 void export_json(struct core *c, const struct map_view *m, struct jsonl *j)
 {
+	_cleanup_free_ struct model **models = calloc(m->node_count + 1, sizeof(*models));
+	_cleanup_free_ bool *looked = calloc(m->node_count + 1, sizeof(*looked));
+	struct known known = { .core = c, .m = m, .models = models, .looked = looked };
+
 	jsonl_obj(j, NULL);
 	jsonl_str(j, "node", c->node);
 	jsonl_str(j, "engine", c->engine_count == 1 ? json_engine(c, 0) : "");
@@ -227,7 +285,7 @@ void export_json(struct core *c, const struct map_view *m, struct jsonl *j)
 	jsonl_arr_end(j);
 	jsonl_arr(j, "edges");
 	for (size_t i = 0; i < m->edge_count; i++)
-		edge_json(j, c, m->edges[i]);
+		edge_json(j, c, m->edges[i], &known);
 	jsonl_arr_end(j);
 	json_loss(j, c);
 	jsonl_obj_end(j);

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The API: requests with the token, streams that come back by themselves, and what of it is late or was lost.
+
+const TOKEN = 'pierglass-token';
+
+// What the page knows, by name; each is asked again when it is needed and old.
+const RESOURCES = {
+  map: { path: '/v1/map', every: 1500 },
+  alerts: { path: '/v1/alerts?limit=1000', every: 10000 },
+  containers: { path: '/v1/containers', every: 6000 },
+  listeners: { path: '/v1/listeners', every: 4000 },
+  models: { path: '/v1/models', every: 8000 },
+  networks: { path: '/v1/networks', every: 30000 },
+  policy: { path: '/v1/policy', every: 8000 },
+  status: { path: '/v1/status', every: 5000 },
+};
+const data = {};       // name: the answer
+const asked = {};      // name: { at, took, busy, text, error }
+const net = { needs: new Set(), lost: 0, streaming: 'no', refused: false, changed: () => {}, wantToken: () => {} };
+// A saved page carries what it shows.
+const snapshot = document.getElementById('snapshot') ? JSON.parse(document.getElementById('snapshot').textContent) : null;
+
+function tokenFromAddress() {
+  const p = new URLSearchParams(location.hash.slice(1));
+  if (!p.has('token')) return;
+  sessionStorage.setItem(TOKEN, p.get('token'));
+  p.delete('token');
+  history.replaceState(null, '', '#' + p);
+}
+
+const headers = () => { const t = sessionStorage.getItem(TOKEN); return t ? { Authorization: 'Bearer ' + t } : {}; };
+const options = (more) => ({ headers: headers(), cache: 'no-store', credentials: 'omit', redirect: 'error', referrerPolicy: 'no-referrer', ...more });
+
+async function request(path, more) {
+  if (snapshot) throw new Error('this is a saved page: there is no sensor behind it');
+  const r = await fetch(path, options(more));
+  if (r.status === 401) {
+    net.refused = true;
+    net.wantToken();
+  }
+  if (!r.ok) {
+    let why = r.status + ' ' + r.statusText;
+    try { why = (await r.json()).error || why; } catch { /* the status says it */ }
+    throw new Error(clean(why));
+  }
+  net.refused = false;
+  return r;
+}
+const get = async (path) => (await request(path)).json();
+const post = async (path, args) => (await request(path + '?' + new URLSearchParams(args), { method: 'POST' })).json();
+
+async function load(name) {
+  const a = asked[name] = asked[name] || { at: 0, took: 0 };
+  if (a.busy) return;
+  a.busy = true;
+  const begin = performance.now();
+  try {
+    const text = await (await request(RESOURCES[name].path)).text();
+    a.error = '';
+    a.at = Date.now();
+    if (text !== a.text) {
+      a.text = text;
+      data[name] = JSON.parse(text);
+      net.changed(name);
+    }
+  } catch (e) {
+    a.error = e.message;
+    a.failed = Date.now();
+  }
+  a.took = performance.now() - begin;
+  a.busy = false;
+}
+
+// An answer that takes long is asked for less often: the page never is a large part of the sensor's work.
+const interval = (name) => Math.max(RESOURCES[name].every, 12 * (asked[name]?.took || 0));
+
+function refresh(name) {
+  if (asked[name]) asked[name].at = asked[name].failed = 0;
+  tick();
+}
+
+function tick() {
+  if (snapshot || document.hidden || net.refused) return;
+  const now = Date.now();
+  for (const name of net.needs) {
+    const a = asked[name];
+    if (!a || (!a.busy && now - Math.max(a.at, a.failed || 0) >= interval(name))) load(name);
+  }
+}
+
+// One sentence when what is shown is old or has gaps, '' when it is not.
+function lateness() {
+  if (snapshot) return 'Saved ' + clock(snapshot.map.time) + ' UTC: not live.';
+  const failing = [...net.needs].map((n) => asked[n]).find((a) => a?.error);
+  if (failing && !net.refused) return 'The sensor does not answer (' + failing.error + '). What is shown is old.';
+  const now = Date.now();
+  for (const name of net.needs)
+    if (asked[name]?.at && now - asked[name].at > 3 * interval(name) + 3000)
+      return 'Data is late: ' + name + ' is of ' + Math.round((now - asked[name].at) / 1000) + ' s ago.';
+  return net.lost ? 'Live messages were lost: ' + net.lost + '. What is shown was asked for anew.' : '';
+}
+
+// Server-sent events by fetch (EventSource cannot send the token). Returns a function that ends it.
+function stream(path, onData, onState) {
+  let stopped = false, wait = 500, control;
+  const event = (block) => {
+    let type = 'message', text = '';
+    for (const line of block.split('\n')) {
+      if (line.startsWith('event: ')) type = line.slice(7);
+      else if (line.startsWith('data: ')) text += line.slice(6);
+    }
+    if (!text) return;
+    if (type === 'lost') {
+      net.lost += JSON.parse(text).lost || 1;
+      for (const name of net.needs) refresh(name);
+    } else {
+      onData(JSON.parse(text));
+    }
+  };
+  const run = async () => {
+    while (!stopped) {
+      try {
+        control = new AbortController();
+        const reader = (await request(path, { signal: control.signal })).body.pipeThrough(new TextDecoderStream()).getReader();
+        let rest = '';
+        wait = 500;
+        onState('yes');
+        for (;;) {
+          const { done, value } = await reader.read();
+          if (done) break;
+          const blocks = (rest + value).split('\n\n');
+          rest = blocks.pop();
+          blocks.forEach(event);
+        }
+      } catch { /* told by the state; tried again */ }
+      if (stopped) return;
+      onState('no');
+      await new Promise((done) => setTimeout(done, wait + Math.random() * 300));
+      wait = Math.min(wait * 2, 15000);
+    }
+  };
+  run();
+  return () => { stopped = true; control?.abort(); };
+}

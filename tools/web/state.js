@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What is looked at: view, filter, selection and opened boxes stand in the address, so that a link shows the same.
+
+const VIEWS = { map: 'Map', connections: 'Connections', findings: 'Findings', listeners: 'Listeners', models: 'Models', status: 'Status' };
+const state = { view: 'map', q: '', sel: '', open: new Set(), id: '', net: '' };
+
+function stateRead() {
+  const p = new URLSearchParams(location.hash.slice(1));
+  state.view = VIEWS[p.get('view')] ? p.get('view') : 'map';
+  state.q = p.get('q') || '';
+  state.sel = p.get('sel') || '';
+  state.id = p.get('id') || '';
+  state.net = p.get('net') || '';
+  state.open = new Set(p.getAll('open'));
+}
+
+// push: a step that the browser's "back" undoes.
+function stateWrite(push) {
+  const p = new URLSearchParams();
+  p.set('view', state.view);
+  for (const key of ['q', 'sel', 'id', 'net']) if (state[key]) p.set(key, state[key]);
+  for (const o of [...state.open].sort()) p.append('open', o);
+  history[push ? 'pushState' : 'replaceState'](null, '', '#' + p);
+}
+
+// ---- the filter: words that must all be in it; key:value; -word must not be in it
+const terms = (q) => (q.toLowerCase().match(/-?(?:\w+:)?(?:"[^"]*"|\S+)/g) || []).map((t) => {
+  const no = t.length > 1 && t[0] === '-', body = no ? t.slice(1) : t, m = /^(app|port|is|kind|net|in|severity|l4):(.*)$/.exec(body);
+  return { no, key: m ? m[1] : '', value: (m ? m[2] : body).replace(/"/g, '') };
+}).filter((t) => t.value);
+
+function matches(thing, q) {
+  return terms(q).every((t) => {
+    const field = t.key ? thing[t.key] : thing.text;
+    const yes = field !== undefined && (t.key === 'port' || t.key === 'is' ? String(field).toLowerCase().split(' ').includes(t.value) :
+      String(field).toLowerCase().includes(t.value));
+    return yes !== t.no;
+  });
+}
+
+// ---- edges and what is to be said about them
+const STATES = ['known', 'learning', 'new', 'blocked', 'listed'];
+const STATE_MARK = { known: '', learning: '', new: 'new', blocked: 'blocked', listed: 'listed' };
+const STATE_TEXT = { known: 'expected: declared, learned or accepted', learning: 'still being learned, or not judged', new: 'not expected by a workload that has learned its edges',
+  blocked: 'refused by policy', listed: 'on a reputation feed, or in another finding' };
+
+const edgeKey = (e) => [e.client, e.server, e.l4, e.port].join('\t');
+const isOpen = (a) => !a.accepted && !a.absorbed_by;
+
+// Findings by the pair of names that they are about.
+function findingsByPair() {
+  const pairs = new Map();
+  for (const a of data.alerts || []) {
+    if (!isOpen(a) || !a.peer) continue;
+    for (const key of [a.workload + '\t' + a.peer, a.peer + '\t' + a.workload]) {
+      if (!pairs.has(key)) pairs.set(key, []);
+      pairs.get(key).push(a);
+    }
+  }
+  return pairs;
+}
+
+function edgeState(e, pairs) {
+  const found = pairs.get(e.client + '\t' + e.server) || [];
+  if (e.verdict === 'listed' || found.some((a) => a.finding.startsWith('intel.'))) return 'listed';
+  if (e.verdict === 'drop' || e.verdict === 'reset') return 'blocked';
+  if (found.some((a) => ['peer.unlinked', 'egress.new', 'metadata.access', 'engine.access', 'scan.horizontal', 'scan.vertical'].includes(a.finding))) return 'new';
+  return e.source && e.source !== 'none' ? 'known' : 'learning';
+}
+
+// Rates: bytes since the answer before.
+const rates = { at: 0, bytes: new Map(), per: new Map() };
+function ratesTake(map) {
+  const at = Date.parse(map.time), span = (at - rates.at) / 1000, now = new Map();
+  if (span <= 0) return;
+  for (const e of map.edges) {
+    const key = edgeKey(e), n = e.bytes_to_server + e.bytes_to_client, before = rates.bytes.get(key);
+    now.set(key, n);
+    rates.per.set(key, rates.at ? Math.max(0, n - (before === undefined ? 0 : before)) / span : 0);
+  }
+  rates.at = at;
+  rates.bytes = now;
+}
+const edgeRate = (e) => rates.per.get(edgeKey(e)) || 0;
