@@ -8,7 +8,7 @@ const SVG = 'http://www.w3.org/2000/svg';
 function fill(el, attrs, children) {
   for (const [key, value] of Object.entries(attrs || {})) {
     if (value === undefined || value === null || value === false) continue;
-    if (key.startsWith('on')) el.addEventListener(key.slice(2), value);
+    if (key.startsWith('on')) el[key] = value;
     else el.setAttribute(key, value === true ? '' : value);
   }
   for (const child of children.flat(Infinity))
@@ -58,5 +58,23 @@ function table(caption, head, rows, empty) {
 const facts = (pairs) => h('dl', {}, pairs.filter(([, v]) => v !== '' && v !== undefined && v !== null && !(Array.isArray(v) && !v.length))
   .map(([k, v]) => [h('dt', {}, k), h('dd', {}, v)]));
 const code = (text) => h('code', {}, clean(text));
+// Makes what stands there like what should stand there, and leaves alone what is so: focus, scrolling, opened parts stay.
+const HANDLERS = ['onclick', 'onchange', 'oninput', 'onkeydown', 'ontoggle'];
+function morph(old, fresh) {
+  if (old.nodeType !== fresh.nodeType || old.nodeName !== fresh.nodeName || old.dataset?.key !== fresh.dataset?.key) return old.replaceWith(fresh);
+  if (old.nodeType !== Node.ELEMENT_NODE) {
+    if (old.data !== fresh.data) old.data = fresh.data;
+    return undefined;
+  }
+  for (const { name, value } of fresh.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+  for (const { name } of [...old.attributes]) if (name !== 'open' && !fresh.hasAttribute(name)) old.removeAttribute(name);
+  for (const name of HANDLERS) old[name] = fresh[name];
+  const was = [...old.childNodes], is = [...fresh.childNodes];
+  is.forEach((child, i) => was[i] ? morph(was[i], child) : old.append(child));
+  was.slice(is.length).forEach((child) => child.remove());
+  return undefined;
+}
+const show = (el, ...children) => morph(el, fill(el.cloneNode(false), {}, children));
+
 const list = (items) => items.length ? h('ul', {}, items.map((i) => h('li', {}, i))) : '';
 const tag = (text, cls) => h('span', { class: 'tag ' + (cls || '') }, text);

@@ -131,12 +131,26 @@ function serviceBox(n, g) {
     sub: small ? where : plural(count, 'container'), h: (small && !where ? 30 : 46) + lines.length * 16 };
 }
 
+// Outside addresses: 'asks' when it only asks us, 'both' when we ask it.
+function askers(map) {
+  const asks = new Map(), outside = new Set(map.nodes.filter((n) => n.kind === 'external').map((n) => n.id));
+  for (const e of map.edges) {
+    if (outside.has(e.client)) asks.set(e.client, asks.get(e.client) || 'asks');
+    if (outside.has(e.server)) asks.set(e.server, 'both');
+  }
+  return asks;
+}
+
+function edgeMatches(e, a, b, st) {
+  const thing = { text: [e.client, e.server, e.app, e.host, port(e), ...e.client_exes, ...e.server_exes].join(' ').toLowerCase(), app: e.app, port: e.port, l4: e.l4,
+    is: st + ' ' + e.source + ' ' + e.verdict, kind: a.kind + ' ' + b.kind, net: [...a.networks, ...b.networks].join(' '), in: e.client + ' ' + e.server };
+  return (!state.net || a.networks.includes(state.net) || b.networks.includes(state.net)) && matches(thing, state.q);
+}
+
 // The scene: boxes, edges between boxes that are shown, what was left out.
 function scene(map) {
-  const pairs = findingsByPair(), nodes = new Map(map.nodes.map((n) => [n.id, n])), asks = new Map(), busy = new Map();
+  const pairs = findingsByPair(), nodes = new Map(map.nodes.map((n) => [n.id, n])), asks = askers(map), busy = new Map();
   for (const e of map.edges) {
-    if (nodes.get(e.client)?.kind === 'external') asks.set(e.client, asks.get(e.client) || 'asks');
-    if (nodes.get(e.server)?.kind === 'external') asks.set(e.server, 'both');
     const n = e.bytes_to_server + e.bytes_to_client;
     busy.set(e.client, (busy.get(e.client) || 0) + n);
     busy.set(e.server, (busy.get(e.server) || 0) + n);
@@ -146,10 +160,7 @@ function scene(map) {
     const a = nodes.get(e.client), b = nodes.get(e.server);
     if (!a || !b) continue;
     const st = edgeState(e, pairs);
-    const thing = { text: [e.client, e.server, e.app, e.host, port(e), ...e.client_exes, ...e.server_exes].join(' ').toLowerCase(), app: e.app, port: e.port, l4: e.l4,
-      is: st + ' ' + e.source + ' ' + e.verdict, kind: a.kind + ' ' + b.kind, net: [...a.networks, ...b.networks].join(' '), in: e.client + ' ' + e.server };
-    const nets = !state.net || a.networks.includes(state.net) || b.networks.includes(state.net);
-    if (!nets || !matches(thing, state.q)) continue;
+    if (!edgeMatches(e, a, b, st)) continue;
     edges.push({ e, st });
     wanted.add(a.id).add(b.id);
   }

@@ -20,14 +20,6 @@ const net = { needs: new Set(), lost: 0, streaming: 'no', refused: false, change
 // A saved page carries what it shows.
 const snapshot = document.getElementById('snapshot') ? JSON.parse(document.getElementById('snapshot').textContent) : null;
 
-function tokenFromAddress() {
-  const p = new URLSearchParams(location.hash.slice(1));
-  if (!p.has('token')) return;
-  sessionStorage.setItem(TOKEN, p.get('token'));
-  p.delete('token');
-  history.replaceState(null, '', '#' + p);
-}
-
 const headers = () => { const t = sessionStorage.getItem(TOKEN); return t ? { Authorization: 'Bearer ' + t } : {}; };
 const options = (more) => ({ headers: headers(), cache: 'no-store', credentials: 'omit', redirect: 'error', referrerPolicy: 'no-referrer', ...more });
 

@@ -2,7 +2,7 @@
 // What is looked at: view, filter, selection and opened boxes stand in the address, so that a link shows the same.
 
 const VIEWS = { map: 'Map', connections: 'Connections', findings: 'Findings', listeners: 'Listeners', models: 'Models', status: 'Status' };
-const state = { view: 'map', q: '', sel: '', open: new Set(), id: '', net: '' };
+const state = { view: 'map', q: '', sel: '', open: new Set(), id: '', net: '', all: '' };
 
 function stateRead() {
   const p = new URLSearchParams(location.hash.slice(1));
@@ -11,6 +11,7 @@ function stateRead() {
   state.sel = p.get('sel') || '';
   state.id = p.get('id') || '';
   state.net = p.get('net') || '';
+  state.all = p.get('all') || '';
   state.open = new Set(p.getAll('open'));
 }
 
@@ -18,7 +19,7 @@ function stateRead() {
 function stateWrite(push) {
   const p = new URLSearchParams();
   p.set('view', state.view);
-  for (const key of ['q', 'sel', 'id', 'net']) if (state[key]) p.set(key, state[key]);
+  for (const key of ['q', 'sel', 'id', 'net', 'all']) if (state[key]) p.set(key, state[key]);
   for (const o of [...state.open].sort()) p.append('open', o);
   history[push ? 'pushState' : 'replaceState'](null, '', '#' + p);
 }
