@@ -22,6 +22,7 @@ const s = (name, attrs, ...children) => fill(document.createElementNS(SVG, name)
 const clean = (text) => String(text ?? '').replace(/[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g, '\ufffd');
 const cut = (text, n) => { const t = clean(text); return t.length > n ? t.slice(0, n - 1) + '…' : t; };
 const by = (f) => (a, b) => { const x = f(a), y = f(b); return x < y ? -1 : x > y ? 1 : 0; };
+const el = (id) => document.getElementById(id);
 const sum = (list, f) => list.reduce((n, x) => n + f(x), 0);
 const plural = (n, one, many) => n.toLocaleString('en') + ' ' + (n === 1 ? one : many || one + 's');
 

@@ -36,6 +36,8 @@ function programsOf(n, exes) {
     h('p', { class: 'empty' }, n && n.kind === 'external' ? 'outside: not seen' : 'no program seen yet');
 }
 
+const stateTag = (st) => tag(STATE_NAME[st] || st, 'st-' + st);
+const name_ = (text) => h('span', { class: 'name' }, text);
 const SOURCE = { declared: 'declared', learned: 'learned', human: 'accepted', none: 'not expected' };
 const sourceTag = (source) => tag(SOURCE[source] || source, source === 'none' || !source ? '' : 'ok');
 
@@ -82,7 +84,7 @@ const link = (text, key) => h('button', { type: 'button', class: 'link', onclick
 function edgeRows(edges) {
   const pairs = findingsByPair();
   return edges.slice(0, 60).map((e) => ({ cls: edgeState(e, pairs), cells: [link(cut(e.client, 30), 'box:w:' + e.client), link(cut(e.server, 30), 'box:w:' + e.server),
-    port(e), app(e), tag(edgeState(e, pairs), 'st-' + edgeState(e, pairs)), h('span', {}, SOURCE[e.source] || ''), rate(edgeRate(e)), bytes(e.bytes_to_server + e.bytes_to_client), when(e.last_seen)] }));
+    port(e), app(e), stateTag(edgeState(e, pairs)), h('span', {}, SOURCE[e.source] || ''), rate(edgeRate(e)), bytes(e.bytes_to_server + e.bytes_to_client), when(e.last_seen)] }));
 }
 const EDGE_HEAD = [['Client', ''], ['Server', ''], ['Port', ''], ['Protocol', ''], ['State', ''], ['Expected', ''], ['Rate', 'num'], ['Bytes', 'num'], ['Last', '']];
 const edgeTable = (edges, title) => [table(title, EDGE_HEAD, edgeRows(edges), 'None.'), edges.length > 60 && h('p', { class: 'empty' }, 'and ' + (edges.length - 60) + ' more: see Connections')];
@@ -134,7 +136,7 @@ function lineDetails(key) {
   const listening = servers.flatMap(listenersOf).filter((l) => ports.has(l.l4 + l.port));
   const states = [...new Set(edges.map((e) => edgeState(e, pairs)))];
   const name = (nodes, box) => nodes.length === 1 ? link(clean(nodeName(nodes[0])), 'box:w:' + nodes[0].id) : link(clean(groupName(box)), 'box:' + box);
-  return [h('h2', {}, name(clients, a), ' → ', name(servers, b)), facts([['State', h('span', {}, states.map((st) => h('div', {}, tag(st, 'st-' + st), ' ', STATE_TEXT[st])))],
+  return [h('h2', {}, name(clients, a), ' → ', name(servers, b)), facts([['State', h('span', {}, states.map((st) => h('div', {}, stateTag(st), ' ', STATE_TEXT[st])))],
     ['Rate', rate(sum(edges, edgeRate))], ['Flows', sum(edges, (e) => e.flows).toLocaleString('en')], ['First seen', clock(edges.map((e) => e.first_seen).sort()[0])], ['Host', [...new Set(edges.map((e) => clean(e.host)).filter(Boolean))].slice(0, 5).join(', ')]]),
   section('Programs that ask', clients.slice(0, 6).map((n) => [clients.length > 1 && h('h4', {}, clean(nodeName(n))), programsOf(n, edges.filter((e) => e.client === n.id).flatMap((e) => e.client_exes))])),
   section('Programs that answer', servers.slice(0, 6).map((n) => [servers.length > 1 && h('h4', {}, clean(nodeName(n))), programsOf(n, edges.filter((e) => e.server === n.id).flatMap((e) => e.server_exes))])),

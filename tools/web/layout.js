@@ -197,7 +197,7 @@ function arrange(groups, edges, busy) {
     boxes.push(g);
   }
   hidden += Math.max(0, stacks.length - SHOWN_MAX);
-  const lines = gather(edges, at);
+  const lines = gather(edges, at, new Map(stacks.flatMap((g) => g.nodes.map((n) => [n.id, n]))));
   for (const g of boxes) {
     if (!g.open) {
       Object.assign(g, { w: W + 10, h: 58 });
@@ -225,14 +225,17 @@ function arrange(groups, edges, busy) {
     h = Math.max(h, size.h);
   }
   side(boxes.filter((g) => g.key === 'x:out' || g.key === 'n:'));
-  for (const g of boxes) for (const b of g.inside) shift(b, g.x + PAD + (g.w - 2 * PAD - insideWidth(g)) / 2, g.y + HEAD);
+  for (const g of boxes) {
+    const dx = g.x + (g.w - insideWidth(g)) / 2;
+    for (const b of g.inside) shift(b, dx, g.y + HEAD);
+  }
   return { boxes, lines: lines.shown, left: lines.left, hidden, w: Math.max(W, x - GAP_X), h, shown: shown + boxes.length, count: edges.length, states: lines.states };
 }
 const insideWidth = (g) => g.inside.length ? Math.max(...g.inside.map((b) => b.x + b.w)) - Math.min(...g.inside.map((b) => b.x)) : 0;
 const inRows = (boxes) => { const n = Math.max(1, Math.ceil(boxes.length / 12)); return new Map(boxes.map((b, i) => [b.id, [i % n, Math.floor(i / n)]])); };
 
 // Edges between the same two boxes are one line.
-function gather(edges, at) {
+function gather(edges, at, nodes) {
   const lines = new Map(), states = {}, inside = new Map();
   for (const { e, st } of edges) {
     const a = at.get(e.client), b = at.get(e.server);
@@ -248,6 +251,12 @@ function gather(edges, at) {
     l.worth = Math.max(l.worth, worth);
     l.bytes += e.bytes_to_server + e.bytes_to_client;
     l.rate += edgeRate(e);
+  }
+  const findings = new Map();
+  for (const a of data.alerts || []) if (isOpen(a) && a.severity !== 'info') findings.set(a.workload, (findings.get(a.workload) || 0) + 1);
+  for (const [id, box] of at) {
+    const n = findings.get(box.node ? box.node.workload : nodes.get(id).workload) || 0;
+    if (n) inside.set(box, box.node ? Math.max(inside.get(box) || 0, n) : (inside.get(box) || 0) + n);
   }
   for (const [box, n] of inside) box.noted = n;
   const all = [...lines.values()];

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Puts it together: which view is shown, what it needs of the API, the token, what is said about late or lost data.
 
-const NEEDS = { map: ['map', 'alerts', 'containers', 'listeners', 'models', 'networks', 'policy', 'status'], connections: ['map', 'alerts', 'status'], findings: ['alerts', 'policy', 'status'],
+const NEEDS = { map: ['map', 'alerts', 'containers', 'listeners', 'models', 'networks', 'policy', 'status'], connections: ['map', 'alerts', 'status'], findings: ['alerts', 'policy', 'evidence', 'status'],
   listeners: ['listeners', 'containers', 'alerts', 'models', 'status'], models: ['models', 'policy', 'status'], status: ['status', 'policy'] };
 const RENDER = { connections: connectionsView, findings: findingsView, listeners: listenersView, models: modelsView, status: statusView };
-const el = (id) => document.getElementById(id);
 let lossBase = null, drawAsked = false;
 
 function go(change, push = true) {
@@ -122,7 +121,9 @@ function begin() {
   if (snapshot) {
     for (const [name, value] of Object.entries(snapshot)) data[name] = value;
   } else {
-    if (sessionStorage.getItem(TOKEN) || location.protocol === 'http:' || location.protocol === 'https:') streamStart();
+    net.refused = true; // until the first answer: without a token there is one refusal, not ten
+    const first = () => get('/v1/version').then(() => { streamStart(); tick(); }, () => { if (!el('login')) setTimeout(first, 2000); });
+    first();
     setInterval(() => { tick(); health(); }, 500);
   }
   viewChanged();

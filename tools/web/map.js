@@ -47,10 +47,10 @@ function boxCreate(b) {
 
 function boxUpdate(g, b) {
   const [rect, title, sub, lines, toggle, badge, tip] = g.children, chosen = state.sel === 'box:' + b.key, outer = !b.node && b.open;
-  const room = (w) => Math.floor((w - (b.canOpen ? 50 : 20)) / 7.3);
+  const room = (w) => Math.floor((w - (b.canOpen ? 50 : 20)) / 8.2);
   g.box = b;
   put(g, { class: 'box ' + b.kind + (outer ? ' outer' : '') + (chosen ? ' chosen' : '') + (b.noted ? ' noted' : ''), transform: `translate(${b.x},${b.y})`, 'aria-pressed': chosen,
-    'aria-label': clean(b.title) + ', ' + clean(b.sub) + (b.noted ? ', ' + b.noted + ' unexpected' : '') + (b.canOpen ? b.open ? ', open' : ', collapsed' : '') });
+    'aria-label': clean(b.title) + ', ' + clean(b.sub) + (b.noted ? ', ' + plural(b.noted, 'thing') + ' not expected' : '') + (b.canOpen ? b.open ? ', open' : ', collapsed' : '') });
   put(rect, { width: b.w, height: b.h });
   put(title, { x: 12, y: b.h === 30 ? 20 : outer ? 22 : 20 });
   say(title, cut(b.title, room(b.w)));
@@ -67,7 +67,7 @@ function boxUpdate(g, b) {
   put(badge.firstChild, { width: 10 + n.length * 7 });
   put(badge.lastChild, { x: 5 + n.length * 3.5, y: 12, 'text-anchor': 'middle' });
   say(badge.lastChild, n);
-  say(tip, clean(b.title) + '\n' + clean(b.sub) + (n ? '\n' + n + ' edges that are not expected' : ''));
+  say(tip, clean(b.title) + '\n' + clean(b.sub) + (n ? '\n' + plural(b.noted, 'finding') + ' or edges that are not expected' : ''));
 }
 
 // Ends of lines are spread over a box's side, in the order of where they go to.
@@ -94,12 +94,24 @@ function anchors(lines) {
   }
 }
 
+// A line that would run behind a box passes above or below it, whichever is nearer. Only for few lines: many cannot be told apart.
+function detours(lines, boxes) {
+  for (const l of lines) {
+    l.over = undefined;
+    if (!l.way || lines.length > 120) continue;
+    const { from: f, to: t } = l, at = (x) => f.y + (t.y - f.y) * (x - f.x) / (t.x - f.x || 1);
+    const hit = boxes.find((b) => b !== l.a && b !== l.b && b.x > Math.min(f.x, t.x) && b.x + b.w < Math.max(f.x, t.x) && Math.abs(at(b.x + b.w / 2) - b.y - b.h / 2) < b.h / 2 + 4);
+    if (hit) l.over = at(hit.x + hit.w / 2) <= hit.y + hit.h / 2 ? hit.y - 14 : hit.y + hit.h + 14;
+  }
+}
+
 function curve(l) {
   const { from: f, to: t } = l, reach = l.loop ? 46 : l.way ? Math.max(40, Math.abs(t.x - f.x) * 0.45) : 60;
   const c = [f.x, f.y, f.x + f.d * reach, f.y, t.x + t.d * reach, t.y, t.x, t.y];
   if (l.loop) { c[1] -= 5; c[3] -= 22; c[5] += 22; c[7] += 5; }
-  const z = 0.5, w = 0.5, p = (i) => w * w * w * c[i] + 3 * w * w * z * c[i + 2] + 3 * w * z * z * c[i + 4] + z * z * z * c[i + 6];
-  l.at = [p(0), p(1)];
+  if (l.over !== undefined) { const y = (l.over - (f.y + t.y) / 8) * 4 / 3; c[3] = c[5] = y; }
+  const p = (z, i) => (1 - z) ** 3 * c[i] + 3 * (1 - z) ** 2 * z * c[i + 2] + 3 * (1 - z) * z * z * c[i + 4] + z ** 3 * c[i + 6];
+  l.points = [0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8].map((z) => [p(z, 0), p(z, 1)]);
   return `M${c[0]},${c[1]}C${c.slice(2).join(' ')}`;
 }
 
@@ -118,11 +130,12 @@ function lineUpdate(g, l) {
   say(g.lastChild, clean(l.a.title) + ' → ' + clean(l.b.title) + '\n' + clean(l.text) + '\n' + rate(l.rate) + ', ' + bytes(l.bytes) + ' in all\n' + STATE_TEXT[l.state]);
 }
 
-function labels(lines) {
+function labels(lines, boxes) {
   const many = lines.length > 70, placed = [];
   return lines.filter((l) => !many || l.worth > 1 || state.sel === 'line:' + l.key).map((l) => {
     const text = cut((STATE_MARK[l.state] ? STATE_MARK[l.state] + ': ' : '') + l.text, 30) + (l.rate >= 1 ? ' · ' + rate(l.rate) : '');
-    let [x, y] = l.at;
+    const wide = text.length * 5.6, free = l.points.filter(([px, py]) => !boxes.some((b) => px + wide / 2 > b.x && px - wide / 2 < b.x + b.w && py + 2 > b.y && py - 14 < b.y + b.h));
+    let [x, y] = free[0] || l.points[0];
     y -= 4;
     for (let i = 0; i < 8 && placed.some((p) => Math.abs(p.x - x) < (p.w + text.length * 5.6) / 2 && Math.abs(p.y - y) < 12); i++) y += 12;
     placed.push({ x, y, w: text.length * 5.6 });
@@ -136,10 +149,11 @@ function drawMap(root) {
   if (!drawn.root || !drawn.root.isConnected) frame(root);
   const outer = sc.boxes.filter((g) => g.open), inner = sc.boxes.flatMap((g) => g.open ? g.inside : [g]);
   anchors(sc.lines);
+  detours(sc.lines, inner);
   keyed('outer', outer, (b) => b.key, boxCreate, boxUpdate);
   keyed('edges', sc.lines, (l) => l.key, lineCreate, lineUpdate);
   keyed('inner', inner, (b) => b.key, boxCreate, boxUpdate);
-  keyed('labels', labels(sc.lines), (l) => l.key, () => s('text', {}), (el, l) => { put(el, { x: l.x, y: l.y, class: 'label ' + l.state }); say(el, l.text); });
+  keyed('labels', labels(sc.lines, inner), (l) => l.key, () => s('text', {}), (el, l) => { put(el, { x: l.x, y: l.y, class: 'label ' + l.state }); say(el, l.text); });
   drawn.size = { w: sc.w, h: sc.h };
   if (!look.touched) fit();
   legend(sc);
@@ -160,6 +174,7 @@ function frame(root) {
     h('button', { type: 'button', onclick: () => { look.touched = false; fit(); } }, 'Fit'),
     h('button', { type: 'button', onclick: () => openAll(true) }, 'Open all'), h('button', { type: 'button', onclick: () => openAll(false) }, 'Collapse all'),
     h('button', { type: 'button', title: 'Gives all boxes new places', onclick: () => { places.clear(); look.touched = false; redraw(); } }, 'Arrange')));
+  new ResizeObserver(() => { if (!look.touched) fit(); }).observe(drawn.root);
   drawn.root.addEventListener('wheel', (ev) => { ev.preventDefault(); zoom(ev.deltaY < 0 ? 1.12 : 0.89, ev.offsetX, ev.offsetY); }, { passive: false });
   drawn.root.addEventListener('pointerdown', dragBegin);
   drawn.root.addEventListener('keydown', (ev) => {
@@ -179,7 +194,7 @@ function legend(sc) {
   if (drawn.legend.dataset.text === text) return;
   drawn.legend.dataset.text = text;
   drawn.legend.replaceChildren(h('ul', {}, STATES.map((st) => h('li', { class: st, title: STATE_TEXT[st] }, s('svg', { width: 26, height: 10, 'aria-hidden': 'true' },
-    s('path', { d: 'M0,5H26', class: 'line' })), { known: 'expected', learning: 'learning' }[st] || st, ' ', h('b', {}, sc.states[st] || 0)))),
+    s('path', { d: 'M0,5H26', class: 'line' })), STATE_NAME[st] || st, ' ', h('b', {}, sc.states[st] || 0)))),
   h('p', {}, 'Dashed: protocol guessed from the port.', sc.left ? ' ' + plural(sc.left, 'line') + ' not drawn: the noteworthy and the largest are. Select a box to see all of its own, or filter.' : '',
     sc.hidden ? ' ' + sc.hidden + ' stacks are not drawn: filter.' : ''));
 }

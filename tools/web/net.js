@@ -6,9 +6,10 @@ const TOKEN = 'pierglass-token';
 // What the page knows, by name; each is asked again when it is needed and old.
 const RESOURCES = {
   map: { path: '/v1/map', every: 1500 },
-  alerts: { path: '/v1/alerts?limit=1000', every: 10000 },
+  alerts: { path: '/v1/alerts?limit=1000&all=1', every: 10000 },
   containers: { path: '/v1/containers', every: 6000 },
   listeners: { path: '/v1/listeners', every: 4000 },
+  evidence: { path: '/v1/evidence', every: 10000 },
   models: { path: '/v1/models', every: 8000 },
   networks: { path: '/v1/networks', every: 30000 },
   policy: { path: '/v1/policy', every: 8000 },

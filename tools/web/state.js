@@ -42,6 +42,7 @@ function matches(thing, q) {
 // ---- edges and what is to be said about them
 const STATES = ['known', 'learning', 'new', 'blocked', 'listed'];
 const STATE_MARK = { known: '', learning: '', new: 'new', blocked: 'blocked', listed: 'listed' };
+const STATE_NAME = { known: 'expected' };
 const STATE_TEXT = { known: 'expected: declared, learned or accepted', learning: 'still being learned, or not judged', new: 'not expected by a workload that has learned its edges',
   blocked: 'refused by policy', listed: 'on a reputation feed, or in another finding' };
 

@@ -15,8 +15,8 @@ function connectionsView() {
   }
   rows.sort((x, y) => STATES.indexOf(y.st) - STATES.indexOf(x.st) || edgeRate(y.e) - edgeRate(x.e) || (x.e.last_seen < y.e.last_seen ? 1 : -1));
   return [h('h2', {}, plural(rows.length, 'connection')), table('Connections', [['Client', ''], ['Program', ''], ['Server', ''], ['Program', ''], ['Port', ''], ['Protocol', ''], ['Host', ''], ['State', ''], ['Expected', ''],
-    ['Rate', 'num'], ['Bytes', 'num'], ['Flows', 'num'], ['Last seen', '']], rows.slice(0, ROWS_MAX).map(({ e, st }) => ({ cls: st, key: edgeKey(e), cells: [cut(e.client, 40), code(e.client_exes.join(' ')), cut(e.server, 40),
-    code(e.server_exes.join(' ')), port(e), app(e), cut(e.host, 40), tag(st, 'st-' + st), SOURCE[e.source] || '', rate(edgeRate(e)), bytes(e.bytes_to_server + e.bytes_to_client), e.flows.toLocaleString('en'), when(e.last_seen)] })),
+    ['Rate', 'num'], ['Bytes', 'num'], ['Flows', 'num'], ['Last seen', '']], rows.slice(0, ROWS_MAX).map(({ e, st }) => ({ cls: st, key: edgeKey(e), cells: [name_(cut(e.client, 60)), code(e.client_exes.join(' ')), name_(cut(e.server, 60)),
+    code(e.server_exes.join(' ')), port(e), app(e), name_(cut(e.host, 60)), stateTag(st), SOURCE[e.source] || '', rate(edgeRate(e)), bytes(e.bytes_to_server + e.bytes_to_client), e.flows.toLocaleString('en'), when(e.last_seen)] })),
   'No connection is seen, or none that the filter lets through.'), more(rows.length, ROWS_MAX)];
 }
 
@@ -26,9 +26,9 @@ const findingThing = (a) => ({ text: [a.finding, a.severity, a.workload, a.conta
 const heldOf = (a) => (data.policy?.holds || []).filter((x) => x.container === a.container);
 
 function findingCard(a) {
-  const open = state.id === a.id, portSeen = /\b(?:tcp|udp)\/\d+/.exec(a.observed)?.[0] || '', held = heldOf(a);
+  const open = state.id === a.id, portSeen = /\b(?:tcp|udp)\/\d+/.exec(a.observed)?.[0] || '', held = heldOf(a), bundle = (data.evidence || []).find((b) => b.id === a.evidence || b.id === a.incident);
   return h('article', { class: 'finding sev-' + a.severity + (a.accepted ? ' accepted' : ''), 'data-key': a.id, id: 'f-' + a.id, 'aria-labelledby': 't-' + a.id },
-    h('h3', { id: 't-' + a.id }, tag(a.severity, 'sev-' + a.severity), ' ', a.finding, ' ', h('small', {}, clean(a.workload), a.container && a.container !== a.workload && ' · ' + clean(a.container))),
+    h('h3', { id: 't-' + a.id }, tag(a.severity, 'sev-' + a.severity), ' ', a.finding, ' ', h('small', {}, cut(a.workload, 90), a.container && a.container !== a.workload && ' · ' + clean(a.container))),
     h('p', { class: 'meta' }, when(a.time), a.count > 1 && ' · ' + a.count + ' times', a.accepted && ' · accepted', a.absorbed_by && ' · part of ' + a.absorbed_by, a.action && a.action !== 'none' && ' · action: ' + clean(a.action),
       held.map((x) => [' · ', tag(x.kind === 'block' ? 'blocked' + (x.peer ? ' ' + x.peer : '') + (x.port ? ' ' + x.port : '') + (x.until ? ' until ' + clock(x.until) : '') : 'quarantined', 'warn')])),
     h('p', { class: 'observed' }, clean(a.observed)),
@@ -40,7 +40,7 @@ function findingCard(a) {
       a.container && h('button', { type: 'button', 'data-act': 'block', onclick: () => blockAsk(a, portSeen) }, 'Block…'),
       a.container && h('button', { type: 'button', 'data-act': 'quarantine', onclick: () => quarantineAsk(a) }, 'Quarantine…'),
       held.length > 0 && h('button', { type: 'button', 'data-act': 'release', onclick: () => releaseAsk(a, held) }, 'Release…'),
-      a.evidence ? h('button', { type: 'button', 'data-act': 'evidence', onclick: () => evidenceGet(a) }, 'Evidence') : a.container && h('button', { type: 'button', 'data-act': 'collect', onclick: () => collectAsk(a) }, 'Collect evidence…')));
+      bundle ? h('button', { type: 'button', 'data-act': 'evidence', onclick: () => evidenceGet(a, bundle) }, 'Evidence…') : a.container && h('button', { type: 'button', 'data-act': 'collect', onclick: () => collectAsk(a) }, 'Collect evidence…')));
 }
 
 function findingsView() {
@@ -82,17 +82,17 @@ function releaseAsk(a, held) {
 function collectAsk(a) {
   ask('Collect evidence of ' + cut(a.container, 60) + '?', [h('p', {}, 'Processes, sockets, changed files and the last packets go into a bundle on the node.')], 'Collect', async () => {
     const r = await post('/v1/evidence/collect', { id: a.id });
-    return 'The bundle ' + clean(r.what) + ' is being made.';
+    return 'The bundle ' + clean(r.workload) + ' is being made.';
   });
 }
-async function evidenceGet(a) {
+async function evidenceGet(a, bundle) {
+  const file = (name) => '/v1/evidence/file?' + new URLSearchParams({ id: bundle.id, thing: name });
   try {
-    const bundles = await get('/v1/evidence'), b = bundles.find((x) => x.id === a.evidence || x.bundle === a.evidence || x.incident === a.incident), id = b?.id || b?.bundle || a.evidence;
-    const names = (b?.files || [{ name: 'manifest.json' }]).map((f) => f.name || f);
-    ask('Evidence ' + clean(id), [b ? facts(Object.entries(b).filter(([, v]) => typeof v !== 'object').map(([k, v]) => [k.replace(/_/g, ' '), clean(v)])) : '',
-      h('ul', { class: 'plain' }, names.map((name) => h('li', {}, h('button', { type: 'button', class: 'link', onclick: () => download('/v1/evidence/file?' + new URLSearchParams({ id, thing: name }), id + '-' + name) }, clean(name)))))]);
+    const m = await get(file('manifest.json'));
+    ask('Evidence ' + clean(bundle.id), [facts([['Made', clock(m.time)], ['Container', clean(m.container)], ['Frozen', m.frozen ? m.frozen_seconds.toFixed(2) + ' s' : 'no'], ['Packets', String(m.ring_packets)], ['Cut', list(m.cut.map(clean))], ['Manifest', code('sha256 ' + bundle.manifest_sha256)]]),
+      h('ul', { class: 'plain' }, [{ name: 'manifest.json' }, ...m.files].map((f) => h('li', {}, h('button', { type: 'button', class: 'link', onclick: () => download(file(f.name), bundle.id + '-' + f.name) }, clean(f.name)), ' ', f.size !== undefined && h('small', {}, bytes(f.size)))))]);
   } catch (e) {
-    say(document.getElementById('done'), clean(e.message));
+    say(el('done'), clean(e.message));
   }
 }
 async function download(path, name) {
@@ -108,7 +108,7 @@ function ask(title, what, verb, act, danger) {
   if (yes) yes.onclick = async () => {
     yes.disabled = true;
     try {
-      say(document.getElementById('done'), await act());
+      say(el('done'), await act());
       dialog.close();
     } catch (e) {
       say(err, 'The sensor refused: ' + clean(e.message));
