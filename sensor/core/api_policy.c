@@ -335,6 +335,20 @@ static void json_past(struct jsonl *j, struct core *c, const char *workload)
 	jsonl_obj_end(j);
 }
 
+struct host_network {
+	struct core *c;
+	const char *workload;
+	bool found;
+};
+
+static void host_network_cb(const struct ident_container *ct, void *arg)
+{
+	struct host_network *h = arg;
+
+	if (!ct->gone_mono_ns && !ct->remote && !strcmp(ct->workload, h->workload) && engines_on_host_network(h->c, ct))
+		h->found = true;
+}
+
 static void plan_make(struct api *a, const char *workload, struct api_body *ret)
 {
 	static const char *const never[] = {
@@ -345,6 +359,7 @@ static void plan_make(struct api *a, const char *workload, struct api_body *ret)
 		"everything at whose ends no enforced workload is",
 	};
 	struct core *c = a->core;
+	struct host_network h = { .c = c, .workload = workload };
 	struct policy_gather g;
 	unsigned here = 0;
 	struct jsonl j;
@@ -381,6 +396,9 @@ static void plan_make(struct api *a, const char *workload, struct api_body *ret)
 	jsonl_arr(&j, "never_refused");
 	for (size_t i = 0; i < ARRAY_SIZE(never); i++)
 		jsonl_str(&j, NULL, never[i]);
+	ident_each_container(c->ident, host_network_cb, &h);
+	if (h.found)
+		jsonl_str(&j, NULL, "what it connects to by itself, as it is on the host network: only who reaches its listeners is judged");
 	jsonl_arr_end(&j);
 	json_past(&j, c, workload);
 	jsonl_obj_end(&j);

@@ -369,6 +369,8 @@ void engines_broker(struct core *c, int fd);
 void engines_state(struct core *c, const struct msg_engine *e);
 void engines_keeper_answer(struct core *c, const struct ipc_hdr *hdr, const void *body);
 /* A cgroup's path became known. */
+/* Whether the container, or the one whose network it shares, is on the host network. */
+bool engines_on_host_network(struct core *c, const struct ident_container *ct);
 void engines_cgroup_seen(struct core *c, uint64_t cgroup, const char *path);
 /* Whether the cgroup's path names a container, known to an engine or not. */
 bool engines_cgroup_is_container(struct core *c, uint64_t cgroup);

@@ -260,7 +260,7 @@ void engines_keeper_answer(struct core *c, const struct ipc_hdr *hdr, const void
 }
 
 /* ---- host network ------------------------------------------------------------------------------------------------ */
-static bool on_host_network(struct core *c, const struct ident_container *ct)
+bool engines_on_host_network(struct core *c, const struct ident_container *ct)
 {
 	/* "container:<id>" of one that is on the host network is on it too; chains are bounded by the engine. */
 	for (int depth = 0; ct && depth < 4; depth++) {
@@ -287,7 +287,7 @@ static void hostnet_check(struct core *c, const struct ident_container *ct, cons
 	struct cgroup_names *n = c->priv->cgroups;
 	struct hostnet *h;
 
-	if (!ct->pid || !on_host_network(c, ct) || ct->engine >= c->engine_count || !c->engines[ct->engine].ns)
+	if (!ct->pid || !engines_on_host_network(c, ct) || ct->engine >= c->engine_count || !c->engines[ct->engine].ns)
 		return;
 	for (h = n->hostnets; h; h = h->next)
 		if (strcmp(h->cid, ct->id) == 0 && h->engine == ct->engine)

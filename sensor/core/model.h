@@ -38,6 +38,8 @@ struct model_fact_in {
 	const char *exe, *parent, *peer, *observed;
 	uint32_t pid;
 	uint64_t at_mono_ns;    /* when the kernel saw it, 0: now */
+	const struct flow *flow; /* whose end far (0, 1) is the peer, for actions; NULL: none */
+	unsigned far;
 };
 enum model_answer model_on_fact(struct core *c, const struct ident_container *ct, const struct model_fact_in *in);
 /* Who expects this listener, as core_listener_view.source and because. Texts live until core returns to its loop. */

@@ -269,6 +269,8 @@ enum model_answer model_on_fact(struct core *c, const struct ident_container *ct
 		snprintf(f->process, sizeof(f->process), "%s", in->exe ? in->exe : "");
 		snprintf(f->parent, sizeof(f->parent), "%s", in->parent ? in->parent : "");
 		snprintf(f->peer, sizeof(f->peer), "%s", in->peer ? in->peer : "");
+		if (in->flow)
+			model_peer_of(f, in->flow, in->far);
 		snprintf(f->observed, sizeof(f->observed), "%s", in->observed);
 		model_expect_facts(f, m, in->kind, false, NULL);
 		model_tell(c, ct, m, in->kind, f);

@@ -111,6 +111,13 @@ static struct scan_verdict scan_of(struct core *c, const struct ident_container 
 	return scans_add(c->model->scans, name_scope(client), f->key.addr[sv], echo ? 0 : ntohs(f->key.port[sv]), clock_mono_ns());
 }
 
+void model_peer_of(struct finding *f, const struct flow *flow, unsigned far)
+{
+	memcpy(f->peer_addr, flow->key.addr[far], sizeof(f->peer_addr));
+	f->peer_l4 = flow->key.proto;
+	f->peer_port_be = flow->key.port[!flow->client_end];
+}
+
 /* scan_only: one such try is nothing, many are a scan. */
 static void tell_edge(struct core *c, const struct edge *e, bool new_out, bool new_in, bool scan_only)
 {
@@ -138,13 +145,8 @@ static void tell_edge(struct core *c, const struct edge *e, bool new_out, bool n
 	snprintf(f->fact, sizeof(f->fact), "%s", new_in ? e->in : e->out);
 	snprintf(f->peer, sizeof(f->peer), "%s", who == e->cct ? e->server->id : e->client->id);
 	f->observed_ns = e->f ? clock_mono_to_wall_ns(e->f->first_ns) : 0;
-	if (e->f) {
-		unsigned far = who == e->cct ? !e->f->client_end : e->f->client_end & 1;
-
-		memcpy(f->peer_addr, e->f->key.addr[far], sizeof(f->peer_addr));
-		f->peer_l4 = e->f->key.proto;
-		f->peer_port_be = e->f->key.port[!e->f->client_end];
-	}
+	if (e->f)
+		model_peer_of(f, e->f, who == e->cct ? !e->f->client_end : e->f->client_end & 1);
 	edge_process(c, e->f, !e->f ? 0 : who == e->cct ? e->f->client_end : !e->f->client_end, f);
 	if (scan.horizontal || scan.vertical)
 		snprintf(f->observed, sizeof(f->observed), "%s tried %u addresses and %u ports of %s within seconds, last %s", e->client->id,
@@ -394,6 +396,8 @@ static void judge_protocol(struct core *c, struct flow *f)
 	in.pid = who.pid;
 	in.peer = pair_end(f->edge, PAIR_CLIENT)->id;
 	in.at_mono_ns = f->first_ns;
+	in.flow = f;
+	in.far = f->client_end & 1;
 	snprintf(observed, sizeof(observed), "%s in %s spoke %s with %.200s", port, ct->name, app, in.peer);
 	model_on_fact(c, ct, &in);
 }

@@ -37,6 +37,7 @@ void model_hold(struct core *c, const struct ident_container *ct, const struct m
 	h->due_ns = clock_mono_ns() + HELD_NS;
 	h->in = *in;
 	h->in.at_mono_ns = in->at_mono_ns ? in->at_mono_ns : clock_mono_ns();
+	h->in.flow = NULL; /* it may be gone by then */
 	copy(h->key, sizeof(h->key), in->key, &h->in.key);
 	copy(h->exe, sizeof(h->exe), in->exe, &h->in.exe);
 	copy(h->parent, sizeof(h->parent), in->parent, &h->in.parent);

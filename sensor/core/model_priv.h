@@ -76,6 +76,8 @@ uint32_t model_lossy(struct core *c, char *text, size_t len);
 void model_tell(struct core *c, const struct ident_container *ct, const struct model *m, enum fact_kind k, struct finding *f);
 /* Stores the finding as it is now; tell_it: and writes its alert. */
 void model_alert(struct core *c, struct finding *f, bool tell_it);
+/* Whom an action against the peer is about: the address at the flow's end far, and the server's port. */
+void model_peer_of(struct finding *f, const struct flow *flow, unsigned far);
 void model_expect(struct finding *f, const char *fmt, ...) _printf_(2, 3);
 /* Adds facts of kind k whose first (or second) field is equal to text as expectations. text NULL: all. */
 void model_expect_facts(struct finding *f, const struct model *m, enum fact_kind k, bool by_second, const char *text);

@@ -60,14 +60,16 @@ void model_volume_closed(const struct flow *f)
 	pair_mark(f->edge)->done += f->bytes[f->client_end & 1];
 }
 
-/* The process at the client's end of the flow that sent most, if it can still be told. */
-static void tell_process(struct core *c, const struct pair_mark *mark, struct finding *f)
+/* The flow that sent most: who is at its other end, and the process at its client's, if it can still be told. */
+static void tell_flow(struct core *c, const struct pair_mark *mark, bool by_server, struct finding *f)
 {
 	const struct flow *flow = flow_table_find(c->flows, &mark->most);
 	const struct process *p, *parent;
 	uint32_t index;
 
-	if (!flow || flow_process(c, flow, flow->client_end & 1, &index) == ATTR_UNKNOWN || !(p = processes_get(c->procs, index)))
+	if (flow)
+		model_peer_of(f, flow, by_server ? flow->client_end & 1 : !flow->client_end);
+	if (!flow || by_server || flow_process(c, flow, flow->client_end & 1, &index) == ATTR_UNKNOWN || !(p = processes_get(c->procs, index)))
 		return;
 	parent = processes_get(c->procs, p->parent);
 	f->pid = p->tgid;
@@ -76,7 +78,7 @@ static void tell_process(struct core *c, const struct pair_mark *mark, struct fi
 }
 
 static void tell(struct core *c, const struct ident_container *ct, struct model *m, enum finding_kind kind, const char *key, const char *peer,
-		 const char *observed, const char *learned, const struct pair_mark *mark)
+		 const char *observed, const char *learned, const struct pair_mark *mark, bool by_server)
 {
 	_cleanup_free_ struct finding *f = calloc(1, sizeof(*f));
 
@@ -87,8 +89,7 @@ static void tell(struct core *c, const struct ident_container *ct, struct model 
 	snprintf(f->key, sizeof(f->key), "volume\t%s", key);
 	snprintf(f->peer, sizeof(f->peer), "%s", peer);
 	snprintf(f->observed, sizeof(f->observed), "%s", observed);
-	if (mark)
-		tell_process(c, mark, f);
+	tell_flow(c, mark, by_server, f);
 	snprintf(f->why, sizeof(f->why), "That is far more than this edge ever carried.");
 	model_expect(f, "%s", learned);
 	model_tell(c, ct, m, FACT_VOLUME, f);
@@ -111,7 +112,7 @@ static void judge_bytes(struct core *c, struct flow_pair *p, uint64_t bytes)
 		return;
 	snprintf(observed, sizeof(observed), "%s has sent %llu MiB to %.200s on %s within a minute", ct->name, (unsigned long long)(bytes >> 20), sv->id, port);
 	snprintf(learned, sizeof(learned), "at most %llu KiB at a time to %.100s %s", (unsigned long long)(before >> 10), sv->id, port);
-	tell(c, ct, m, FINDING_VOLUME_EXFILTRATION, key, sv->id, observed, learned, pair_mark(p));
+	tell(c, ct, m, FINDING_VOLUME_EXFILTRATION, key, sv->id, observed, learned, pair_mark(p), false);
 }
 
 static void judge_flows(struct core *c, struct flow_pair *p, uint64_t flows)
@@ -134,7 +135,7 @@ static void judge_flows(struct core *c, struct flow_pair *p, uint64_t flows)
 		 (unsigned long long)(TURN_NS / NSEC_PER_SEC));
 	snprintf(learned, sizeof(learned), "at most %llu connections in that time from %.100s", (unsigned long long)before, cl->id);
 	tell(c, cct && !cct->remote ? cct : sct, m, FINDING_AUTH_BRUTEFORCE, key, cct && !cct->remote ? sct->workload : cl->id, observed, learned,
-	     cct && !cct->remote ? pair_mark(p) : NULL);
+	     pair_mark(p), !cct || cct->remote);
 }
 
 static void judge(struct flow_pair *p, void *arg)

@@ -445,8 +445,7 @@ static void listener_cb(const struct core_listener_view *v, void *arg)
 	struct policy_gather *g = arg;
 	const struct ident_container *ct = core_container_of_cgroup(g->core, v->l->cgroup);
 
-	/* In the node's namespace, but a container's. */
-	if (v->container || !ct || ct->remote || v->l->closed_mono_ns || strcmp(ct->workload, g->workloads[g->current].name) ||
+	if (!ct || ct->remote || !engines_on_host_network(g->core, ct) || v->l->closed_mono_ns || strcmp(ct->workload, g->workloads[g->current].name) ||
 	    ct->engine >= g->core->engine_count || !room(g, &g->listeners, g->in.listener_count, &g->listener_room, sizeof(*g->listeners)))
 		return;
 	g->listeners[g->in.listener_count++] = (struct policy_listener){ .workload = g->workloads[g->current].name, .port = v->l->port, .l4 = v->l->proto,

@@ -43,6 +43,8 @@ run app --network shop $(label app) pg-tiny /bin/server sleep
 run stranger --network shop $(label stranger) pg-tiny /bin/server sleep
 # shellcheck disable=SC2046
 run db --network shop $(label db) pg-tiny /bin/server echo 7002
+# shellcheck disable=SC2046
+run onhost --network host $(label onhost) pg-tiny /bin/server echo 7005
 W=$(addr web shop) W6=$(addr6 web shop) D=$(addr db shop)
 sensor_start a "$(lab_socket a)"
 ok "containers are known" until_true 10 sensor_knows_all a a
@@ -51,9 +53,11 @@ for _ in 1 2 3; do
 	served app "$W6" 7000
 	served web "$D" 7002
 	served web 203.0.113.9 7100
+	served app 203.0.113.1 7005
 	sleep 0.5
 done
 ok "edges are learned" until_true 30 learned shop/web
+ok "of the container on the host network, too" until_true 30 learned shop/onhost
 ok "learning and monitoring leave no table" no_tables
 ok "an unknown workload is refused with exit 2 or 4" sh -c "! $LAB_BUILD/pierglass --run $LAB_DIR/sensor-a/run policy enforce nobody/here"
 policy plan shop/web >"$LAB_DIR/plan" 2>&1
@@ -105,6 +109,63 @@ cut_off() { ! served stranger "$D" 7002; }
 ok "in quarantine nothing is reached" cut_off
 ok "release" policy release stranger
 ok "and everything again" served stranger "$D" 7002
+
+# -- a container on the host network
+ok "enforce a container on the host network" policy enforce shop/onhost
+until_true 5 in_force
+ok "host network: a learned client is served" served app 203.0.113.1 7005
+ok "host network: a stranger is refused" refused stranger 203.0.113.1 7005
+ok "host network: the node's own ports are not touched" sh -c "$(declare -f lab_in lab_ns); LAB_ID=$LAB_ID; LAB_DIR=$LAB_DIR; timeout 3 nsenter --net=/run/netns/$(lab_ns a) $LAB_BUILD/tests/helpers/lab_traffic send tcp 127.0.0.1 7005 8 >/dev/null"
+ok "host network: off" policy monitor shop/onhost
+
+# -- what is under way when it begins: kept, or cut
+pid_of() { lab_docker a inspect -f '{{.State.Pid}}' "$1"; }
+traffic() { # NAME CONTAINER WORD...
+	local name=$1 ct=$2
+	shift 2
+	nsenter --net="/proc/$(pid_of "$ct")/ns/net" "$LAB_BUILD/tests/helpers/lab_traffic" "$@" >"$LAB_DIR/$name.json" 2>/dev/null &
+	echo $! >"$LAB_DIR/$name.pid"
+}
+ended() { # NAME: ends it; what it said
+	kill -TERM "$(cat "$LAB_DIR/$1.pid")" 2>/dev/null
+	lab_gone "$(cat "$LAB_DIR/$1.pid")" 60
+	cat "$LAB_DIR/$1.json"
+}
+under_way() { nsenter --net="/proc/$(pid_of stranger)/ns/net" ss -Htn state established dst "$W" | grep -q .; }
+no_longer() { ! under_way; }
+for how in keep cut; do
+	policy monitor shop/web >/dev/null
+	until_true 5 served stranger "$W" 7000
+	traffic "$how" stranger tick "$W" 7000 30 5
+	until_true 5 under_way
+	policy enforce shop/web --established "$how" >/dev/null
+	until_true 5 in_force
+	ok "$how: a new connection is refused" refused stranger "$W" 7000
+	if [ "$how" = cut ]; then until_true 5 no_longer; fi
+	ended "$how" >/dev/null
+	if [ "$how" = keep ]; then
+		ok "keep: the stranger's connection goes on" jq -e '.sent > 10 and .failed == 0' "$LAB_DIR/keep.json"
+	else
+		ok "cut: the stranger's connection ends" jq -e '.failed > 0' "$LAB_DIR/cut.json"
+	fi
+done
+ok "what was allowed is served all the same" served app "$W" 7000
+
+# -- a new sensor (an upgrade of its binaries) under load: 1 kHz on one connection, connections one after the other, one that never may
+traffic one app tick "$W" 7000 60 1
+traffic many app rush "$W" 7000 60
+traffic never stranger rush "$W" 7000 60
+for _ in 1 2; do
+	sensor_stop a
+	sensor_start a "$(lab_socket a)"
+	ok "a new sensor takes over" until_true 10 in_force
+done
+for what in one many; do
+	ended "$what" >/dev/null
+	ok "two upgrades under load: of $(jq .sent "$LAB_DIR/$what.json") exchanges (${what} connection) none is lost" jq -e '.sent > 100 and .failed == 0' "$LAB_DIR/$what.json"
+done
+ended never >/dev/null
+ok "and of $(jq .failed "$LAB_DIR/never.json") attempts of the stranger's none came through" jq -e '.sent == 0 and .failed > 100' "$LAB_DIR/never.json"
 
 # -- others' hands
 tampered() { sensor a alerts --json | jq -es '.[0] | any(.finding == "tamper.ruleset" and (.observed | contains("nft")))' >/dev/null; }

@@ -99,13 +99,14 @@ static void show_namespaces(const json_t *j)
 	json_array_foreach(json_object_get(j, "namespaces"), i, v) {
 		char line[512];
 
-		snprintf(line, sizeof(line), "\n%s: %s, last change: %s in %.1f ms, bridged packets in family %s%s%s",
-		 str_of(v, "name")[0] ? str_of(v, "name") : "node",
+		putchar('\n');
+		snprintf(line, sizeof(line), "%s: %s, last change: %s in %.1f ms, bridged packets in family %s%s%s",
+			 str_of(v, "name")[0] ? str_of(v, "name") : "node",
 			 bool_of(v, "in_force") ? "in force" : "not in force yet", str_of(v, "last_change"), f64_of(v, "took_ms"), str_of(v, "bridged"),
 			 str_of(v, "error")[0] ? ": " : "", str_of(v, "error"));
 		cli_put(stdout, line);
 	}
-	printf("\nrefused packets: blocked %llu, in quarantine %llu, of unknown addresses %llu; table changed by others: %llu times\n",
+	printf("\n\nrefused packets: blocked %llu, in quarantine %llu, of unknown addresses %llu; table changed by others: %llu times\n",
 	       (unsigned long long)u64_of(j, "blocked_packets"), (unsigned long long)u64_of(j, "quarantined_packets"),
 	       (unsigned long long)u64_of(j, "unknown_packets"), (unsigned long long)u64_of(j, "tampered"));
 }
