@@ -14,6 +14,16 @@ void jsonl_init(struct jsonl *j)
 	*j = (struct jsonl){ 0 };
 }
 
+void jsonl_init_watched(struct jsonl *j, jsonl_watch_cb cb, void *arg)
+{
+	*j = (struct jsonl){ .watch = cb, .watch_arg = arg };
+}
+
+static void tell(struct jsonl *j, struct jsonl_part p)
+{
+	j->watch(&p, j->watch_arg);
+}
+
 void jsonl_done(struct jsonl *j)
 {
 	free(j->buf);
@@ -177,26 +187,36 @@ static void jsonl_close(struct jsonl *j, const char *c)
 
 void jsonl_obj(struct jsonl *j, const char *key)
 {
+	if (j->watch)
+		return tell(j, (struct jsonl_part){ .what = JSONL_OPEN, .key = key });
 	jsonl_open(j, key, "{");
 }
 
 void jsonl_obj_end(struct jsonl *j)
 {
+	if (j->watch)
+		return tell(j, (struct jsonl_part){ .what = JSONL_CLOSE });
 	jsonl_close(j, "}");
 }
 
 void jsonl_arr(struct jsonl *j, const char *key)
 {
+	if (j->watch)
+		return tell(j, (struct jsonl_part){ .what = JSONL_OPEN_ARRAY, .key = key });
 	jsonl_open(j, key, "[");
 }
 
 void jsonl_arr_end(struct jsonl *j)
 {
+	if (j->watch)
+		return tell(j, (struct jsonl_part){ .what = JSONL_CLOSE });
 	jsonl_close(j, "]");
 }
 
 void jsonl_strn(struct jsonl *j, const char *key, const char *value, size_t len)
 {
+	if (j->watch)
+		return tell(j, (struct jsonl_part){ .what = JSONL_STRING, .key = key, .text = value, .len = len });
 	jsonl_key(j, key);
 	jsonl_quoted(j, value, len);
 }
@@ -220,6 +240,8 @@ void jsonl_u64(struct jsonl *j, const char *key, uint64_t value)
 	char t[20]; /* printf is slow, and there are many numbers */
 	size_t at = sizeof(t);
 
+	if (j->watch)
+		return tell(j, (struct jsonl_part){ .what = JSONL_NUMBER, .key = key, .number = (double)value });
 	do {
 		t[--at] = (char)('0' + value % 10);
 		value /= 10;
@@ -232,6 +254,8 @@ void jsonl_i64(struct jsonl *j, const char *key, int64_t value)
 {
 	char t[24];
 
+	if (j->watch)
+		return tell(j, (struct jsonl_part){ .what = JSONL_NUMBER, .key = key, .number = (double)value });
 	snprintf(t, sizeof(t), "%" PRId64, value);
 	jsonl_plain(j, key, t);
 }
@@ -244,17 +268,23 @@ void jsonl_f64(struct jsonl *j, const char *key, double value)
 		jsonl_null(j, key);
 		return;
 	}
+	if (j->watch)
+		return tell(j, (struct jsonl_part){ .what = JSONL_NUMBER, .key = key, .number = value });
 	snprintf(t, sizeof(t), "%.9g", value);
 	jsonl_plain(j, key, t);
 }
 
 void jsonl_bool(struct jsonl *j, const char *key, bool value)
 {
+	if (j->watch)
+		return tell(j, (struct jsonl_part){ .what = JSONL_BOOL, .key = key, .number = value });
 	jsonl_plain(j, key, value ? "true" : "false");
 }
 
 void jsonl_null(struct jsonl *j, const char *key)
 {
+	if (j->watch)
+		return tell(j, (struct jsonl_part){ .what = JSONL_NULL, .key = key });
 	jsonl_plain(j, key, "null");
 }
 
@@ -266,6 +296,8 @@ void jsonl_time(struct jsonl *j, const char *key, uint64_t wall_ns)
 		jsonl_null(j, key);
 		return;
 	}
+	if (j->watch)
+		return tell(j, (struct jsonl_part){ .what = JSONL_TIME, .key = key, .wall_ns = wall_ns });
 	clock_format_rfc3339(wall_ns, t);
 	jsonl_str(j, key, t);
 }
@@ -274,6 +306,8 @@ void jsonl_u64_key(struct jsonl *j, const char *key, uint64_t value)
 {
 	char t[24];
 
+	if (j->watch)
+		return tell(j, (struct jsonl_part){ .what = JSONL_NUMBER, .key = key, .number = (double)value });
 	jsonl_key(j, NULL);
 	jsonl_quoted(j, key, strlen(key));
 	snprintf(t, sizeof(t), ":%" PRIu64, value);
@@ -282,11 +316,15 @@ void jsonl_u64_key(struct jsonl *j, const char *key, uint64_t value)
 
 void jsonl_raw(struct jsonl *j, const char *key, const char *json)
 {
+	if (j->watch)
+		return tell(j, (struct jsonl_part){ .what = JSONL_STRING, .key = key, .text = json, .len = strlen(json) });
 	jsonl_plain(j, key, json);
 }
 
 void jsonl_newline(struct jsonl *j)
 {
+	if (j->watch)
+		return;
 	jsonl_put(j, "\n", 1);
 	j->comma = false;
 }

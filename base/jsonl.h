@@ -10,14 +10,29 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What a writer with a watcher tells instead of writing: the parts of an object in their order. */
+struct jsonl_part {
+	enum { JSONL_OPEN, JSONL_OPEN_ARRAY, JSONL_CLOSE, JSONL_STRING, JSONL_NUMBER, JSONL_BOOL, JSONL_TIME, JSONL_NULL } what;
+	const char *key;    /* NULL: an array's element, or the top value */
+	const char *text;   /* JSONL_STRING: any bytes; for the call only */
+	size_t len;
+	double number;      /* JSONL_NUMBER; JSONL_BOOL: 0 or 1 */
+	uint64_t wall_ns;   /* JSONL_TIME */
+};
+typedef void (*jsonl_watch_cb)(const struct jsonl_part *p, void *arg);
+
 struct jsonl {
 	char *buf;
 	size_t len, cap;
 	unsigned depth;
 	bool comma, failed;
+	jsonl_watch_cb watch; /* NULL: it writes */
+	void *watch_arg;
 };
 
 void jsonl_init(struct jsonl *j);
+/* A writer that writes nothing, takes no memory and tells cb. jsonl_text() of it is "". */
+void jsonl_init_watched(struct jsonl *j, jsonl_watch_cb cb, void *arg);
 void jsonl_done(struct jsonl *j);
 /* Forgets the content, keeps the memory. */
 void jsonl_reset(struct jsonl *j);
