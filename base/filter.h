@@ -28,7 +28,8 @@ void filter_free(struct filter *f);
 struct jsonl *filter_writer(struct filter *f);
 /* Whether the object that was written since filter_writer() is one that is wanted. */
 bool filter_wants(const struct filter *f);
-/* The first field of the filter that no object had up to now, NULL: all were there in some object, or none was looked at. */
-const char *filter_unknown(const struct filter *f);
+/* The first field of the filter that no object had up to now, into ret; false (""): all were there in some object, or none was
+ * looked at. */
+bool filter_unknown(const struct filter *f, char *ret, size_t size);
 
 #endif

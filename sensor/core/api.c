@@ -102,6 +102,8 @@ static struct MHD_Response *body_response(struct api *a, struct api_body *b)
 		snprintf(total, sizeof(total), "%llu", (unsigned long long)b->total);
 		MHD_add_response_header(r, "Pierglass-Total", total);
 	}
+	if (b->unknown[0])
+		MHD_add_response_header(r, "Pierglass-Unknown-Field", b->unknown);
 	return r;
 }
 
@@ -223,7 +225,7 @@ static enum MHD_Result serve(struct api *a, struct MHD_Connection *conn, enum ap
 {
 	struct MHD_Response *r;
 	struct api_body body;
-	char what[2600], err[256];
+	char what[4096], err[256];
 	enum MHD_Result res;
 
 	if (p == API_FLOWS_STREAM || p == API_EVENTS_STREAM || p == API_ALERTS_STREAM)
@@ -233,8 +235,8 @@ static enum MHD_Result serve(struct api *a, struct MHD_Connection *conn, enum ap
 		return serve_file(a, conn, q);
 	if (api_model_check(a, p, q, err, sizeof(err)) || api_policy_check(a, p, q, err, sizeof(err)))
 		return api_refuse(a, conn, MHD_HTTP_NOT_FOUND, err);
-	snprintf(what, sizeof(what), "%d %u %d %d %d %s %s\n%s\n%s", p, q->limit, q->format, q->history, q->all, q->id, q->workload, q->container,
-		 q->thing);
+	snprintf(what, sizeof(what), "%d %u %d %d %d %d %llu %s %s\n%s\n%s\n%s", p, q->limit, q->format, q->fields, q->history, q->all,
+		 (unsigned long long)(q->since_ns / NSEC_PER_SEC), q->id, q->workload, q->container, q->thing, q->filter);
 	cache_age(a, clock_mono_ns());
 	r = cache_find(a, what);
 	if (!r) {

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/version.h"
 #include "sensor/core/api_priv.h"
 #include "sensor/core/evidence.h"
@@ -18,17 +20,17 @@ static const struct {
 	const char *help;
 } paths[API_PATH_MAX] = {
 	[API_STATUS] = { "/v1/status", 0, "status", "What the sensor is attached to, its programs, engines, rates, tables, losses" },
-	[API_CONTAINERS] = { "/v1/containers", 0, "containers", "Containers with workload, networks, addresses" },
-	[API_LISTENERS] = { "/v1/listeners", 0, "listeners", "Listening sockets in containers: program, container, protocol really spoken" },
-	[API_FLOWS] = { "/v1/flows", API_ARG_LIMIT | API_ARG_WORKLOAD | API_ARG_HISTORY, "flows", "Flows, the latest first" },
-	[API_FLOWS_STREAM] = { "/v1/flows/stream", API_ARG_WORKLOAD, "flow", "Each flow as it appears, is named, labelled, ends" },
-	[API_EVENTS_STREAM] = { "/v1/events/stream", API_ARG_WORKLOAD | API_ARG_KIND | API_ARG_CONTAINER, "event",
+	[API_CONTAINERS] = { "/v1/containers", API_ARG_FILTER, "containers", "Containers with workload, networks, addresses" },
+	[API_LISTENERS] = { "/v1/listeners", API_ARG_FILTER, "listeners", "Listening sockets in containers: program, container, protocol really spoken" },
+	[API_FLOWS] = { "/v1/flows", API_ARG_LIMIT | API_ARG_WORKLOAD | API_ARG_HISTORY | API_ARG_FILTER | API_ARG_SINCE, "flows", "Flows, the latest first" },
+	[API_FLOWS_STREAM] = { "/v1/flows/stream", API_ARG_WORKLOAD | API_ARG_FILTER, "flow", "Each flow as it appears, is named, labelled, ends" },
+	[API_EVENTS_STREAM] = { "/v1/events/stream", API_ARG_WORKLOAD | API_ARG_KIND | API_ARG_CONTAINER | API_ARG_FILTER, "event",
 		"What the processes in containers do, as it happens" },
 	[API_TREE] = { "/v1/tree", API_ARG_CONTAINER, "tree", "Processes of containers with their sockets" },
 	[API_SYSCALLS] = { "/v1/syscalls", API_ARG_WORKLOAD, "syscalls", "System calls that a workload has used" },
-	[API_MAP] = { "/v1/map", API_ARG_FORMAT | API_ARG_WORKLOAD, "map", "The map" },
+	[API_MAP] = { "/v1/map", API_ARG_FORMAT | API_ARG_WORKLOAD | API_ARG_FILTER | API_ARG_SINCE, "map", "The map" },
 	[API_METRICS] = { "/metrics", 0, "", "Counters and sizes as Prometheus' text" },
-	[API_NETWORKS] = { "/v1/networks", 0, "networks", "Networks of the engines" },
+	[API_NETWORKS] = { "/v1/networks", API_ARG_FILTER, "networks", "Networks of the engines" },
 	[API_OPENAPI] = { "/v1/openapi.json", 0, "", "This description" },
 	[API_VERSION] = { "/v1/version", 0, "version", "Version of the sensor" },
 	[API_FEEDS] = { "/v1/feeds", 0, "", "Reputation feeds in use" },
@@ -38,8 +40,9 @@ static const struct {
 	[API_POLICY] = { "/v1/policy", 0, "", "What is enforced, blocked, quarantined, and what that refused" },
 	[API_POLICY_PLAN] = { "/v1/policy/plan", API_ARG_WORKLOAD, "",
 		"What enforcing a workload would allow, and what of the recent traffic it would have refused" },
-	[API_ALERTS] = { "/v1/alerts", API_ARG_LIMIT | API_ARG_WORKLOAD | API_ARG_ALL | API_ARG_FIELDS, "alerts", "Findings, the latest last" },
-	[API_ALERTS_STREAM] = { "/v1/alerts/stream", API_ARG_WORKLOAD, "alert", "Each finding as it is told" },
+	[API_ALERTS] = { "/v1/alerts", API_ARG_LIMIT | API_ARG_WORKLOAD | API_ARG_ALL | API_ARG_FIELDS | API_ARG_FILTER | API_ARG_SINCE, "alerts",
+		"Findings, the latest last" },
+	[API_ALERTS_STREAM] = { "/v1/alerts/stream", API_ARG_WORKLOAD | API_ARG_FILTER, "alert", "Each finding as it is told" },
 	[API_WHY] = { "/v1/why", API_ARG_ID, "why", "Everything about a finding" },
 	[API_MODELS] = { "/v1/models", 0, "models", "Models of workloads" },
 	[API_MODEL] = { "/v1/model", API_ARG_WORKLOAD, "model", "A workload's model" },
@@ -92,8 +95,24 @@ unsigned api_path_args(enum api_path p)
 	return paths[p].args;
 }
 
+int api_filter(const struct api_query *q, struct filter **ret)
+{
+	char err[128];
+
+	*ret = NULL;
+	return q->filter[0] ? filter_parse(q->filter, clock_wall_ns(), ret, NULL, err, sizeof(err)) : 0;
+}
+
+void api_filter_done(struct filter *f, struct api_body *ret)
+{
+	if (f && ret)
+		filter_unknown(f, ret->unknown, sizeof(ret->unknown));
+	filter_free(f);
+}
+
 struct list {
 	struct jsonl j;
+	struct filter *filter;
 	struct core *core;
 	const struct api_query *query;
 	uint64_t total, shown;
@@ -107,6 +126,8 @@ static void add_container(const struct ident_container *k, const struct core_con
 {
 	struct list *l = arg;
 
+	if (!filter_container(l->filter, l->core, k, n))
+		return;
 	json_container(&l->j, l->core, k, n);
 	l->total++;
 }
@@ -115,6 +136,8 @@ static void add_network(const struct ident_network *n, void *arg)
 {
 	struct list *l = arg;
 
+	if (!filter_network(l->filter, l->core, n))
+		return;
 	json_network(&l->j, l->core, n);
 	l->total++;
 }
@@ -123,6 +146,8 @@ static void add_listener(const struct core_listener_view *v, void *arg)
 {
 	struct list *l = arg;
 
+	if (!filter_listener(l->filter, l->core, v))
+		return;
 	json_listener(&l->j, l->core, v);
 	l->total++;
 }
@@ -132,16 +157,20 @@ static bool end_is(const struct core_end_view *e, const char *workload)
 	return !strcmp(e->id, workload) || (e->container && !strcmp(e->container->workload, workload));
 }
 
-static bool flow_wanted(const struct core_flow_view *v, const struct api_query *q)
+static bool flow_wanted(const struct core_flow_view *v, const struct list *l)
 {
-	return !q->workload[0] || end_is(&v->client, q->workload) || end_is(&v->server, q->workload);
+	const struct api_query *q = l->query;
+
+	if (v->last_seen_ns < q->since_ns || (q->workload[0] && !end_is(&v->client, q->workload) && !end_is(&v->server, q->workload)))
+		return false;
+	return filter_flow(l->filter, l->core, v, NULL, NULL);
 }
 
 static void note_flow(const struct core_flow_view *v, void *arg)
 {
 	struct list *l = arg;
 
-	if (!flow_wanted(v, l->query))
+	if (!flow_wanted(v, l))
 		return;
 	l->total++;
 	if (l->time_count == l->time_cap) {
@@ -160,7 +189,7 @@ static void add_flow(const struct core_flow_view *v, void *arg)
 {
 	struct list *l = arg;
 
-	if (l->shown >= l->query->limit || v->last_seen_ns < l->from_ns || !flow_wanted(v, l->query))
+	if (l->shown >= l->query->limit || v->last_seen_ns < l->from_ns || !flow_wanted(v, l))
 		return;
 	json_flow(&l->j, v, l->core->node, NULL, NULL, NULL);
 	l->shown++;
@@ -170,6 +199,8 @@ static void add_stored_flow(const struct core_flow_view *v, const char *client_c
 {
 	struct list *l = arg;
 
+	if (l->shown >= l->query->limit || !filter_flow(l->filter, l->core, v, client_container, server_container))
+		return;
 	json_flow(&l->j, v, l->core->node, NULL, client_container, server_container);
 	l->shown++;
 	l->total++;
@@ -201,7 +232,8 @@ static void list_flows(struct api *a, struct list *l)
 	if (l->query->history && l->shown < l->query->limit) {
 		struct store_query q = {
 			.workload = l->query->workload[0] ? l->query->workload : NULL,
-			.limit = l->query->limit - (unsigned)l->shown,
+			.since_wall_ns = l->query->since_ns,
+			.limit = l->filter ? API_FLOWS_MAX : l->query->limit - (unsigned)l->shown, /* so many are looked at */
 		};
 
 		store_each_flow(c->store, &q, add_stored_flow, l);
@@ -212,6 +244,8 @@ static void list_make(struct api *a, enum api_path p, const struct api_query *q,
 {
 	struct list l = { .core = a->core, .query = q };
 
+	if (api_filter(q, &l.filter))
+		return;
 	jsonl_init(&l.j);
 	jsonl_arr(&l.j, NULL);
 	if (p == API_CONTAINERS)
@@ -227,6 +261,18 @@ static void list_make(struct api *a, enum api_path p, const struct api_query *q,
 	ret->text = jsonl_take(&l.j, &ret->len);
 	ret->total = l.total;
 	jsonl_done(&l.j);
+	api_filter_done(l.filter, ret);
+}
+
+static void map_make(struct api *a, const struct api_query *q, struct api_body *ret)
+{
+	struct map_want want = { .only = q->workload, .since_ns = q->since_ns };
+
+	if (api_filter(q, &want.filter))
+		return;
+	ret->type = map_content_type(q->format);
+	ret->text = map_export(a->core, &want, q->format, &ret->len);
+	api_filter_done(want.filter, ret);
 }
 
 static void status_make(struct api *a, struct api_body *ret)
@@ -304,8 +350,7 @@ void api_body_make(struct api *a, enum api_path p, const struct api_query *q, st
 		break;
 	case API_MAP:
 		core_refresh(a->core);
-		ret->type = map_content_type(q->format);
-		ret->text = map_export(a->core, q->workload, q->format, &ret->len);
+		map_make(a, q, ret);
 		break;
 	case API_METRICS:
 		core_refresh(a->core);

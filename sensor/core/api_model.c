@@ -19,12 +19,14 @@ struct alert_list {
 	const struct api_query *q;
 	const char *incident;
 	const char *but; /* id left out */
+	struct filter *filter;
 	uint64_t total, skip;
 };
 
 static bool alert_wanted(const struct finding *f, const struct alert_list *l)
 {
-	return (l->q->all || !f->absorbed_by[0]) && (!l->q->workload[0] || !strcmp(l->q->workload, f->workload));
+	return (l->q->all || !f->absorbed_by[0]) && (!l->q->workload[0] || !strcmp(l->q->workload, f->workload)) &&
+	       f->last_ns >= l->q->since_ns && filter_finding(l->filter, l->core, f);
 }
 
 static void count_alert(const struct finding *f, void *arg)
@@ -56,6 +58,8 @@ static void alerts_make(struct api *a, const struct api_query *q, struct api_bod
 {
 	struct alert_list l = { .core = a->core, .q = q };
 
+	if (api_filter(q, &l.filter))
+		return;
 	jsonl_init(&l.j);
 	jsonl_arr(&l.j, NULL);
 	if (core_findings(a->core)) {
@@ -68,6 +72,7 @@ static void alerts_make(struct api *a, const struct api_query *q, struct api_bod
 	ret->text = jsonl_take(&l.j, &ret->len);
 	ret->total = l.total;
 	jsonl_done(&l.j);
+	api_filter_done(l.filter, ret);
 }
 
 static void add_related(const struct finding *f, void *arg)

@@ -25,6 +25,8 @@ static const struct {
 	{ API_ARG_THING, "thing", "{\"type\":\"string\"}", "an address, a name, a digest, a URL, a file's name" },
 	{ API_ARG_SECONDS, "seconds", "{\"type\":\"integer\"}", "for so long" },
 	{ API_ARG_PORT, "port", "{\"type\":\"string\"}", "protocol and port of the server: tcp/80" },
+	{ API_ARG_FILTER, "filter", "{\"type\":\"string\",\"maxLength\":1024}", "an expression over the fields of what is answered: pierglass-filter(7)" },
+	{ API_ARG_SINCE, "since", "{\"type\":\"string\"}", "what was last seen since: 10m, 2h, 3d or 2026-11-22T10:30 (UTC)" },
 	{ API_ARG_POLICY, "established", "{\"enum\":[\"keep\",\"cut\"]}", "connections that there are already" },
 	{ API_ARG_POLICY, "on_failure", "{\"enum\":[\"open\",\"closed\"]}", "what holds when the sensor is gone" },
 	{ API_ARG_POLICY, "anyway", "{\"enum\":[\"0\",\"1\"]}", "1: though learning goes on" },

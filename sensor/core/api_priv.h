@@ -10,6 +10,7 @@
 #include "base/jsonl.h"
 #include "sensor/core/api.h"
 #include "sensor/core/api_query.h"
+#include "sensor/core/filters.h"
 #include "sensor/core/json_views.h"
 
 #define API_BODIES_MAX_BYTES (64U << 20) /* answers being sent, together */
@@ -54,6 +55,7 @@ struct api_body {
 	size_t len;
 	const char *type;
 	uint64_t total;     /* rows there are (listings); shown in a header when not UINT64_MAX */
+	char unknown[64];   /* a field of the filter that no row had; shown in a header when not "" */
 };
 /* Makes the answer to a known path. -ENOENT: no such path. */
 enum api_path { API_STATUS, API_CONTAINERS, API_LISTENERS, API_FLOWS, API_FLOWS_STREAM, API_EVENTS_STREAM, API_TREE,
@@ -75,6 +77,10 @@ const char *api_path_schema(enum api_path p);
 const char *api_path_help(enum api_path p);
 /* api_openapi.c: the description of all paths, OpenAPI 3.1; made from the tables that requests are judged by. */
 void json_openapi(struct jsonl *j);
+/* The query's filter: 0 (NULL: it has none) or -ENOMEM. */
+int api_filter(const struct api_query *q, struct filter **ret);
+/* Frees it; what it missed goes into ret (NULL is fine). */
+void api_filter_done(struct filter *f, struct api_body *ret);
 void api_body_make(struct api *a, enum api_path p, const struct api_query *q, struct api_body *ret);
 
 /* ---- api_feeds.c */

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
+#include "base/when.h"
 #include "sensor/core/events.h"
 
 const char *map_format_name(enum map_format f)
@@ -136,10 +138,29 @@ static int add_policy(struct api_query *q, const char *name, const char *value, 
 	return rc;
 }
 
+static int add_filter(struct api_query *q, const char *value, char *err, size_t err_len)
+{
+	struct filter *f = NULL;
+	char why[100];
+	int rc = filter_parse(value, clock_wall_ns(), &f, NULL, why, sizeof(why));
+
+	filter_free(f);
+	if (rc) {
+		snprintf(err, err_len, "argument \"filter\": expected an expression; %s", rc == -ENOMEM ? "out of memory" : why);
+		return -EINVAL;
+	}
+	snprintf(q->filter, sizeof(q->filter), "%s", value);
+	return 0;
+}
+
 int api_query_add(struct api_query *q, unsigned allowed, const char *name, const char *value, char *err, size_t err_len)
 {
 	if (!value)
 		value = "";
+	if ((allowed & API_ARG_FILTER) && !strcmp(name, "filter"))
+		return add_filter(q, value, err, err_len);
+	if ((allowed & API_ARG_SINCE) && !strcmp(name, "since"))
+		return when_parse(value, clock_wall_ns(), &q->since_ns) ? bad(err, err_len, name, "10m, 2h, 3d or 2026-11-22T10:30 (UTC)") : 0;
 	if ((allowed & API_ARG_LIMIT) && !strcmp(name, "limit"))
 		return add_limit(q, value, err, err_len);
 	if ((allowed & API_ARG_FORMAT) && !strcmp(name, "format"))

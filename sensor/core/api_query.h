@@ -5,6 +5,9 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+
+#include "base/filter.h"
 
 #define API_FLOWS_DEFAULT 10000
 #define API_FLOWS_MAX 20000 /* about 17 MB and 0.2 s of the loop */
@@ -16,7 +19,7 @@ const char *map_format_name(enum map_format f);
 enum api_arg { API_ARG_LIMIT = 1 << 0, API_ARG_WORKLOAD = 1 << 1, API_ARG_FORMAT = 1 << 2, API_ARG_HISTORY = 1 << 3,
 	       API_ARG_KIND = 1 << 4, API_ARG_CONTAINER = 1 << 5, API_ARG_ID = 1 << 6, API_ARG_DIMENSION = 1 << 7,
 	       API_ARG_ALL = 1 << 8, API_ARG_THING = 1 << 9, API_ARG_FIELDS = 1 << 10, API_ARG_SECONDS = 1 << 11,
-	       API_ARG_POLICY = 1 << 12, API_ARG_PORT = 1 << 13 };
+	       API_ARG_POLICY = 1 << 12, API_ARG_PORT = 1 << 13, API_ARG_FILTER = 1 << 14, API_ARG_SINCE = 1 << 15 };
 
 struct api_query {
 	unsigned limit;
@@ -34,6 +37,8 @@ struct api_query {
 	bool anyway;        /* policy: though it is still learning */
 	char port[24];      /* "tcp/80"; "" any */
 	bool all;           /* alerts that another one explains, too */
+	char filter[FILTER_TEXT_MAX + 1]; /* base/filter.h, found good; "" none */
+	uint64_t since_ns;  /* wall; 0: all */
 };
 
 void api_query_init(struct api_query *q);

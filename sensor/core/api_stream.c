@@ -28,6 +28,7 @@ struct api_stream {
 	enum api_path kind; /* of what: API_FLOWS_STREAM, API_EVENTS_STREAM, API_ALERTS_STREAM */
 	unsigned kinds;   /* of events */
 	char workload[384], container[256];
+	struct filter *filter; /* NULL: none */
 	struct line *queue[API_STREAM_QUEUE];
 	unsigned head, count;
 	size_t sent;      /* bytes of the first line that are out */
@@ -142,7 +143,8 @@ static bool flow_wanted(const struct api_stream *s, const void *v)
 {
 	const struct flow_news *n = v;
 
-	return !s->workload[0] || end_is(&n->view->client, s->workload) || end_is(&n->view->server, s->workload);
+	return (!s->workload[0] || end_is(&n->view->client, s->workload) || end_is(&n->view->server, s->workload)) &&
+	       filter_flow(s->filter, s->api->core, n->view, NULL, NULL);
 }
 
 static void flow_write(struct jsonl *j, const struct api *a, const void *v)
@@ -162,7 +164,7 @@ static bool event_wanted(const struct api_stream *s, const void *view)
 	const struct core_event_view *v = view;
 
 	return (s->kinds & 1U << v->kind) && (!s->workload[0] || !strcmp(v->container->workload, s->workload)) &&
-	       (!s->container[0] || json_container_is(v->container, s->container));
+	       (!s->container[0] || json_container_is(v->container, s->container)) && filter_event(s->filter, s->api->core, v);
 }
 
 static void event_write(struct jsonl *j, const struct api *a, const void *v)
@@ -184,7 +186,7 @@ static bool alert_wanted(const struct api_stream *s, const void *v)
 {
 	const struct alert_news *n = v;
 
-	return !s->workload[0] || !strcmp(s->workload, n->finding->workload);
+	return (!s->workload[0] || !strcmp(s->workload, n->finding->workload)) && filter_finding(s->filter, s->api->core, n->finding);
 }
 
 static void alert_write(struct jsonl *j, const struct api *a, const void *v)
@@ -278,6 +280,7 @@ static void stream_free(void *cls)
 	}
 	a->stats.streams--;
 	subscribe(a);
+	filter_free(s->filter);
 	free(s);
 }
 
@@ -289,9 +292,11 @@ enum MHD_Result api_stream_start(struct api *a, struct MHD_Connection *conn, enu
 	struct MHD_Response *r = NULL;
 	enum MHD_Result res;
 
-	if (s && hello)
+	if (s && hello && !api_filter(q, &s->filter))
 		r = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, stream_read, s, stream_free);
 	if (!r) {
+		if (s)
+			filter_free(s->filter);
 		free(s);
 		line_put(hello);
 		return MHD_NO;

@@ -9,14 +9,22 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "intel/indicator.h"
+#include "sensor/core/filters.h"
 #include "sensor/core/geo.h"
 #include "sensor/core/json_views.h"
 #include "sensor/core/model.h"
 #include "sensor/core/policy.h"
 
+static const char *text(const char *s)
+{
+	return s ? s : "";
+}
+
 struct collector {
 	struct map_view *m;
+	struct core *core;
 	const char *only;
+	const struct map_want *want;
 	size_t node_cap, edge_cap;
 	bool failed;
 };
@@ -32,6 +40,8 @@ static void collect_edge(const struct topo_edge *e, void *arg)
 	struct map_view *m = c->m;
 
 	if (c->failed || (c->only[0] && !node_is(e->client, c->only) && !node_is(e->server, c->only)))
+		return;
+	if (e->last_seen_ns < c->want->since_ns || !filter_edge(c->want->filter, c->core, e))
 		return;
 	if (m->edge_count == c->edge_cap) {
 		size_t cap = c->edge_cap ? c->edge_cap * 2 : 256;
@@ -71,7 +81,7 @@ static void collect_node(const struct topo_node *n, void *arg)
 {
 	struct collector *c = arg;
 
-	if (!c->only[0] || node_is(n, c->only))
+	if (c->only[0] ? node_is(n, c->only) : !c->want->filter && !c->want->since_ns)
 		collect_one_node(n, c);
 }
 
@@ -92,18 +102,20 @@ static int by_ends(const void *a, const void *b)
 	return d ? d : (int)x->port - (int)y->port;
 }
 
-int map_view_make(struct core *core, const char *only, struct map_view *ret)
+int map_view_make(struct core *core, const struct map_want *want, struct map_view *ret)
 {
+	static const struct map_want everything;
 	struct map_view m = { 0 };
-	struct collector c = { .m = &m, .only = only };
+	struct collector c = { .m = &m, .core = core, .want = want ? want : &everything };
+	bool parts;
 
+	c.only = text(c.want->only);
+	parts = c.only[0] || c.want->filter || c.want->since_ns;
 	topo_each_edge(core->topo, collect_edge, &c);
 	topo_each_node(core->topo, collect_node, &c);
-	for (size_t i = 0; only[0] && i < m.edge_count; i++) { /* the neighbours of the one asked for */
-		if (!node_is(m.edges[i]->client, only))
-			collect_one_node(m.edges[i]->client, &c);
-		if (!node_is(m.edges[i]->server, only))
-			collect_one_node(m.edges[i]->server, &c);
+	for (size_t i = 0; parts && i < m.edge_count; i++) { /* what the edges that are wanted join */
+		collect_one_node(m.edges[i]->client, &c);
+		collect_one_node(m.edges[i]->server, &c);
 	}
 	if (c.failed) {
 		map_view_done(&m);
@@ -157,18 +169,13 @@ static void strings(struct jsonl *j, const char *key, char *const *s, unsigned n
 	jsonl_arr_end(j);
 }
 
-static const char *text(const char *s)
-{
-	return s ? s : "";
-}
-
-static void node_json(struct jsonl *j, const struct core *c, const struct topo_node *n)
+void json_node(struct jsonl *j, const char *key, const struct core *c, const struct topo_node *n)
 {
 	const char *address = text(n->address);
 	uint8_t first[16], last[16];
 	struct geo_entry geo;
 
-	jsonl_obj(j, NULL);
+	jsonl_obj(j, key);
 	jsonl_str(j, "id", n->id);
 	jsonl_str(j, "kind", topo_kind_name(n->kind));
 	jsonl_str(j, "workload", text(n->workload));
@@ -187,17 +194,22 @@ static void node_json(struct jsonl *j, const struct core *c, const struct topo_n
 /* Whose models know the edge: those of both ends, each looked up once. */
 struct known {
 	struct core *core;
-	const struct map_view *m;
+	const struct map_view *m; /* NULL: of one edge only */
 	struct model **models; /* by node; NULL: no memory */
 	bool *looked;
 };
 
 static struct model *model_at(struct known *k, const struct topo_node *n)
 {
-	size_t i = map_index_of(k->m, n);
+	size_t i;
 
-	if (!n->workload || !n->workload[0] || !k->models || !k->looked)
+	if (!n->workload || !n->workload[0])
 		return NULL;
+	if (!k->m)
+		return core_model_named(k->core, n->workload);
+	if (!k->models || !k->looked)
+		return NULL;
+	i = map_index_of(k->m, n);
 	if (!k->looked[i])
 		k->models[i] = core_model_named(k->core, n->workload);
 	k->looked[i] = true;
@@ -269,6 +281,11 @@ static void edge_json(struct jsonl *j, struct core *c, const struct topo_edge *e
 	jsonl_obj_end(j);
 }
 
+void json_edge(struct jsonl *j, struct core *c, const struct topo_edge *e)
+{
+	edge_json(j, c, e, &(struct known){ .core = c });
+}
+
 void export_json(struct core *c, const struct map_view *m, struct jsonl *j)
 {
 	_cleanup_free_ struct model **models = calloc(m->node_count + 1, sizeof(*models));
@@ -281,7 +298,7 @@ void export_json(struct core *c, const struct map_view *m, struct jsonl *j)
 	jsonl_time(j, "time", clock_wall_ns());
 	jsonl_arr(j, "nodes");
 	for (size_t i = 0; i < m->node_count; i++)
-		node_json(j, c, m->nodes[i]);
+		json_node(j, NULL, c, m->nodes[i]);
 	jsonl_arr_end(j);
 	jsonl_arr(j, "edges");
 	for (size_t i = 0; i < m->edge_count; i++)
@@ -312,13 +329,13 @@ const char *map_content_type(enum map_format f)
 	return "application/octet-stream";
 }
 
-char *map_export(struct core *c, const char *only, enum map_format f, size_t *ret_len)
+char *map_export(struct core *c, const struct map_want *want, enum map_format f, size_t *ret_len)
 {
 	struct map_view m;
 	struct jsonl j;
 	char *out = NULL;
 
-	if (map_view_make(c, only, &m))
+	if (map_view_make(c, want, &m))
 		return NULL;
 	jsonl_init(&j);
 	switch (f) {

@@ -14,14 +14,23 @@ struct map_view {
 	const struct topo_edge **edges;
 	size_t node_count, edge_count;
 };
-/* Only nodes and edges at workload or node id `only` if it is not "". 0 or -ENOMEM. */
-int map_view_make(struct core *c, const char *only, struct map_view *ret);
+/* What of the map: NULL, or all zero, is everything. */
+struct map_want {
+	const char *only;      /* edges at this workload or node id, and its neighbours; NULL or "": all */
+	struct filter *filter; /* edges, and what they join; NULL: all */
+	uint64_t since_ns;     /* edges last seen since, wall */
+};
+/* 0 or -ENOMEM. */
+int map_view_make(struct core *c, const struct map_want *want, struct map_view *ret);
 void map_view_done(struct map_view *m);
 /* Where an edge's end stands among the nodes. */
 size_t map_index_of(const struct map_view *m, const struct topo_node *n);
 
 /* Each returns text of *ret_len bytes that the caller frees; NULL: no memory. */
-char *map_export(struct core *c, const char *only, enum map_format f, size_t *ret_len);
+char *map_export(struct core *c, const struct map_want *want, enum map_format f, size_t *ret_len);
+/* One edge, one node; key as in jsonl_obj(). */
+void json_edge(struct jsonl *j, struct core *c, const struct topo_edge *e);
+void json_node(struct jsonl *j, const char *key, const struct core *c, const struct topo_node *n);
 const char *map_content_type(enum map_format f);
 
 /* For the formats' own files. */

@@ -48,7 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	jsonl_obj_end(j);
 	if (filter_wants(f) != filter_wants(f) || j->buf)
 		abort();
-	filter_unknown(f);
+	filter_unknown(f, err, 20);
 	filter_free(f);
 	free(text);
 	return 0;

@@ -136,6 +136,23 @@ run=plain
 ok "a guess is shown as a guess" has 'shop/cache +tcp:6379 +Redis\?' map
 ok "one workload's edges only" has 'shop/db' map --workload shop/db
 ok "flows of a workload" has 'shop/db:3306' flows -w shop/db --limit 1
+rows() { [ "$(pg "${@:2}" --json | jq length)" = "$1" ] || { pg "${@:2}" --json | head -c 400; false; }; }
+ok "a filter: flows by program and port" rows 1 flows --filter 'server.port = 3306 and client.exe ~ curl'
+ok "... by nothing that is there" rows 0 flows --filter 'bytes_to_server > 1GiB or app = "no such"'
+ok "... containers, as in --json" rows 1 containers --filter 'name = shop_web_1 and networks.addr4 = 172.16.0.0/12'
+ok "... the map: edges, and what they join" eval 'pg map --json --filter "port = 3306" | jq -e "(.edges | length) == 1 and (.nodes | length) == 2" >/dev/null'
+ok "... a stream" eval 'follows flows -f --json --filter "app = MySQL" && ! grep -qv "\"app\":\"MySQL\"" "$dir/follow"'
+ok "... where it is wrong" exits 2 'position 12: expected "and" or "or"' --run "$dir/plain" flows --filter 'app = HTTP client.exe ~ curl'
+unknown_field() { pg flows --json --filter 'cleint.exe ~ curl' 2>"$dir/err" >"$dir/json" && grep -q 'nothing here has the field "cleint.exe"' "$dir/err"; }
+ok "... what has no such field is told" unknown_field
+ok "since: nothing is that new" rows 0 flows --since 1s
+ok "since: a date" eval '[ "$(pg flows --json --since 2020-01-01 | jq length)" -ge 2 ]'
+ok "since: no time" exits 2 'since.*10m, 2h' --run "$dir/plain" flows --since yesterday
+colors_around() { pg listeners --color always | grep -q $'\e\[1m' && pg listeners --color always | sed $'s/\e\[[0-9]*m//g' | cmp - <(pg listeners); }
+no_colors() { pg listeners >"$dir/text" && ! grep -q $'\e' "$dir/text"; }
+ok "colours: when asked, and around the text only" colors_around
+ok "colours: not into a pipe" no_colors
+ok "colours: a bad word" exits 2 'color' --run "$dir/plain" status --color mauve
 ok "version" has '^pierglass [0-9]+\.[0-9]+\.[0-9]+$' --version
 ok "help names every command" has 'listeners' help
 completes() { # LINE WORD: what bash proposes at the end of LINE contains WORD

@@ -21,6 +21,8 @@ struct cli_options {
 	bool history;          /* flows --history */
 	const char *limit;     /* flows --limit; NULL: the API's default */
 	const char *workload;  /* flows, map; NULL: all */
+	const char *filter, *since; /* listings; NULL: all */
+	const char *color;     /* auto, always, never */
 	const char *format;    /* map; NULL: default */
 	const char *kind;      /* events; NULL: all */
 	bool seccomp;          /* model show: as a seccomp profile */
@@ -50,7 +52,8 @@ struct cli_command {
 	const char *name;
 	const char *options;   /* letters of what it takes: f follow, l limit, w workload, h history, m format, a one argument,
 	                        * A any number of arguments, c containers, v VXLAN port, k kind, d dimension,
-	                        * e all (everything), F feeds, o output, s start command and environment, p policy */
+	                        * e all (everything), F feeds, o output, s start command and environment, p policy, x filter,
+	                        * n since */
 	const char *help;
 	int (*run)(const struct cli_options *o);
 };

@@ -10,17 +10,17 @@
 
 static const struct cli_command commands[] = {
 	{ "status", "", "what the sensor is attached to, what it cannot see, rates and losses", cmd_status },
-	{ "containers", "", "containers, their workloads, networks and addresses", cmd_containers },
-	{ "listeners", "", "who listens where, and which protocol is really spoken there", cmd_listeners },
-	{ "flows", "flwh", "who talks to whom now; -f: each flow as it appears", cmd_flows },
-	{ "events", "fwk", "what containers' processes do: exec, listen, connect, syscall, file, ...; each as it happens", cmd_events },
+	{ "containers", "x", "containers, their workloads, networks and addresses", cmd_containers },
+	{ "listeners", "x", "who listens where, and which protocol is really spoken there", cmd_listeners },
+	{ "flows", "flwhxn", "who talks to whom now; -f: each flow as it appears", cmd_flows },
+	{ "events", "fwkx", "what containers' processes do: exec, listen, connect, syscall, file, ...; each as it happens", cmd_events },
 	{ "tree", "a", "a container's processes and their sockets: pierglass tree [CONTAINER]", cmd_tree },
 	{ "top", "", "workloads by traffic, connections, events and losses, again and again", cmd_top },
-	{ "map", "mw", "the map: which workload talks to which, over what", cmd_map },
-	{ "networks", "", "networks of the engines", cmd_networks },
+	{ "map", "mwxn", "the map: which workload talks to which, over what", cmd_map },
+	{ "networks", "x", "networks of the engines", cmd_networks },
 	{ "replay", "mAcv", "flows and protocols of capture files; no sensor is needed, no root", cmd_replay },
 	{ "feed", "mAF", "reputation feeds: feed list, feed check THING… [--feed FILE]…, feed test FILE…", cmd_feed },
-	{ "alerts", "flwem", "what is neither declared nor learned; -f: as it happens", cmd_alerts },
+	{ "alerts", "flwemxn", "what is neither declared nor learned; -f: as it happens", cmd_alerts },
 	{ "why", "a", "everything about an alert: what was expected, by whose word, what else happened", cmd_why },
 	{ "evidence", "Ao", "list | show ID | export ID [-o FILE.tar.gz] | verify FILE", cmd_evidence },
 	{ "model", "AdS", "list | show W [--seccomp] | lock W | reopen W | accept ALERT | export W | import FILE", cmd_model },
@@ -49,6 +49,9 @@ static const struct cli_option options[] = {
 	{ "--follow", "-f", 'f', OPTION_FLAG, AT(follow), NULL },
 	{ "--limit", "-n", 'l', OPTION_VALUE, AT(limit), NULL },
 	{ "--workload", "-w", 'w', OPTION_VALUE, AT(workload), NULL },
+	{ "--filter", NULL, 'x', OPTION_VALUE, AT(filter), NULL },
+	{ "--since", NULL, 'n', OPTION_VALUE, AT(since), NULL },
+	{ "--color", NULL, 0, OPTION_VALUE, AT(color), "auto always never" },
 	{ "--history", NULL, 'h', OPTION_FLAG, AT(history), NULL },
 	{ "--format", NULL, 'm', OPTION_VALUE, AT(format),
 	  "table json dot graphml mermaid node-graph html text csv auto lines stix misp plain ecs ocsf" },
@@ -145,7 +148,7 @@ static size_t option_of(const char *arg, const char **ret_value)
 
 int cli_parse(int argc, char **argv, struct cli_options *ret, const struct cli_command **ret_command)
 {
-	struct cli_options o = { .run = CLI_RUN_DEFAULT, .arguments = (const char *const *)argv };
+	struct cli_options o = { .run = CLI_RUN_DEFAULT, .color = "auto", .arguments = (const char *const *)argv };
 	const struct cli_command *command = NULL;
 	const char *given[OPTIONS] = { NULL };
 
@@ -190,6 +193,8 @@ int cli_parse(int argc, char **argv, struct cli_options *ret, const struct cli_c
 	}
 	if (o.env_count > CLI_ENV_MAX)
 		return usage("too many of", "--env");
+	if (strcmp(o.color, "auto") && strcmp(o.color, "always") && strcmp(o.color, "never"))
+		return usage("--color auto, always or never, not", o.color);
 	if (!command) {
 		fputs("pierglass: no command, see \"pierglass help\"\n", stderr);
 		return CLI_USAGE;
@@ -218,6 +223,10 @@ int cmd_help(const struct cli_options *o)
 	     "  -f, --follow         flows, alerts: print each as it appears; flows: also its name, its protocol, its end\n"
 	     "  -n, --limit N        flows, alerts: at most N, the latest (default 10000)\n"
 	     "  --history            flows: those that ended too, from the store\n"
+	     "  --filter EXPR        containers, listeners, flows, events, map, networks, alerts: only what it holds for, by keys as in\n"
+	     "                       --json: --filter 'app = HTTP and (client.exe ~ curl or port > 1024)', see pierglass-filter(7)\n"
+	     "  --since T            flows, map, alerts: last seen since T: 10m, 2h, 3d, or 2026-11-22T10:30 (UTC)\n"
+	     "  --color WHEN         auto (default: on a terminal, unless NO_COLOR is set), always or never\n"
 	     "  -w, --workload W     flows, map: only what has W at one end; events, alerts: only W's\n"
 	     "  --format F           map: table (default), json, dot, graphml, mermaid, node-graph or html\n"
 	     "                       replay: text (default), json (one object per line) or csv\n"

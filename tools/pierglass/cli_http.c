@@ -50,6 +50,14 @@ bool cli_query(char *path, size_t cap, const char *name, const char *value)
 	return n > 0 && (size_t)n < cap - len;
 }
 
+int cli_query_filter(const struct cli_options *o, char *path, size_t cap)
+{
+	if ((!o->filter || cli_query(path, cap, "filter", o->filter)) && (!o->since || cli_query(path, cap, "since", o->since)))
+		return CLI_OK;
+	fputs("pierglass: --filter: the expression is too long (at most 1024 bytes)\n", stderr);
+	return CLI_USAGE;
+}
+
 /* Says why nobody answers, before HTTP hides the reason. 0, or an exit code after one line. */
 static int check_socket(const struct cli_options *o, char *path, size_t path_len)
 {
@@ -135,12 +143,19 @@ static size_t on_data(char *p, size_t size, size_t n, void *arg)
 
 static size_t on_header(char *p, size_t size, size_t n, void *arg)
 {
-	static const char name[] = "pierglass-total:";
-	char text[32];
+	static const char name[] = "pierglass-total:", unknown[] = "pierglass-unknown-field:";
+	char text[80];
 
 	if (size * n > sizeof(name) && !strncasecmp(p, name, sizeof(name) - 1)) {
 		snprintf(text, sizeof(text), "%.*s", (int)(size * n - sizeof(name) + 1), p + sizeof(name) - 1);
 		*(long long *)arg = strtoll(text, NULL, 10);
+	}
+	if (size * n > sizeof(unknown) && !strncasecmp(p, unknown, sizeof(unknown) - 1)) {
+		snprintf(text, sizeof(text), "%.*s", (int)(size * n - sizeof(unknown) + 1), p + sizeof(unknown));
+		text[strcspn(text, "\r\n")] = '\0';
+		fputs("pierglass: nothing here has the field \"", stderr);
+		cli_put(stderr, text);
+		fputs("\": fields are the keys that --json shows\n", stderr);
 	}
 	return size * n;
 }

@@ -32,6 +32,9 @@ int cli_ask(const char *socket, const char *path, json_t **ret);
 /* Calls on_line for each line of an endless answer, without its end, until the sensor ends it (CLI_NO_SENSOR) or on_line
  * returns false (CLI_OK). */
 int cli_stream(const struct cli_options *o, const char *path, bool (*on_line)(const char *line, size_t len, void *arg), void *arg);
+#define CLI_PATH_MAX 4096
+/* Appends --filter and --since; says what is too long. CLI_OK or CLI_USAGE. */
+int cli_query_filter(const struct cli_options *o, char *path, size_t cap);
 /* Appends name=value, escaped, to a path of cap bytes. False: too long. */
 bool cli_query(char *path, size_t cap, const char *name, const char *value);
 

@@ -20,6 +20,29 @@ void cli_text_init(void)
 	utf8_terminal = !strcmp(nl_langinfo(CODESET), "UTF-8");
 }
 
+/* ---- colours ------------------------------------------------------------------------------------------------------ */
+static bool colors;
+
+void cli_color_init(const char *when)
+{
+	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	colors = !strcmp(when, "always") ||
+		 (!strcmp(when, "auto") && isatty(STDOUT_FILENO) && !(no && no[0]) && term && strcmp(term, "dumb") != 0);
+}
+
+const char *cli_color(enum cli_color c)
+{
+	static const char *const codes[] = { "\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[33m", "\x1b[32m" };
+
+	return colors ? codes[c] : "";
+}
+
+enum cli_color cli_color_of_severity(const char *severity)
+{
+	return !strcmp(severity, "critical") || !strcmp(severity, "high") ? CLI_RED : !strcmp(severity, "medium") ? CLI_YELLOW : CLI_PLAIN;
+}
+
 /* Columns of a character that may be shown, 0: it may not. */
 static size_t shown_width(uint32_t c)
 {
@@ -128,6 +151,7 @@ struct cli_table {
 	const struct cli_column *columns;
 	size_t n, count, cap;
 	char **cells; /* clean, uncut */
+	uint8_t *colors; /* of the cells, enum cli_color */
 };
 
 struct cli_table *cli_table_new(const struct cli_column *columns, size_t n)
@@ -148,13 +172,22 @@ void cli_table_add(struct cli_table *t, const char *cell)
 	if (t->count == t->cap) {
 		size_t cap = t->cap ? t->cap * 2 : 256;
 		char **p = reallocarray(t->cells, cap, sizeof(char *));
+		uint8_t *q = realloc(t->colors, cap);
 
-		if (!p)
+		t->cells = p ? p : t->cells;
+		t->colors = q ? q : t->colors;
+		if (!p || !q)
 			return;
-		t->cells = p;
 		t->cap = cap;
 	}
+	t->colors[t->count] = CLI_PLAIN;
 	t->cells[t->count++] = cli_clean(cell ? cell : "", 0, NULL);
+}
+
+void cli_table_color(struct cli_table *t, enum cli_color c)
+{
+	if (t && t->count)
+		t->colors[t->count - 1] = (uint8_t)c;
 }
 
 void cli_table_addf(struct cli_table *t, const char *fmt, ...)
@@ -198,19 +231,21 @@ static void fit(const struct cli_table *t, size_t *widths, size_t width)
 	}
 }
 
-static void write_row(const struct cli_table *t, FILE *f, const size_t *widths, char *const *cells)
+/* Row first is at cells[first]; SIZE_MAX: the head. */
+static void write_row(const struct cli_table *t, FILE *f, const size_t *widths, size_t first)
 {
 	size_t blanks = 0;
 
 	for (size_t i = 0; i < t->n; i++) {
-		const char *cell = cells ? cells[i] : t->columns[i].title;
+		const char *cell = first == SIZE_MAX ? t->columns[i].title : t->cells[first + i];
+		enum cli_color c = first == SIZE_MAX ? CLI_BOLD : (enum cli_color)t->colors[first + i];
 		size_t w = 0;
 		_cleanup_free_ char *cut = cli_clean(cell ? cell : "", widths[i], &w);
 
 		if (t->columns[i].right)
 			blanks += widths[i] - w;
 		if (w) {
-			fprintf(f, "%*s%s", (int)blanks, "", cut);
+			fprintf(f, "%*s%s%s%s", (int)blanks, "", c ? cli_color(c) : "", cut, c ? cli_color(CLI_PLAIN) : "");
 			blanks = 0;
 		}
 		blanks += (t->columns[i].right ? 0 : widths[i] - w) + 2;
@@ -233,9 +268,9 @@ void cli_table_write(struct cli_table *t, FILE *f, size_t width)
 			widths[i % t->n] = w;
 	}
 	fit(t, widths, width);
-	write_row(t, f, widths, NULL);
+	write_row(t, f, widths, SIZE_MAX);
 	for (size_t i = 0; i + t->n <= t->count; i += t->n)
-		write_row(t, f, widths, t->cells + i);
+		write_row(t, f, widths, i);
 }
 
 void cli_table_free(struct cli_table *t)
@@ -245,5 +280,6 @@ void cli_table_free(struct cli_table *t)
 	for (size_t i = 0; i < t->count; i++)
 		free(t->cells[i]);
 	free(t->cells);
+	free(t->colors);
 	free(t);
 }

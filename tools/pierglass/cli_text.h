@@ -19,6 +19,14 @@ char *cli_clean(const char *s, size_t max_width, size_t *ret_width);
 void cli_put(FILE *f, const char *s);
 /* Writes JSON text as it is, but C1 characters as \u escapes: they stand only inside strings. */
 void cli_put_json(FILE *f, const char *s, size_t len);
+/* ---- colours: never from what is shown, only around it ---- */
+enum cli_color { CLI_PLAIN, CLI_BOLD, CLI_DIM, CLI_RED, CLI_YELLOW, CLI_GREEN };
+/* "auto", "always", "never". Auto: standard output is a terminal that has colours (TERM), and NO_COLOR is unset or empty. */
+void cli_color_init(const char *when);
+/* What begins and ends a colour; "" when there are none. */
+const char *cli_color(enum cli_color c);
+/* Colour of "critical" … "info". */
+enum cli_color cli_color_of_severity(const char *severity);
 /* "1.2 MiB"; at most 9 columns. */
 const char *cli_bytes(uint64_t n, char buf[16]);
 /* Columns of the terminal behind standard output (COLUMNS wins); 0: it is none, do not cut. */
@@ -35,6 +43,8 @@ struct cli_table *cli_table_new(const struct cli_column *columns, size_t n);
 /* Adds the next cell, row by row; NULL is "". */
 void cli_table_add(struct cli_table *t, const char *cell);
 void cli_table_addf(struct cli_table *t, const char *fmt, ...) _printf_(2, 3);
+/* Colours the cell that was added last. */
+void cli_table_color(struct cli_table *t, enum cli_color c);
 /* Writes the table with its head, columns aligned, trailing spaces left out. width as cli_width(). */
 void cli_table_write(struct cli_table *t, FILE *f, size_t width);
 void cli_table_free(struct cli_table *t);

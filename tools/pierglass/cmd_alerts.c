@@ -13,9 +13,13 @@ static void alert_line(const json_t *a)
 {
 	char line[2048];
 
+	enum cli_color c = cli_color_of_severity(str_of(a, "severity"));
+
 	snprintf(line, sizeof(line), "%.19s %-8s %-20s %s  %s  [%s]", str_of(a, "time"), str_of(a, "severity"), str_of(a, "finding"),
 		 str_of(a, "workload"), str_of(a, "observed"), str_of(a, "id"));
+	fputs(c ? cli_color(c) : "", stdout);
 	cli_put(stdout, line);
+	fputs(c ? cli_color(CLI_PLAIN) : "", stdout);
 	putchar('\n');
 }
 
@@ -25,15 +29,15 @@ int cmd_alerts(const struct cli_options *o)
 		{ "TIME", false, 0 },	    { "SEVERITY", false, 0 }, { "FINDING", false, 0 }, { "WORKLOAD", false, 12 }, { "CONTAINER", false, 10 },
 		{ "PROGRAM", false, 10 }, { "PEER", false, 10 },	    { "TIMES", true, 0 },   { "ID", false, 0 },	{ "OBSERVED", false, 20 },
 	};
-	char path[1024];
+	char path[CLI_PATH_MAX];
 	struct cli_table *t;
 	json_t *j, *v;
 	size_t i;
 	int code;
 
 	snprintf(path, sizeof(path), o->follow ? "/v1/alerts/stream" : "/v1/alerts");
-	if (o->follow && (o->limit || o->all)) {
-		fputs("pierglass: alerts -f takes no --limit and no --all\n", stderr);
+	if (o->follow && (o->limit || o->all || o->since)) {
+		fputs("pierglass: alerts -f takes no --limit, no --all and no --since\n", stderr);
 		return CLI_USAGE;
 	}
 	if ((o->limit && !cli_query(path, sizeof(path), "limit", o->limit)) || (o->all && !cli_query(path, sizeof(path), "all", "1")) ||
@@ -45,6 +49,8 @@ int cmd_alerts(const struct cli_options *o)
 		fputs("pierglass: alerts: --format plain, ecs or ocsf, without -f\n", stderr);
 		return CLI_USAGE;
 	}
+	if (cli_query_filter(o, path, sizeof(path)))
+		return CLI_USAGE;
 	if (o->follow)
 		return cli_follow(o, path, "alerts", alert_line);
 	if (o->json || o->format)
@@ -58,6 +64,7 @@ int cmd_alerts(const struct cli_options *o)
 	json_array_foreach(j, i, v) {
 		cli_table_addf(t, "%.19s", str_of(v, "time"));
 		cli_table_add(t, str_of(v, "severity"));
+		cli_table_color(t, cli_color_of_severity(str_of(v, "severity")));
 		cli_table_add(t, str_of(v, "finding"));
 		cli_table_add(t, str_of(v, "workload"));
 		cli_table_add(t, str_of(v, "container"));

@@ -112,7 +112,7 @@ static void event_text(const json_t *v)
 
 int cmd_events(const struct cli_options *o)
 {
-	char path[2048] = "/v1/events/stream";
+	char path[CLI_PATH_MAX] = "/v1/events/stream";
 	bool ok = true;
 
 	if (o->kind)
@@ -123,6 +123,8 @@ int cmd_events(const struct cli_options *o)
 		fputs("pierglass: events: a value is too long\n", stderr);
 		return CLI_USAGE;
 	}
+	if (cli_query_filter(o, path, sizeof(path)))
+		return CLI_USAGE;
 	return cli_follow(o, path, "events", event_text);
 }
 

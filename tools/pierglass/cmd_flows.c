@@ -58,7 +58,7 @@ static bool path_of(const struct cli_options *o, char *path, size_t len)
 		ok = ok && cli_query(path, len, "history", "1");
 	if (!ok)
 		fputs("pierglass: flows: a value is too long\n", stderr);
-	return ok;
+	return ok && !cli_query_filter(o, path, len);
 }
 
 static void follow_text(const json_t *f)
@@ -134,13 +134,13 @@ static int show(const json_t *j, long long total)
 int cmd_flows(const struct cli_options *o)
 {
 	struct cli_answer a;
-	char path[2048];
+	char path[CLI_PATH_MAX];
 	long long total;
 	json_t *j;
 	int code;
 
-	if (o->follow && (o->limit || o->history)) {
-		fputs("pierglass: flows -f takes no --limit and no --history\n", stderr);
+	if (o->follow && (o->limit || o->history || o->since)) {
+		fputs("pierglass: flows -f takes no --limit, no --history and no --since\n", stderr);
 		return CLI_USAGE;
 	}
 	if (!path_of(o, path, sizeof(path)))

@@ -9,14 +9,18 @@
 #include "tools/pierglass/cli_text.h"
 #include "tools/pierglass/cli_value.h"
 
-static int list(const struct cli_options *o, const char *path, const struct cli_column *columns, size_t n,
+static int list(const struct cli_options *o, const char *name, const struct cli_column *columns, size_t n,
 		void (*row)(struct cli_table *t, const json_t *v), const char *none)
 {
+	char path[CLI_PATH_MAX];
 	struct cli_table *t;
 	json_t *j, *v;
 	size_t i;
 	int code;
 
+	snprintf(path, sizeof(path), "%s", name);
+	if (cli_query_filter(o, path, sizeof(path)))
+		return CLI_USAGE;
 	if (o->json)
 		return cli_print_json(o, path);
 	code = cli_get_json(o, path, &j, NULL);
@@ -105,12 +109,14 @@ static void add_because(struct cli_table *t, const json_t *v)
 {
 	const char *source = str_of(v, "source"), *because = str_of(v, "because");
 
-	if (!strcmp(source, "none"))
+	if (!strcmp(source, "none")) {
 		cli_table_addf(t, because[0] ? "nobody, but since an edit %s" : "nobody", because);
-	else if (!strcmp(source, "declared"))
+		cli_table_color(t, CLI_RED);
+	} else if (!strcmp(source, "declared")) {
 		cli_table_add(t, because);
-	else
+	} else {
 		cli_table_addf(t, because[0] ? "%s (%s)" : "%s", source, because);
+	}
 }
 
 static void listener_row(struct cli_table *t, const json_t *v)

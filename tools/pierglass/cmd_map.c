@@ -31,7 +31,7 @@ static void edge_row(struct cli_table *t, const json_t *e)
 	cli_table_addf(t, "%.19s", str_of(e, "last_seen"));
 }
 
-static void show(const json_t *j)
+static void show(const json_t *j, bool parts)
 {
 	static const struct cli_column columns[] = {
 		{ "CLIENT", false, 14 },   { "SERVER", false, 14 },  { "PORT", false, 0 },	    { "PROTOCOL", false, 0 }, { "FLOWS", true, 0 },
@@ -44,7 +44,8 @@ static void show(const json_t *j)
 	size_t i;
 
 	if (!json_array_size(edges)) {
-		puts("The map is empty: no container has talked yet. \"pierglass status\" says what is watched.");
+		puts(parts ? "Nothing in the map is like this." :
+			     "The map is empty: no container has talked yet. \"pierglass status\" says what is watched.");
 		return;
 	}
 	t = cli_table_new(columns, ARRAY_SIZE(columns));
@@ -58,7 +59,7 @@ int cmd_map(const struct cli_options *o)
 {
 	static const char *const formats[] = { "table", "json", "dot", "graphml", "mermaid", "node-graph", "html" };
 	const char *format = o->format ? o->format : o->json ? "json" : "table";
-	char path[2048] = "/v1/map";
+	char path[CLI_PATH_MAX] = "/v1/map";
 	struct cli_answer a;
 	size_t i = 0;
 	json_t *j;
@@ -81,10 +82,12 @@ int cmd_map(const struct cli_options *o)
 		fputs("pierglass: map: a value is too long\n", stderr);
 		return CLI_USAGE;
 	}
+	if (cli_query_filter(o, path, sizeof(path)))
+		return CLI_USAGE;
 	if (!i) {
 		code = cli_get_json(o, path, &j, NULL);
 		if (!code) {
-			show(j);
+			show(j, o->filter || o->since || o->workload);
 			json_decref(j);
 		}
 		return code;

@@ -17,6 +17,7 @@ int main(int argc, char **argv)
 	rc = cli_parse(argc, argv, &o, &command);
 	if (rc)
 		return rc;
+	cli_color_init(o.color);
 	rc = command->run(&o);
 	/* A full disk behind ">" must not look like success; a closed pipe ("| head") ends us by SIGPIPE as usual. */
 	if (fflush(stdout) || ferror(stdout)) {
