@@ -135,7 +135,8 @@ done
 usage() { pg "$@"; [ $? = 2 ]; }
 root
 check "no directory: usage" usage
-check "a file is no directory: usage" usage "$h/etc/apache2/apache2.conf"
+no_image() { pg "$@" 2>"$dir/err"; [ $? = 4 ] && [ "$(wc -l <"$dir/err")" = 1 ] && grep -q 'no tar archive' "$dir/err"; }
+check "a file that is no image: said so, in one line" no_image "$h/etc/apache2/apache2.conf"
 check "--env without =: usage" usage "$h" --env X
 check "--cmd belongs to scan" eval 'build/pierglass status --cmd x; [ $? = 2 ]'
 unprivileged() { chmod -R a+rX "$dir" && cp build/pierglass build/pierglass-inspect "$dir/" && chmod 755 "$dir/pierglass" "$dir/pierglass-inspect" &&
