@@ -5,6 +5,30 @@
 #include "appid/detail_private.h"
 #include "appid/text.h"
 
+/* What the server says after its greeting: OK, an error, or that it wants more (MySQL protocol, "generic response packets"). True:
+ * it is decided, or nothing more is to be heard. */
+static bool mysql_login(struct bytes b, struct detail *t)
+{
+	for (unsigned i = 0; i < 8 && bytes_left(&b) >= 5; i++) {
+		uint32_t len = b.p[0] | (uint32_t)b.p[1] << 8 | (uint32_t)b.p[2] << 16;
+		uint8_t kind = b.p[4];
+
+		if (i && kind == 0xff && bytes_left(&b) >= 7) {
+			/* ER_ACCESS_DENIED_ERROR, ER_ACCESS_DENIED_NO_PASSWORD_ERROR */
+			unsigned code = b.p[5] | (unsigned)b.p[6] << 8;
+
+			if (code == 1045 || code == 1698)
+				facts_add_str(&t->facts, FACT_LOGIN, "refused");
+			return true;
+		}
+		if (i && kind != 0xfe && kind != 0x01) /* neither another method nor more of this one */
+			return true;
+		if (!bytes_skip(&b, 4 + (size_t)len))
+			return false;
+	}
+	return false;
+}
+
 void detail_mysql(const struct detail_in *in, struct detail *t)
 {
 	unsigned s = detail_server(in);
@@ -23,6 +47,7 @@ void detail_mysql(const struct detail_in *in, struct detail *t)
 	if (nul)
 		b.end = nul;
 	detail_version(t, b, 80);
+	t->complete = mysql_login(in->said[s], t) || in->whole[s];
 }
 
 /* Value of a NUL-terminated pair "name\0value\0" somewhere in b. */
@@ -41,6 +66,37 @@ static struct bytes pair_value(struct bytes b, const char *name)
 	return (struct bytes){ b.p, b.p };
 }
 
+/* The server's messages up to the first that decides (PostgreSQL, "Message Formats"): ErrorResponse with its SQLSTATE. */
+static bool postgresql_login(struct bytes b, struct detail *t)
+{
+	if (bytes_left(&b) && (*b.p == 'N' || *b.p == 'G') && (bytes_left(&b) == 1 || b.p[1] == 'R' || b.p[1] == 'E'))
+		b.p++; /* no encryption */
+	for (unsigned i = 0; i < 16 && bytes_left(&b) >= 5; i++) {
+		uint32_t len = be32_at(b.p + 1);
+		struct bytes m;
+
+		if (*b.p != 'E' && *b.p != 'R')
+			return false;
+		if (*b.p == 'R' && len == 8 && bytes_left(&b) >= 9 && !be32_at(b.p + 5)) /* AuthenticationOk */
+			return false;
+		m = (struct bytes){ b.p + 5, b.end };
+		if (*b.p == 'E') {
+			for (const uint8_t *nul; bytes_left(&m) && *m.p; m.p = nul + 1) {
+				nul = memchr(m.p, 0, bytes_left(&m));
+				if (!nul)
+					return false;
+				/* invalid_password, invalid_authorization_specification */
+				if (nul - m.p == 6 && (!memcmp(m.p, "C28P01", 6) || !memcmp(m.p, "C28000", 6)))
+					facts_add_str(&t->facts, FACT_LOGIN, "refused");
+			}
+			return true;
+		}
+		if (len < 4 || !bytes_skip(&b, 1 + (size_t)len))
+			return false;
+	}
+	return false;
+}
+
 void detail_postgresql(const struct detail_in *in, struct detail *t)
 {
 	unsigned s = detail_server(in);
@@ -53,7 +109,7 @@ void detail_postgresql(const struct detail_in *in, struct detail *t)
 	detail_fact(t, FACT_DATABASE, database, 63);
 	version = pair_value(server, "server_version");
 	detail_version(t, version, 60);
-	t->complete = bytes_left(&version) > 0 || in->whole[s] || bytes_left(&server) > 900;
+	t->complete = postgresql_login(server, t) || bytes_left(&version) > 0 || in->whole[s] || bytes_left(&server) > 900;
 }
 
 /* The value after a RESP string `name` in an answer to HELLO: "$7\r\nversion\r\n$5\r\n7.0.1\r\n". */
@@ -83,6 +139,8 @@ void detail_redis(const struct detail_in *in, struct detail *t)
 		t->complete = t->info[0] || bytes_left(&b) > 200 || in->whole[s] || !text_contains_nocase(b, "server\r\n");
 		return;
 	}
+	if (text_starts(b, "-WRONGPASS ") || text_starts(b, "-ERR invalid password"))
+		facts_add_str(&t->facts, FACT_LOGIN, "refused");
 	t->complete = *b.p != '$';
 	if (t->complete || !text_line(&b, &line))
 		return;

@@ -144,11 +144,13 @@ bool fact_exe_is_interpreter(const char *exe)
 	const char *base = strrchr(exe, '/');
 
 	base = base ? base + 1 : exe;
+	if (!strncmp(base, "busybox (", 9)) /* its applet (sensor/watch/applet.h) */
+		base += 9;
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		size_t n = strlen(names[i]);
 
 		/* python3.11, nc.openbsd, php8.2 */
-		if (!strncmp(base, names[i], n) && (!base[n] || base[n] == '.' || base[n] == '-' || (base[n] >= '0' && base[n] <= '9')))
+		if (!strncmp(base, names[i], n) && (!base[n] || base[n] == ')' || base[n] == '.' || base[n] == '-' || (base[n] >= '0' && base[n] <= '9')))
 			return true;
 	}
 	return false;

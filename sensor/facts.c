@@ -87,6 +87,8 @@ const char *fact_name(enum fact f)
 		return "entropy_server";
 	case FACT_OVERLAP:
 		return "overlap";
+	case FACT_LOGIN:
+		return "login";
 	case FACT_MAX:
 		break;
 	}

@@ -60,6 +60,7 @@ enum fact {
 	FACT_ENTROPY_SERVER,
 	/* bytes that were sent twice and differ: where, both readings in hex; the label is the first one's */
 	FACT_OVERLAP,
+	FACT_LOGIN,        /* "refused": the server said that name or password are wrong */
 	FACT_MAX
 };
 

@@ -40,6 +40,7 @@ enum flow_state {
 	FLOW_POSITION = 1 << 10,   /* its position is stored */
 	FLOW_SPOOFED = 1 << 13,    /* some end's interface sent with an address that is not its container's, as far as known then */
 	FLOW_COUNTED = 1 << 12,    /* as a connection that was served (model_volume.c) */
+	FLOW_REFUSED = 1 << 14,    /* its server refused name or password, which is counted (model_volume.c) */
 	FLOW_SERVED = 1 << 11,     /* the server's owner is the process that read from the accepted socket or closed it */
 };
 
@@ -174,6 +175,8 @@ struct pair_mark {
 	uint64_t flows;  /* since then */
 	uint64_t bytes, bytes_last, done, base; /* model_volume.c: sent by its flows that are there; by those that are over; both at the turn's begin */
 	uint64_t new_flows;        /* served in the present turn */
+	uint64_t refused_at_ns;    /* begin of the minute in which `refused` logins were refused */
+	unsigned refused;
 	struct flow_key most;      /* the flow that sent most of it */
 	uint64_t most_bytes;
 	bool measured, old;        /* its bytes were looked at before; some flow of it is older than what is measured */
@@ -192,6 +195,9 @@ struct flow_pair *cached_names(struct core *c, const struct flow *f, struct cach
 void cache_names(struct core *c, const struct flow *f, struct flow_pair *pair, const struct cached_name *n);
 void cached_names_expire(struct core *c, uint64_t now);
 void cached_names_free(struct core *c);
+
+/* ---- model_volume.c: the flow's server refused name or password */
+void model_login_refused(struct core *c, struct flow *f);
 
 /* ---- flow_ends.c: client, server, processes */
 /* Decides which end is the client as far as it can be told now. */

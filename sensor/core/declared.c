@@ -311,6 +311,19 @@ void declared_start(struct core *c, unsigned engine, const char *cid, struct doc
 	d->start = start;
 }
 
+const char *declared_socket(struct core *c, const struct ident_container *ct, const char *path)
+{
+	const struct declared *d = c->declared ? declared_of(c, ct) : NULL;
+	const char *from = NULL, *to;
+
+	while (d && d->start && (from = docker_texts_next(&d->start->sockets, from)) && (to = docker_texts_next(&d->start->sockets, from))) {
+		if (!strcmp(to, path))
+			return from;
+		from = to;
+	}
+	return "";
+}
+
 void declared_up(struct core *c, const struct ident_container *ct)
 {
 	struct declared *d = declared_of(c, ct);

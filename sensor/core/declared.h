@@ -39,6 +39,8 @@ void declared_inspector_gone(struct core *c);
  * until core returns to its loop. *ret_meant: it was so when the workload was learned; false: it came by an edit since. */
 const char *declared_listener(struct core *c, const struct ident_container *ct, uint8_t l4, const uint8_t addr[16], uint16_t port,
 			      bool *ret_meant);
+/* What is mounted at that place of the container, if it may be a socket; "" nothing. As above. */
+const char *declared_socket(struct core *c, const struct ident_container *ct, const char *path);
 /* "declared": {…} of the container. */
 void json_declared(struct jsonl *j, struct core *c, const struct ident_container *ct);
 

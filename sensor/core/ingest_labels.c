@@ -63,10 +63,13 @@ static struct flow *flow_said(struct core *c, const struct flow_key *key)
 static void facts_take(struct core *c, const struct flow_key *key, const char *text)
 {
 	struct flow *f = flow_said(c, key);
+	char login[16];
 
 	if (!f)
 		return;
 	f->detail->facts = label_str(c, f->detail->facts, text);
+	if (facts_get(text, FACT_LOGIN, login, sizeof(login)))
+		model_login_refused(c, f);
 	if (f->state & FLOW_LISTENED) {
 		struct listener *li = flow_listener(c, f, !f->client_end);
 

@@ -49,18 +49,24 @@ static void newest_cb(uint32_t index, const struct process *p, void *arg)
 	n->rank = rank;
 }
 
+const struct process *model_likely_process(struct core *c, const struct ident_container *ct)
+{
+	struct newest n = { .c = c, .ct = ct };
+
+	processes_each(c->procs, newest_cb, &n);
+	return n.p;
+}
+
 /* ARP is the kernel's: who made it ask is the one whose connections failed, most likely what was started last. */
 static void likely_process(struct core *c, const struct ident_container *ct, struct finding *f)
 {
-	struct newest n = { .c = c, .ct = ct };
-	const struct process *parent;
+	const struct process *p = model_likely_process(c, ct), *parent;
 
-	processes_each(c->procs, newest_cb, &n);
-	if (!n.p)
+	if (!p)
 		return;
-	parent = processes_get(c->procs, n.p->parent);
-	f->pid = n.p->tgid;
-	snprintf(f->process, sizeof(f->process), "%s", n.p->exe);
+	parent = processes_get(c->procs, p->parent);
+	f->pid = p->tgid;
+	snprintf(f->process, sizeof(f->process), "%s", p->exe);
 	snprintf(f->parent, sizeof(f->parent), "%s", parent ? parent->exe : "");
 }
 

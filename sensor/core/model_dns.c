@@ -27,6 +27,8 @@ struct domain {
 	struct domain_key key;
 	uint64_t since_ns;
 	unsigned different, length, data; /* data: of other types than addresses */
+	char exe[256], parent[256]; /* who asked last; not the engine, which asks for others */
+	uint32_t pid;
 	uint64_t seen[BITS / 64]; /* labels, by hash: an estimate from below */
 	UT_hash_handle hh;
 };
@@ -86,6 +88,8 @@ static struct domain *domain_get(struct dns_counts *d, const struct ident_contai
 	}
 	one->since_ns = now_ns;
 	one->different = one->length = one->data = 0;
+	one->exe[0] = one->parent[0] = '\0';
+	one->pid = 0;
 	memset(one->seen, 0, sizeof(one->seen));
 	return one;
 }
@@ -107,18 +111,31 @@ static bool is_reversed_address(const char *name)
 	return labels >= 4 || digits >= 16;
 }
 
-static void dns_process(struct core *c, const struct msg_dns *d, struct model_fact_in *in)
+static bool is_engine(const struct core *c, uint32_t pid)
 {
-	struct flow *f = flow_table_find(c->flows, &d->key);
-	const struct process *p, *parent;
+	for (unsigned i = 0; i < c->engine_count; i++)
+		if (c->engines[i].pid && c->engines[i].pid == pid)
+			return true;
+	return false;
+}
+
+static void asker_set(struct core *c, struct domain *d, const struct process *p)
+{
+	const struct process *parent = processes_get(c->procs, p->parent);
+
+	d->pid = p->tgid;
+	snprintf(d->exe, sizeof(d->exe), "%s", p->exe);
+	snprintf(d->parent, sizeof(d->parent), "%s", parent ? parent->exe : "");
+}
+
+static void dns_process(struct core *c, const struct msg_dns *q, struct domain *d)
+{
+	struct flow *f = flow_table_find(c->flows, &q->key);
+	const struct process *p;
 	uint32_t index;
 
-	if (!f || flow_process(c, f, d->client_end & 1, &index) == ATTR_UNKNOWN || !(p = processes_get(c->procs, index)))
-		return;
-	parent = processes_get(c->procs, p->parent);
-	in->pid = p->tgid;
-	in->exe = p->exe;
-	in->parent = parent ? parent->exe : "";
+	if (f && flow_process(c, f, q->client_end & 1, &index) != ATTR_UNKNOWN && (p = processes_get(c->procs, index)) && !is_engine(c, p->tgid))
+		asker_set(c, d, p);
 }
 
 void model_on_dns(struct core *c, const struct ident_container *ct, const struct msg_dns *q)
@@ -128,6 +145,7 @@ void model_on_dns(struct core *c, const struct ident_container *ct, const struct
 	char key[FACT_KEY_MAX], observed[512];
 	struct model_fact_in in = { .kind = FACT_DNS, .key = key, .finding = FINDING_DNS_TUNNEL, .observed = observed };
 	uint64_t h, now = clock_mono_ns();
+	const struct process *likely;
 	struct model *m;
 	struct domain *d;
 
@@ -146,13 +164,19 @@ void model_on_dns(struct core *c, const struct ident_container *ct, const struct
 	m = d->different < LABELS_LEARNED ? NULL : model_of(c, ct);
 	if (!m)
 		return;
+	dns_process(c, q, d);
 	if (model_dimension_state(m, FACT_DNS) != MODEL_LEARNING &&
 	    (d->different < LABELS || d->length / d->different < (d->data > d->different / 2 ? LABEL_LENGTH_DATA : LABEL_LENGTH)))
 		return;
 	snprintf(key, sizeof(key), "*.%s", domain);
 	snprintf(observed, sizeof(observed), "%s asked for more than %u different names below %s within a minute", ct->name, d->different - 1, domain);
 	in.peer = domain;
-	dns_process(c, q, &in);
+	/* Asked by way of the engine's resolver, over the container's loopback: what was started last, most likely. */
+	if (!d->exe[0] && (likely = model_likely_process(c, ct)))
+		asker_set(c, d, likely);
+	in.pid = d->pid;
+	in.exe = d->exe;
+	in.parent = d->parent;
 	model_on_fact(c, ct, &in);
 }
 

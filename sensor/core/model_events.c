@@ -10,6 +10,7 @@
 #include "sensor/core/declared.h"
 #include "sensor/core/events.h"
 #include "sensor/core/model_priv.h"
+#include "sensor/watch/applet.h"
 
 #define KINDS (1U << CORE_EVENT_SYSCALL | 1U << CORE_EVENT_RAW_SOCKET | 1U << CORE_EVENT_FILE | 1U << CORE_EVENT_FILE_CHANGED | 1U << CORE_EVENT_EXE | \
 	       1U << CORE_EVENT_UNIX)
@@ -141,7 +142,9 @@ static void on_unix(struct core *c, const struct core_event_view *v)
 	const struct process *parent = v->p ? processes_get(c->procs, v->p->parent) : NULL;
 	char key[FACT_KEY_MAX], peer[300], observed[512];
 
-	if (!v->text || !is_engine_socket(v->text) || !config_checks(&c->config, CHECK_ENGINE))
+	if (!v->text || !config_checks(&c->config, CHECK_ENGINE))
+		return;
+	if (!is_engine_socket(v->text) && !is_engine_socket(declared_socket(c, v->container, v->text)))
 		return;
 	snprintf(peer, sizeof(peer), "unix:%.280s", v->text);
 	in.key = fact_key(key, peer, "engine");
@@ -264,7 +267,7 @@ static void known_exe_cb(const struct fact *f, void *arg)
 	const char *second;
 	size_t n = fact_fields(f->key, &second);
 
-	if (strlen(k->path) == n && !memcmp(f->key, k->path, n))
+	if (applet_same(k->path, strlen(k->path), f->key, n))
 		k->found = true;
 }
 

@@ -268,6 +268,16 @@ static bool name_was_missed(struct core *c, const struct edge *e)
 	return s.found;
 }
 
+/* The server stands in another container's network namespace, and that one is known there: whoever took its port is told of by the port. */
+static bool is_known_by_owner(struct core *c, const struct edge *e)
+{
+	const struct ident_ns *ns = e->sct && e->cm ? ident_ns_get(c->ident, e->sct->ns) : NULL;
+	const struct ident_container *owner = ns ? ident_by_netns(c->ident, ns->cookie) : NULL;
+	char key[FACT_KEY_MAX];
+
+	return owner && owner != e->sct && model_match(e->cm, FACT_EDGE_OUT, fact_key(key, owner->workload, e->port));
+}
+
 static void judge_flow(struct core *c, struct flow *f)
 {
 	_cleanup_free_ struct edge *e = calloc(1, sizeof(*e));
@@ -281,7 +291,7 @@ static void judge_flow(struct core *c, struct flow *f)
 		return;
 	/* The node itself may do what it likes: it could do anything anyway. */
 	new_in = e->client->kind != TOPO_HOST && e->client->kind != TOPO_GATEWAY && !e->published && is_new(e->sm, FACT_EDGE_IN, e->in);
-	new_out = is_new(e->cm, FACT_EDGE_OUT, e->out);
+	new_out = is_new(e->cm, FACT_EDGE_OUT, e->out) && !is_known_by_owner(c, e);
 	if (new_in || new_out) {
 		new_in = new_in && config_checks(&c->config, CHECK_EDGE_IN);
 		new_out = new_out && config_checks(&c->config, CHECK_EDGE_OUT);

@@ -28,7 +28,7 @@ struct waiting {
 	struct waiting *next;
 	uint64_t due_ns, until_ns; /* monotonic */
 	struct pg_event ev;
-	char exe[PG_TEXT_MAX + 8], parent[PG_TEXT_MAX + 8];
+	char exe[PG_TEXT_MAX + 48], parent[PG_TEXT_MAX + 48]; /* applet.h */
 	bool parent_is_init;
 };
 
@@ -102,6 +102,8 @@ int model_events_start(struct core *c);
 /* model_volume.c: bytes and connections per edge, beside what was learned; at each tick. */
 void model_volume_tick(struct core *c, uint64_t now_ns);
 void model_volume_closed(const struct flow *f);
+/* model_arp.c: what was started last in the container, shells only if there is nothing else; NULL: nothing is known. */
+const struct process *model_likely_process(struct core *c, const struct ident_container *ct);
 /* model_dns.c: a container looked a name up (or its questions had no address for an answer). */
 void model_dns_forget(struct core *c);
 

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "sensor/core/declared.h"
 #include "sensor/core/model_priv.h"
+#include "sensor/watch/applet.h"
 
 /* A datagram socket on a port above the system's may be a client's that chose its port itself, as resolvers do: those are
  * gone soon. A program that is known for it gets more time. */
@@ -55,8 +56,13 @@ static void exe_cb(const struct fact *f, void *arg)
 	const char *parent;
 	size_t n = fact_fields(f->key, &parent);
 
-	if (strlen(s->exe) == n && !memcmp(f->key, s->exe, n))
+	if (applet_same(s->exe, strlen(s->exe), f->key, n))
 		s->found = true;
+}
+
+static void exe_copy(char *ret, size_t len, const char *name)
+{
+	snprintf(ret, len, "%.*s", (int)applet_exe_len(name, strlen(name)), name);
 }
 
 static bool exe_is_known(const struct model *m, const char *exe)
@@ -82,8 +88,8 @@ static void tell_process(struct core *c, const struct ident_container *ct, const
 	f->observed_ns = w->ev.ts_ns ? clock_mono_to_wall_ns(w->ev.ts_ns) : 0;
 	snprintf(f->key, sizeof(f->key), "process\t%s", key);
 	snprintf(f->fact, sizeof(f->fact), "%s", key);
-	snprintf(f->process, sizeof(f->process), "%s", w->exe);
-	snprintf(f->parent, sizeof(f->parent), "%s", w->parent);
+	exe_copy(f->process, sizeof(f->process), w->exe);
+	exe_copy(f->parent, sizeof(f->parent), w->parent);
 	snprintf(f->observed, sizeof(f->observed), "%s was started in %s%s%s", w->exe, ct->name, by == w->parent ? " by " : " ", by);
 	if (exe_known) {
 		snprintf(f->why, sizeof(f->why), "%s is known here, but it was never started by %s.", w->exe, w->parent);
@@ -185,8 +191,9 @@ static bool is_loopback(const uint8_t a[16])
 }
 
 struct port_search {
-	const char *port;
+	const char *port, *exe;
 	unsigned owners, declared;
+	bool same;
 };
 
 static void port_cb(const struct fact *f, void *arg)
@@ -201,6 +208,8 @@ static void port_cb(const struct fact *f, void *arg)
 		s->declared++;
 	else
 		s->owners++;
+	if (applet_same(exe, strlen(exe), s->exe, strlen(s->exe)))
+		s->same = true;
 }
 
 static void listener_port(const struct pg_event *ev, char ret[48])
@@ -213,6 +222,7 @@ static void listener_port(const struct pg_event *ev, char ret[48])
 static void tell_listener(struct core *c, const struct ident_container *ct, const struct model *m, const struct waiting *w, const char *port,
 			  const char *key, bool squatted)
 {
+	bool other = strcmp(model_workload(m), ct->workload) != 0;
 	_cleanup_free_ struct finding *f = calloc(1, sizeof(*f));
 
 	if (!f)
@@ -224,11 +234,14 @@ static void tell_listener(struct core *c, const struct ident_container *ct, cons
 	f->observed_ns = w->ev.ts_ns ? clock_mono_to_wall_ns(w->ev.ts_ns) : 0;
 	snprintf(f->key, sizeof(f->key), "listener\t%s", key);
 	snprintf(f->fact, sizeof(f->fact), "%s", key);
-	snprintf(f->process, sizeof(f->process), "%s", w->exe);
-	snprintf(f->parent, sizeof(f->parent), "%s", w->parent);
+	exe_copy(f->process, sizeof(f->process), w->exe);
+	exe_copy(f->parent, sizeof(f->parent), w->parent);
 	snprintf(f->observed, sizeof(f->observed), "%s listens on %s in %s", w->exe[0] ? w->exe : "An unknown program", port, ct->name);
 	if (squatted) {
-		snprintf(f->why, sizeof(f->why), "%s belongs to another program here.", port);
+		snprintf(f->why, sizeof(f->why), "%s belongs to another program %s%s.", port, other ? "of the same network namespace, in " : "here",
+			 other ? model_workload(m) : "");
+		if (other)
+			snprintf(f->objector, sizeof(f->objector), "%s", model_workload(m));
 		model_expect_facts(f, m, FACT_LISTENER, false, port);
 	} else {
 		bool meant;
@@ -243,11 +256,31 @@ static void tell_listener(struct core *c, const struct ident_container *ct, cons
 	model_tell(c, ct, m, FACT_LISTENER, f);
 }
 
+/* Of containers that share a network namespace one may take the port of the other: of the one that the namespace was made for. */
+static bool judge_shared(struct core *c, const struct ident_container *ct, const struct waiting *w, const char *port, const char *key)
+{
+	const struct ident_container *owner = ident_by_netns(c->ident, w->ev.netns_cookie);
+	struct port_search p = { .port = port, .exe = w->exe };
+	struct model *m;
+
+	if (!owner || owner == ct || owner->remote || !w->exe[0] || !strcmp(owner->workload, ct->workload))
+		return false;
+	m = model_of(c, owner);
+	if (!m || model_dimension_state(m, FACT_LISTENER) == MODEL_LEARNING || model_match(m, FACT_LISTENER, key))
+		return false;
+	model_each_fact(m, FACT_LISTENER, port_cb, &p);
+	if (!p.owners || p.same)
+		return false;
+	if (config_checks(&c->config, CHECK_SQUATTED))
+		tell_listener(c, ct, m, w, port, key, true);
+	return true;
+}
+
 static void judge_listener(struct core *c, const struct ident_container *ct, const struct waiting *w)
 {
 	struct model *m = model_of(c, ct);
 	char key[FACT_KEY_MAX], port[48];
-	struct port_search p = { .port = port };
+	struct port_search p = { .port = port, .exe = w->exe };
 	struct model_seen s;
 
 	if (!m)
@@ -259,17 +292,26 @@ static void judge_listener(struct core *c, const struct ident_container *ct, con
 		model_listens(m);
 	if (!w->exe[0] && model_dimension_state(m, FACT_LISTENER) == MODEL_LEARNING)
 		return; /* nobody's port is no fact */
+	if (!model_match(m, FACT_LISTENER, key) && judge_shared(c, ct, w, port, key))
+		return;
 	if (model_match(m, FACT_LISTENER, key) || model_dimension_state(m, FACT_LISTENER) == MODEL_LEARNING) {
 		model_see(m, FACT_LISTENER, key, &s, NULL);
 		return;
 	}
 	model_each_fact(m, FACT_LISTENER, port_cb, &p);
-	if (!w->exe[0] && p.owners)
-		return; /* the port is known, its program could not be told */
+	if ((!w->exe[0] && p.owners) || (w->exe[0] && p.same))
+		return; /* the port is known, its program could not be told; or only its applet */
 	if (!p.owners && p.declared)
 		return; /* declared, whoever it is: configuration names ports, not programs */
 	if (config_checks(&c->config, p.owners ? CHECK_SQUATTED : CHECK_LISTENER))
 		tell_listener(c, ct, m, w, port, key, p.owners > 0);
+}
+
+static const char *listener_program(struct core *c, const struct listener *l, const char *exe, char *ret, size_t len)
+{
+	const struct process *p = processes_get(c->procs, processes_find(c->procs, l->tgid, l->start_boot_ns));
+
+	return applet_name(exe, p && !strcmp(p->exe, exe) ? p->args : "", ret, len);
 }
 
 void model_listener_source(struct core *c, const struct ident_container *ct, const struct listener *l, const char *exe, const char **ret_source,
@@ -279,13 +321,13 @@ void model_listener_source(struct core *c, const struct ident_container *ct, con
 	const char *where = c->declared ? declared_listener(c, ct, l->proto, l->addr, l->port, &meant) : "";
 	struct pg_event ev = { .proto = l->proto, .port = htons(l->port) };
 	struct model *m = c->model ? model_of(c, ct) : NULL;
-	char key[FACT_KEY_MAX], port[48];
+	char key[FACT_KEY_MAX], port[48], name[PG_TEXT_MAX + 48];
 	const struct fact *f = NULL;
 
 	memcpy(ev.addr, l->addr, sizeof(ev.addr));
 	listener_port(&ev, port);
 	if (m)
-		f = model_match(m, FACT_LISTENER, fact_key(key, port, exe));
+		f = model_match(m, FACT_LISTENER, fact_key(key, port, listener_program(c, l, exe, name, sizeof(name))));
 	*ret_because = where;
 	if (where[0] && meant) {
 		*ret_source = "declared";
@@ -336,14 +378,14 @@ static void process_names(struct core *c, struct waiting *w)
 
 	if (!p)
 		return;
-	snprintf(w->exe, sizeof(w->exe), "%s", p->exe);
+	applet_name(p->exe, p->args, w->exe, sizeof(w->exe));
 	parent = processes_get(c->procs, p->parent);
 	ct = core_container_of_cgroup(c, p->cgroup);
 	if (!parent || p->entered || (parent->cgroup != p->cgroup && (!ct || core_container_of_cgroup(c, parent->cgroup) != ct))) {
 		snprintf(w->parent, sizeof(w->parent), "%s", FACT_RUNTIME);
 		return;
 	}
-	snprintf(w->parent, sizeof(w->parent), "%s", parent->exe);
+	applet_name(parent->exe, parent->args, w->parent, sizeof(w->parent));
 	w->parent_is_init = ct && ct->pid && parent->tgid == ct->pid;
 }
 
@@ -462,7 +504,7 @@ static void presence_listener(const struct core_listener_view *v, void *arg)
 	struct pg_event ev = { .proto = v->l->proto, .port = htons(v->l->port) };
 	struct model *m;
 	struct model_seen s;
-	char key[FACT_KEY_MAX], port[48];
+	char key[FACT_KEY_MAX], port[48], name[PG_TEXT_MAX + 48];
 
 	if (!strcmp(v->workload, "engine resolver") || v->container->remote)
 		return;
@@ -471,7 +513,7 @@ static void presence_listener(const struct core_listener_view *v, void *arg)
 		return;
 	memcpy(ev.addr, v->l->addr, sizeof(ev.addr));
 	listener_port(&ev, port);
-	fact_key(key, port, v->exe);
+	fact_key(key, port, listener_program(c, v->l, v->exe, name, sizeof(name)));
 	s = model_seen_of(v->container, clock_wall_ns());
 	if (model_match(m, FACT_LISTENER, key))
 		model_see(m, FACT_LISTENER, key, &s, NULL);

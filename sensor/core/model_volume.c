@@ -16,6 +16,8 @@
 #define BYTES_FACTOR 4
 #define FLOWS_FLOOR 25
 #define FLOWS_FACTOR 4
+#define REFUSED_NS (60 * NSEC_PER_SEC)
+#define REFUSED_FLOOR 12 /* a pool of connections with an old password */
 
 static bool asks_for_password(uint16_t port)
 {
@@ -136,6 +138,44 @@ static void judge_flows(struct core *c, struct flow_pair *p, uint64_t flows)
 	snprintf(learned, sizeof(learned), "at most %llu connections in that time from %.100s", (unsigned long long)before, cl->id);
 	tell(c, cct && !cct->remote ? cct : sct, m, FINDING_AUTH_BRUTEFORCE, key, cct && !cct->remote ? sct->workload : cl->id, observed, learned,
 	     pair_mark(p), !cct || cct->remote);
+}
+
+/* Wrong passwords, whatever the rate: a client that has one wrong password tries it again now and then. */
+void model_login_refused(struct core *c, struct flow *f)
+{
+	const struct ident_container *sct, *cct;
+	char key[FACT_KEY_MAX], port[24], observed[512], learned[200], who[420];
+	uint64_t before, now = clock_mono_ns();
+	const struct topo_node_desc *cl;
+	struct pair_mark *mark;
+	struct model_seen s;
+	struct model *m;
+
+	if (!c->model || !f->edge || (f->state & (FLOW_NO_EDGE | FLOW_REFUSED)) || !config_checks(&c->config, CHECK_RATE))
+		return;
+	f->state |= FLOW_REFUSED;
+	mark = pair_mark(f->edge);
+	if (now - mark->refused_at_ns > REFUSED_NS) {
+		mark->refused_at_ns = now;
+		mark->refused = 0;
+	}
+	mark->refused++;
+	sct = pair_container(f->edge, PAIR_SERVER);
+	cct = pair_container(f->edge, PAIR_CLIENT);
+	cl = pair_end(f->edge, PAIR_CLIENT);
+	m = model_of(c, sct);
+	if (!m)
+		return;
+	s = model_seen_of(sct, clock_wall_ns());
+	snprintf(who, sizeof(who), "refused logins of %s", cl->id);
+	fact_key(key, who, fact_port(port, pair_l4(f->edge), pair_port(f->edge)));
+	if (model_measure(m, FACT_VOLUME, key, mark->refused, REFUSED_FLOOR, FLOWS_FACTOR, &s, &before) != MODEL_NEW)
+		return;
+	snprintf(observed, sizeof(observed), "%.200s had %u logins to %s of %s refused within a minute", cl->id, mark->refused, port, sct->name);
+	snprintf(learned, sizeof(learned), "at most %llu refused logins in that time from %.100s", (unsigned long long)before, cl->id);
+	mark->most = f->key;
+	tell(c, cct && !cct->remote ? cct : sct, m, FINDING_AUTH_BRUTEFORCE, key, cct && !cct->remote ? sct->workload : cl->id, observed, learned,
+	     mark, !cct || cct->remote);
 }
 
 static void judge(struct flow_pair *p, void *arg)

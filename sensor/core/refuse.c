@@ -15,6 +15,7 @@
 #include "sensor/core/model_priv.h"
 #include "sensor/core/policy.h"
 #include "sensor/core/refuse.h"
+#include "sensor/watch/applet.h"
 
 #define WATCHES_MAX 512
 #define PATHS_MAX 256
@@ -223,7 +224,7 @@ static void known_cb(const struct fact *f, void *arg)
 {
 	struct known_search *s = arg;
 	const char *parent;
-	size_t n = fact_fields(f->key, &parent);
+	size_t n = applet_exe_len(f->key, fact_fields(f->key, &parent));
 
 	if (s->whole ? n == s->len && !memcmp(f->key, s->path, n) : n >= s->len && !memcmp(f->key + n - s->len, s->path, s->len))
 		s->found = true;

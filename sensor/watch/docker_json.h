@@ -53,6 +53,7 @@ struct docker_start {
 	struct docker_texts exposed; /* "80/tcp" */
 	struct docker_texts links;   /* "/db:/web/alias" or "db:alias": container, alias */
 	struct docker_texts volumes; /* mount points in the container */
+	struct docker_texts sockets; /* what may be one and is mounted: source, mount point, in turn */
 	struct docker_texts depends; /* compose: names of services */
 	struct docker_texts aliases; /* names under which it is known on its networks */
 	char health[512];            /* the command of its health check, "" none */

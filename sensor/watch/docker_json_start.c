@@ -98,8 +98,15 @@ static void mounts_read(struct docker_start *s, const json_t *mounts, struct bud
 	const json_t *m;
 	size_t i;
 
-	json_array_foreach(mounts, i, m)
-		text_json(&s->volumes, json_object_get(m, "Destination"), b);
+	json_array_foreach(mounts, i, m) {
+		const json_t *from = json_object_get(m, "Source"), *to = json_object_get(m, "Destination");
+
+		text_json(&s->volumes, to, b);
+		if (!json_is_string(from) || !json_is_string(to) || !strstr(json_string_value(from), ".sock") || b->left < DOCKER_START_BYTES / 2)
+			continue;
+		text_json(&s->sockets, from, b);
+		text_json(&s->sockets, to, b);
+	}
 }
 
 static void aliases_read(struct docker_start *s, json_t *networks, struct budget *b)
@@ -136,6 +143,7 @@ void docker_start_free(struct docker_start *s)
 	free(s->exposed.text);
 	free(s->links.text);
 	free(s->volumes.text);
+	free(s->sockets.text);
 	free(s->depends.text);
 	free(s->aliases.text);
 	free(s);

@@ -77,6 +77,17 @@ web() {
 	run "$1" pg-web sh -c 'sleep infinity & setsid -w apache2ctl -DFOREGROUND; wait'
 }
 
+# pg-bb: nothing but a static busybox, as small images are.
+image_bb() {
+	local x
+	d image inspect pg-bb >/dev/null 2>&1 && return
+	mkdir -p "$LAB_DIR/bb/bin" "$LAB_DIR/bb/www" "$LAB_DIR/bb/tmp"
+	cp /bin/busybox "$LAB_DIR/bb/bin/"
+	for x in sh sleep wget nc httpd id kill pidof; do ln -sf busybox "$LAB_DIR/bb/bin/$x"; done
+	echo page >"$LAB_DIR/bb/www/index.html"
+	tar -C "$LAB_DIR/bb" -c . | d import - pg-bb >/dev/null
+}
+
 # ---- alerts ----------------------------------------------------------------------------------------------------------
 alerts_json() { sensor s alerts --json "$@"; }
 # alerts since a time: one line each "FINDING CONTAINER PROCESS PEER INCIDENT ID absorbed"

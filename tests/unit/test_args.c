@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "sensor/watch/applet.h"
 #include "sensor/watch/args.h"
 
 /* Arguments are written with | between them, in and out. */
@@ -84,11 +85,56 @@ static void test_args_worst(void **state)
 	assert_string_equal(out, "ab");
 }
 
+/* ---- programs that are many in one ------------------------------------------------------------------------ */
+#define SEP "\x1f"
+static void test_an_applet_is_named_by_the_first_argument(void **state)
+{
+	static const char *const named[][3] = {
+		{ "/bin/busybox", "wget" SEP "-q" SEP "http://x/", "/bin/busybox (wget)" },
+		{ "/bin/busybox", "/usr/bin/nc", "/bin/busybox (nc)" },
+		{ "/bin/busybox", "busybox" SEP "nc" SEP "-l", "/bin/busybox (nc)" },
+		{ "/bin/busybox", "/bin/busybox", "/bin/busybox" },
+		{ "/bin/busybox", "-sh", "/bin/busybox (sh)" },
+		{ "/bin/busybox", "", "/bin/busybox" },
+		{ "/bin/busybox", "a b" SEP "c", "/bin/busybox" },
+		{ "/bin/busybox", "x)" SEP "c", "/bin/busybox" },
+		{ "/bin/busybox", "0123456789012345678901234567890123456789", "/bin/busybox" },
+		{ "/usr/bin/curl", "wget", "/usr/bin/curl" },
+		{ "", "wget", "" },
+	};
+	char name[128];
+
+	for (size_t i = 0; i < sizeof(named) / sizeof(named[0]); i++)
+		assert_string_equal(applet_name(named[i][0], named[i][1], name, sizeof(name)), named[i][2]);
+}
+
+static bool same(const char *a, const char *b)
+{
+	return applet_same(a, strlen(a), b, strlen(b));
+}
+
+static void test_an_unknown_applet_may_be_any(void **state)
+{
+	assert_true(same("/bin/busybox (nc)", "/bin/busybox (nc)"));
+	assert_false(same("/bin/busybox (nc)", "/bin/busybox (httpd)"));
+	assert_true(same("/bin/busybox", "/bin/busybox (httpd)"));
+	assert_true(same("/bin/busybox (httpd)", "/bin/busybox"));
+	assert_false(same("/bin/busybox (httpd)", "/sbin/busybox"));
+	assert_false(same("/bin/nc (x)", "/bin/nc"));
+	assert_true(same("", ""));
+	assert_int_equal(applet_exe_len("/bin/busybox (nc)", 17), 12);
+	assert_int_equal(applet_exe_len("/tmp/a (nc)", 11), 11);
+	assert_int_equal(applet_exe_len(" (nc)", 5), 5);
+	assert_int_equal(applet_exe_len("()", 2), 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_args_cases),
 		cmocka_unit_test(test_args_worst),
+		cmocka_unit_test(test_an_applet_is_named_by_the_first_argument),
+		cmocka_unit_test(test_an_unknown_applet_may_be_any),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -17,6 +17,7 @@
 
 #include "appid/change.h"
 #include "appid/der_name.h"
+#include "appid/detail.h"
 #include "appid/digest_text.h"
 #include "appid/entropy.h"
 #include "appid/facts_out.h"
@@ -481,6 +482,73 @@ static void test_facts_go_out_whole(void **state)
 	close(s[0]);
 }
 
+/* ---- refused logins ------------------------------------------------------------------------------------ */
+static bool is_refused(enum app_id app, struct bytes client, struct bytes server, bool *ret_complete)
+{
+	struct detail_in in = { .said = { client, server }, .server_dir = 1 };
+	struct detail t = { .app = app };
+	char value[16];
+
+	facts_init(&t.facts);
+	detail_read(app, &in, &t);
+	if (ret_complete)
+		*ret_complete = t.complete;
+	return facts_get(t.facts.text, FACT_LOGIN, value, sizeof(value)) && !strcmp(value, "refused");
+}
+
+/* PostgreSQL: AuthenticationMD5Password, then ErrorResponse; as a server that refuses, starts up, or has no such database. */
+#define PG_ASK "R\0\0\0\x0c\0\0\0\5salt"
+#define PG_BAD PG_ASK "E\0\0\0\x2cSFATAL\0VFATAL\0C28P01\0Mpassword failed\0\0"
+static void test_postgresql_says_that_a_login_was_refused(void **state)
+{
+	struct bytes hello = LIT("\0\0\0\x14\0\3\0\0user\0nobody\0\0");
+	bool complete;
+	void *copy;
+
+	assert_true(is_refused(APP_POSTGRESQL, hello, LIT(PG_BAD), &complete));
+	assert_true(complete);
+	assert_true(is_refused(APP_POSTGRESQL, hello, LIT("N" PG_BAD), NULL)); /* encryption was asked for first */
+	assert_false(is_refused(APP_POSTGRESQL, hello, LIT(PG_ASK), &complete));
+	assert_false(complete);
+	assert_false(is_refused(APP_POSTGRESQL, hello, LIT("E\0\0\0\x2cSFATAL\0C57P03\0Mstarting up\0\0"), NULL));
+	assert_false(is_refused(APP_POSTGRESQL, hello, LIT(PG_ASK "R\0\0\0\x08\0\0\0\0E\0\0\0\x10" "C28P01\0\0"), NULL)); /* it had let it in */
+	assert_false(is_refused(APP_POSTGRESQL, hello, LIT("E\xff\xff\xff\xff" "C28P0"), NULL));
+	for (size_t n = 0; n < sizeof(PG_BAD); n++) {
+		is_refused(APP_POSTGRESQL, hello, copy_of(PG_BAD, n, &copy), NULL);
+		free(copy);
+	}
+}
+
+#define MY_GREETING "\x2d\0\0\0\x0a" "10.11.6-MariaDB\0" "\1\0\0\0abcdefgh\0\xff\xf7\x08\2\0\x0f\x80\x15" "0123456"
+#define MY_BAD MY_GREETING "\x0d\0\0\2\xff\x15\4#28000Acc"
+static void test_mysql_says_that_a_login_was_refused(void **state)
+{
+	bool complete;
+	void *copy;
+
+	assert_true(is_refused(APP_MYSQL, LIT("x"), LIT(MY_BAD), &complete));
+	assert_true(complete);
+	assert_false(is_refused(APP_MYSQL, LIT("x"), LIT(MY_GREETING), &complete));
+	assert_false(complete); /* it is not decided yet */
+	assert_true(is_refused(APP_MYSQL, LIT("x"), LIT(MY_GREETING "\2\0\0\2\xfe" "x" "\x0d\0\0\4\xff\x15\4#28000Acc"), NULL)); /* another method first */
+	assert_false(is_refused(APP_MYSQL, LIT("x"), LIT(MY_GREETING "\7\0\0\2\0\0\0\2\0\0\0" "\x0d\0\0\1\xff\x15\4#28000Acc"), NULL));
+	assert_false(is_refused(APP_MYSQL, LIT("x"), LIT(MY_GREETING "\x0d\0\0\2\xff\x19\4#42000Unk"), NULL)); /* no such database */
+	for (size_t n = 0; n < sizeof(MY_BAD); n++) {
+		is_refused(APP_MYSQL, LIT("x"), copy_of(MY_BAD, n, &copy), NULL);
+		free(copy);
+	}
+}
+
+static void test_redis_says_that_a_login_was_refused(void **state)
+{
+	struct bytes auth = LIT("*2\r\n$4\r\nAUTH\r\n$1\r\nx\r\n");
+
+	assert_true(is_refused(APP_REDIS, auth, LIT("-WRONGPASS invalid username-password pair or user is disabled.\r\n"), NULL));
+	assert_true(is_refused(APP_REDIS, auth, LIT("-ERR invalid password\r\n"), NULL));
+	assert_false(is_refused(APP_REDIS, auth, LIT("-NOAUTH Authentication required.\r\n"), NULL)); /* nothing was tried */
+	assert_false(is_refused(APP_REDIS, auth, LIT("+OK\r\n"), NULL));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -497,6 +565,9 @@ int main(void)
 		cmocka_unit_test(test_entropy),
 		cmocka_unit_test(test_facts),
 		cmocka_unit_test(test_facts_bounds),
+		cmocka_unit_test(test_postgresql_says_that_a_login_was_refused),
+		cmocka_unit_test(test_mysql_says_that_a_login_was_refused),
+		cmocka_unit_test(test_redis_says_that_a_login_was_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

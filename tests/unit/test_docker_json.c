@@ -635,7 +635,7 @@ static void test_start(void **state)
 	static const char text[] = "{\"Id\":\"" ID "\",\"Path\":\"/entry\",\"Args\":[\"a b\",\"\",1],\"Config\":{\"Env\":[\"A=1\",\"B=x\\u0000y\"],"
 		"\"WorkingDir\":\"/w\",\"User\":\"u\",\"ExposedPorts\":{\"80/tcp\":{}},\"Cmd\":[\"not this\"],\"Healthcheck\":{\"Test\":[\"CMD\",\"curl\",\"-f\"]},"
 		"\"Labels\":{\"com.docker.compose.depends_on\":\"db:service_started:false,cache\"}},\"HostConfig\":{\"Links\":[\"/db:/web/d\"]},"
-		"\"Mounts\":[{\"Destination\":\"/data\"}],\"NetworkSettings\":{\"Networks\":{\"n\":{\"Aliases\":[\"web\"],\"Links\":[\"x:y\"]}}}}";
+		"\"Mounts\":[{\"Destination\":\"/data\"},{\"Source\":\"/run/docker.sock\",\"Destination\":\"/x\"},{\"Source\":7,\"Destination\":\"/y\"}],\"NetworkSettings\":{\"Networks\":{\"n\":{\"Aliases\":[\"web\"],\"Links\":[\"x:y\"]}}}}";
 	struct docker_start *s = NULL;
 	const char *t;
 
@@ -652,6 +652,9 @@ static void test_start(void **state)
 	assert_string_equal(t = docker_texts_next(&s->depends, NULL), "db");
 	assert_string_equal(docker_texts_next(&s->depends, t), "cache");
 	assert_string_equal(docker_texts_next(&s->volumes, NULL), "/data");
+	assert_string_equal(t = docker_texts_next(&s->sockets, NULL), "/run/docker.sock");
+	assert_string_equal(t = docker_texts_next(&s->sockets, t), "/x");
+	assert_null(docker_texts_next(&s->sockets, t));
 	assert_string_equal(docker_texts_next(&s->aliases, NULL), "web");
 	assert_string_equal(s->cwd, "/w");
 	assert_string_equal(s->health, "curl -f");

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Programs that are many in one file (busybox, toybox): which of them one is, its first argument says. Pure. */
+#ifndef PG_SENSOR_WATCH_APPLET_H
+#define PG_SENSOR_WATCH_APPLET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* The program's name for models: exe, or "exe (applet)". args in the kept form of args.h. ret holds len bytes; returns ret. */
+char *applet_name(const char *exe, const char *args, char *ret, size_t len);
+/* Length of the name without its applet. len as a fact's fields have it. */
+size_t applet_exe_len(const char *name, size_t len);
+/* The same program, as far as both are known: of one whose arguments nobody saw, the applet is not. Lengths as a fact's fields have them. */
+bool applet_same(const char *a, size_t a_len, const char *b, size_t b_len);
+
+#endif
