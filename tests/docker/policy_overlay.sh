@@ -61,9 +61,15 @@ ok "overlay: a stranger on the other node is refused" not_served b farstranger "
 ok "overlay: a learned destination on the other node is reached" served a web "$F" 7001
 ok "overlay: another one is not" not_served a web "$(addr b far blue)" 7002
 ok "overlay: others are not touched" served b farstranger "$F" 7001
-ok "overlay: off" sensor s policy off --all
-ok "overlay: a stranger is served" served a stranger "$W" 7000
-sensor_stop s
+# All programs killed, and nobody starts them again (seen to its end below): what fails open is open within a minute, what fails closed is not.
+ok "overlay: enforce, failing closed" sensor s policy enforce shop/farweb --on-failure closed
+ok "overlay: in force" until_true 8 in_force s
+ok "overlay: it refuses" not_served b farstranger "$F" 7001
+# shellcheck disable=SC2046
+kill -KILL $(sensor_pids s)
+KILLED=$SECONDS
+ok "all programs killed: a learned client is served" served b far "$W" 7000
+ok "all programs killed: a stranger is not yet" refused a stranger "$W" 7000
 
 # -- an engine that makes no rules
 LAB_DOCKERD_ARGS=--iptables=false lab_engine_start c
@@ -76,19 +82,31 @@ run c web3 --network plain $(svc web3) pg-tiny /bin/server echo 7000
 run c app3 --network plain $(svc app3) pg-tiny /bin/server sleep
 # shellcheck disable=SC2046
 run c stranger3 --network plain $(svc stranger3) pg-tiny /bin/server sleep
-W=$(addr c web3 plain)
+P=$(addr c web3 plain)
 conf c
 sensor_start c "$(lab_socket c)"
 for _ in 1 2 3; do
-	served c app3 "$W" 7000
+	served c app3 "$P" 7000
 	sleep 0.5
 done
 ok "no iptables: edges are learned" until_true 40 learned c shop/web3
 ok "no iptables: enforce" sensor c policy enforce shop/web3
 ok "no iptables: it is in force" until_true 8 in_force c
 sensor c policy show | sed 's/^/# /'
-ok "no iptables: a learned client is served" served c app3 "$W" 7000
-ok "no iptables: a stranger is not" not_served c stranger3 "$W" 7000
+ok "no iptables: a learned client is served" served c app3 "$P" 7000
+ok "no iptables: a stranger is not" not_served c stranger3 "$P" 7000
 ok "no iptables: a new destination is not reached" not_served c web3 "$(addr c app3 plain)" 7003
-ok "no iptables: off leaves nothing" sh -c "$LAB_BUILD/pierglass --run $LAB_DIR/sensor-c/run policy off --all && ! nsenter --net=/run/netns/$(lab_ns c) nft list tables | grep pierglass"
+ok "no iptables: off leaves nothing" sh -c "$LAB_BUILD/pierglass --run $LAB_DIR/sensor-c/run policy off && ! nsenter --net=/run/netns/$(lab_ns c) nft list tables | grep pierglass"
+
+# -- a minute after the programs were killed
+sandbox() { # ENGINE: tables of ours in its overlay's namespace
+	lab_sandbox "$1" "1-$(lab_docker "$1" network inspect -f '{{.Id}}' blue | cut -c1-10)" nft list tables | grep -c 'inet pierglass$'
+}
+ok "killed: what fails open is open within 60 s" until_true $((KILLED + 62 - SECONDS)) served a stranger "$W" 7000
+echo "# $((SECONDS - KILLED)) s after the kill"
+ok "killed: what fails closed stays refused" not_served b farstranger "$F" 7001
+ok "killed: one own table is left in each namespace" test "$(sandbox a) $(sandbox b)" = "1 1"
+ok "killed: one command removes them" "$LAB_BUILD/pierglass" policy off --all
+ok "killed: none is left" test "$(sandbox a) $(sandbox b)" = "0 0"
+ok "killed: everybody is served" served b farstranger "$F" 7001
 docker_end

@@ -131,6 +131,10 @@ lab_cgroup_kill() {
 # Everything that carries the id: processes, mounts, namespaces, cgroups, directory.
 lab_remove() {
 	local id=$1 dir=/var/tmp/pierglass-lab-$1 ns pid group mount
+	# what was paused and is still cannot die (the freezer of cgroup v1)
+	while read -r group; do
+		echo THAWED 2>/dev/null >"$group" || true
+	done < <(find "/sys/fs/cgroup/freezer/pierglass-$id" -name freezer.state 2>/dev/null)
 	lab_cgroup_kill "$(lab_cgroup2)/pierglass-$id" || true
 	while read -r ns _; do
 		case $ns in

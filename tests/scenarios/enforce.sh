@@ -102,7 +102,7 @@ nc_is_gone() { ! d top e-kill -eo args | grep -q '^nc -l'; }
 ok "S10: it is gone" until_true 2 nc_is_gone
 ok "S10: what was learned goes on" in_ killc curl -s -m 2 -o /dev/null http://e-kill:3000/
 
-bg pause sh -c 'read p </var/run/apache2/apache2.pid; kill $p; for i in 1 2 3 4 5 6 7 8 9; do sleep 0.7; nc -l -p 80; done'
+bg pause sh -c 'read p </var/run/apache2/apache2.pid; kill $p; for i in 1 2 3 4 5 6 7 8 9; do sleep 0.7; nc -l -p 80 && break; done'
 ok "S3: the container is paused, the alert says so" until_true 5 acted e-pause listener.squatted "pause; evidence"
 is_paused() { [ "$(d inspect -f '{{.State.Status}}' "$1")" = paused ]; }
 ok "S3: the engine knows it as paused" is_paused e-pause

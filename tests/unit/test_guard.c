@@ -129,10 +129,33 @@ static void serve(void)
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 || listen(fd, 1024) < 0)
 		_exit(1);
-	while ((c = accept(fd, NULL, NULL)) >= 0 || errno == EINTR || errno == ECONNABORTED)
+	/* An echo; who comes in while all places are taken is closed. */
+	for (struct pollfd p[16] = { { .fd = fd, .events = POLLIN } };;) {
+		for (unsigned i = 1; i < ARRAY_SIZE(p); i++)
+			p[i].fd = p[i].events ? p[i].fd : -1;
+		if (poll(p, ARRAY_SIZE(p), -1) < 0 && errno != EINTR)
+			_exit(1);
+		for (unsigned i = 1; i < ARRAY_SIZE(p); i++) {
+			char b[64];
+			ssize_t n;
+
+			if (!p[i].events || !p[i].revents)
+				continue;
+			n = read(p[i].fd, b, sizeof(b));
+			if (n > 0 && send(p[i].fd, b, (size_t)n, MSG_NOSIGNAL) == n)
+				continue;
+			close(p[i].fd);
+			p[i].events = 0;
+		}
+		c = p[0].revents ? accept(fd, NULL, NULL) : -1;
+		for (unsigned i = 1; c >= 0 && i < ARRAY_SIZE(p); i++)
+			if (!p[i].events) {
+				p[i] = (struct pollfd){ .fd = c, .events = POLLIN };
+				c = -1;
+			}
 		if (c >= 0)
 			close(c);
-	_exit(0);
+	}
 }
 
 /* ---- the keeper's surroundings -------------------------------------------------------------------------------------------- */
@@ -333,16 +356,46 @@ static pid_t prober(unsigned who, struct probes *p, bool allowed)
 	}
 }
 
+/* One connection for all of the time, a message each millisecond. */
+static pid_t talker(unsigned who, struct probes *p)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(80) };
+	struct timeval patience = { .tv_sec = 5 };
+	pid_t pid = fork();
+	int fd;
+
+	if (pid)
+		return pid;
+	enter(t.name[who]);
+	inet_pton(AF_INET, SERVER, &a.sin_addr);
+	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	if (connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0)
+		p->wrong_refused++;
+	while (!p->wrong_refused) {
+		char b[8] = "swapped";
+
+		if (send(fd, b, sizeof(b), MSG_NOSIGNAL) != sizeof(b) || recv(fd, b, sizeof(b), MSG_WAITALL) != sizeof(b)) {
+			p->last_error = (unsigned)errno;
+			p->wrong_refused++;
+		}
+		p->allowed++;
+		usleep(1000);
+	}
+	_exit(0);
+}
+
 static void test_swaps(void **state)
 {
 	unsigned swaps = getenv("GUARD_SWAPS") ? (unsigned)strtoul(getenv("GUARD_SWAPS"), NULL, 10) : 60, rulesets = 0, elements = 0;
-	struct probes *p = mmap(NULL, sizeof(*p) * 2, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	pid_t a, b;
+	struct probes *p = mmap(NULL, sizeof(*p) * 3, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t a, b, c;
 
 	assert_true(p != MAP_FAILED);
 	plan_send(0, 0, true, NULL);
 	a = prober(2, &p[0], true);
 	b = prober(3, &p[1], false);
+	c = talker(2, &p[2]);
 	for (unsigned i = 0; i < swaps; i++) {
 		plan_send(i % 5, i / 3 % 3, true, NULL);
 		assert_int_equal(t.state.status, 0);
@@ -351,14 +404,19 @@ static void test_swaps(void **state)
 	}
 	kill(a, SIGKILL);
 	kill(b, SIGKILL);
+	kill(c, SIGKILL);
 	waitpid(a, NULL, 0);
 	waitpid(b, NULL, 0);
+	waitpid(c, NULL, 0);
 	print_message("# %u swaps (%u rulesets, %u of elements): allowed %u, refused %u, wrongly %u (%s) and %u\n", swaps, rulesets, elements, p[0].allowed,
 		      p[1].refused, p[0].wrong_refused, strerror((int)p[0].last_error), p[1].wrong_allowed);
+	print_message("# one connection meanwhile: %u messages, %s\n", p[2].allowed, p[2].wrong_refused ? strerror((int)p[2].last_error) : "none lost");
+	assert_true(p[2].allowed > 10);
+	assert_int_equal(p[2].wrong_refused, 0);
 	assert_true(p[0].allowed > 0 && (p[1].refused > 0 || TABLES == 2) && rulesets > 0 && elements > 0);
 	assert_int_equal(p[0].wrong_refused, 0);
 	assert_int_equal(p[1].wrong_allowed, 0);
-	munmap(p, sizeof(*p) * 2);
+	munmap(p, sizeof(*p) * 3);
 }
 
 static void test_foreign_hands(void **state)

@@ -17,6 +17,7 @@ import sys
 import time
 
 sys.dont_write_bytecode = True
+import enforce  # noqa: E402
 import feeds  # noqa: E402
 import replay  # noqa: E402
 import lab as L  # noqa: E402  (after the line above, on purpose)
@@ -26,7 +27,7 @@ REPS = int(os.environ.get("BENCH_REPS", "3" if QUICK else "7"))
 REPS_MAX = REPS if QUICK else max(REPS, int(os.environ.get("BENCH_REPS_MAX", "21")))
 WINDOW_S = float(os.environ.get("BENCH_SECONDS", "0.3" if QUICK else "1"))
 RESOLVED = 0.02
-ALL_PARTS = ["ipv4", "latency", "cost", "syscall", "memory", "ipv6", "vxlan", "idle", "start", "events", "replay", "feeds"]
+ALL_PARTS = ["ipv4", "latency", "cost", "syscall", "memory", "ipv6", "vxlan", "idle", "start", "events", "replay", "feeds", "enforce"]
 PARTS = [p for p in os.environ.get("BENCH_PARTS", "").split(",") if p] or (["ipv4", "latency"] if QUICK else ALL_PARTS)
 RESULT = os.path.join(L.TOP, "build/bench.json")
 MEASURES = ["stream", "stream1500", "rr", "conn", "udp", "flows"]
@@ -526,6 +527,12 @@ def feeds_part(lab, result):
     result["feeds"] = feeds.measure_all(lambda: L.Sensor(lab, [socket], 2), measure, client, server, interval, max(REPS, 9))
 
 
+def enforce_part(lab, result):
+    client, server, _ = bridge_lab(lab)
+    socket = L.engine_start(lab, "node1", "e", [client, server])
+    result["enforce"] = enforce.measure_all(lab, socket, "e", measure, client, server, interval, REPS)
+
+
 def run():
     result = earlier() or {"tables": {}, "not_measured": {}}
     result["not_measured"] = {}  # of this run
@@ -542,7 +549,7 @@ def run():
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGHUP, stop)
     for names, part in ((("ipv4", "latency", "cost", "syscall", "memory", "ipv6"), bridge_parts), (("vxlan",), vxlan_part), (("idle",), idle_part),
-                        (("feeds",), feeds_part)):
+                        (("feeds",), feeds_part), (("enforce",), enforce_part)):
         if not any(n in PARTS for n in names):
             continue
         lab = L.Lab()
@@ -607,6 +614,8 @@ def report(r):
         report_events(r["events"])
     if "feeds" in r:
         feeds.report(r["feeds"])
+    if "enforce" in r:
+        enforce.report(r["enforce"])
     for k, v in r["not_measured"].items():
         print(f"not measured: {k}: {v.splitlines()[0]}")
     if r["bpf_programs_left"]:
