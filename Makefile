@@ -66,7 +66,7 @@ skeletons: $(BPF_SKEL)
 $(KEEPER_O) $(B)/sensor/keeper/keeper_main.o: | $(BPF_SKEL)
 
 # --- C ----------------------------------------------------------------------------------------
-$(B)/sensor/core/page.o: $(wildcard tools/web/*)
+$(B)/sensor/core/page.o $(B)/fuzz/obj/sensor/core/page.o: $(wildcard tools/web/*)
 $(B)/%.o: %.c
 	$(call say,CC,$@) mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(CFLAGS_$(subst /,_,$*)) -MMD -MP -c $< -o $@

@@ -11,7 +11,7 @@ build_pkgs="gcc make libc6-dev clang-14 bpftool libbpf-dev libnftables-dev libnf
 # What the tests use: harness, sanitisers and linters, traffic and measuring tools, the makers of test images.
 test_pkgs="libcmocka-dev llvm-14 libclang-rt-14-dev cppcheck clang-tidy-14 shellcheck jq git iproute2 iputils-ping iptables nftables procps
 	util-linux ethtool curl netcat-openbsd python3 python3-jsonschema sqlite3 mmdebstrap docker-compose libndpi-bin tshark tcpdump busybox-static
-	dnsmasq-base graphviz zsh openssl debhelper dpkg-dev"
+	dnsmasq-base graphviz zsh openssl debhelper dpkg-dev chromium"
 # What `make bench` measures replay beside.
 bench_pkgs="libndpi-bin softflowd nfdump"
 # What running needs beyond what building brings: an engine, see engine_missing().

@@ -50,6 +50,7 @@ static const struct {
 	[API_MODEL_LOCK] = { "/v1/model/lock", API_ARG_WORKLOAD | API_ARG_DIMENSION, "done", "Stops learning" },
 	[API_MODEL_REOPEN] = { "/v1/model/reopen", API_ARG_WORKLOAD | API_ARG_DIMENSION, "done", "Learns again" },
 	[API_MODEL_ACCEPT] = { "/v1/model/accept", API_ARG_ID, "done", "What a finding is about is normal from now on" },
+	[API_EVIDENCE_COLLECT] = { "/v1/evidence/collect", API_ARG_ID, "done", "Makes a bundle for a finding's incident" },
 	[API_FEED_UPDATE] = { "/v1/feeds/update", API_ARG_THING | API_ARG_ALL, "", "Fetches a feed now" },
 	[API_MODEL_IMPORT] = { "/v1/model/import", 0, "done", "Takes a model in, as YAML" },
 	[API_POLICY_ENFORCE] = { "/v1/policy/enforce", API_ARG_WORKLOAD | API_ARG_SECONDS | API_ARG_POLICY, "", "Enforces a workload" },

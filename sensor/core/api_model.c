@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "sensor/core/alerts.h"
 #include "sensor/core/api_priv.h"
+#include "sensor/core/evidence.h"
 #include "sensor/core/model.h"
 #include "sensor/core/model_yaml.h"
 #include "sensor/core/outputs.h"
@@ -334,6 +335,43 @@ static int accept_finding(struct api *a, const struct api_query *q, char *err, s
 	return 0;
 }
 
+static void of_container(const struct ident_container *k, void *arg)
+{
+	const struct ident_container **found = ((void **)arg)[0];
+
+	if (!strcmp(k->id, ((void **)arg)[1]))
+		*found = k;
+}
+
+static int collect_evidence(struct api *a, const struct api_query *q, char *err, size_t err_len, struct api_body *ret)
+{
+	const struct finding *f = core_findings(a->core) ? findings_get(core_findings(a->core), q->id) : NULL;
+	const struct ident_container *ct = NULL;
+	char bundle[EVIDENCE_ID_LEN];
+	int r;
+
+	if (!f) {
+		snprintf(err, err_len, "no alert has this id: see /v1/alerts");
+		return -ENOENT;
+	}
+	ident_each_container(a->core->ident, of_container, (void *[]){ &ct, (void *)f->container_id });
+	r = ct && f->container_id[0] ? evidence_begin(a->core, ct, f, bundle) : -ESRCH;
+	if (r == -EALREADY)
+		snprintf(err, err_len, "this incident has its bundle already: %s", bundle);
+	else if (r == -ESRCH)
+		snprintf(err, err_len, "its container does not run any more");
+	else if (r == -EDQUOT)
+		snprintf(err, err_len, "evidence.max_bytes is reached");
+	else if (r == -EBUSY)
+		snprintf(err, err_len, "too many bundles are being made");
+	else if (r < 0)
+		snprintf(err, err_len, "no bundle: %s", strerror(-r));
+	if (r < 0)
+		return r == -EALREADY ? -EEXIST : r == -ESRCH ? -ENOENT : r;
+	api_done_make(ret, "collecting", bundle, 1);
+	return 0;
+}
+
 int api_model_post(struct api *a, enum api_path p, const struct api_query *q, const char *body, size_t len, char *err, size_t err_len,
 		   struct api_body *ret)
 {
@@ -351,6 +389,8 @@ int api_model_post(struct api *a, enum api_path p, const struct api_query *q, co
 		jsonl_done(&j);
 		return r;
 	}
+	if (p == API_EVIDENCE_COLLECT)
+		return collect_evidence(a, q, err, err_len, ret);
 	if (!core_models(a->core)) {
 		snprintf(err, err_len, "the sensor is starting");
 		return -EAGAIN;

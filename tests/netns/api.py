@@ -10,7 +10,7 @@ scheme, host, port, token, what = sys.argv[1], sys.argv[2], int(sys.argv[3]), sy
 context = ssl.create_default_context(cafile=scheme[6:]) if scheme.startswith("https") else None
 GET = ["/v1/status", "/v1/containers", "/v1/listeners", "/v1/flows", "/v1/map", "/v1/networks", "/v1/version", "/v1/feeds", "/v1/alerts",
        "/v1/models", "/v1/tree", "/v1/syscalls?workload=x", "/metrics", "/v1/flows/stream", "/v1/events/stream", "/v1/alerts/stream"]
-POST = ["/v1/model/lock?workload=x", "/v1/model/reopen?workload=x", "/v1/model/accept?id=x", "/v1/model/import"]
+POST = ["/v1/model/lock?workload=x", "/v1/model/reopen?workload=x", "/v1/model/accept?id=x", "/v1/model/import", "/v1/evidence/collect?id=x"]
 failures = 0
 
 

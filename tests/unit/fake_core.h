@@ -251,6 +251,12 @@ void evidence_list(struct core *c, struct jsonl *j)
 	jsonl_arr_end(j);
 }
 
+int evidence_begin(struct core *c, const struct ident_container *ct, const struct finding *f, char ret_id[EVIDENCE_ID_LEN])
+{
+	snprintf(ret_id, EVIDENCE_ID_LEN, "%s", f->incident);
+	return 0;
+}
+
 int evidence_file(struct core *c, const char *id, const char *name)
 {
 	return -ENOENT;

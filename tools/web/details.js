@@ -63,7 +63,7 @@ function findingsOf(test) {
 const SEVERITIES = ['info', 'low', 'medium', 'high', 'critical'];
 const findingLines = (list) => list.length ? h('ul', { class: 'findings' }, list.slice(0, 20).map((a) => h('li', { class: 'sev-' + a.severity },
   h('button', { type: 'button', class: 'link', onclick: () => go({ view: 'findings', id: a.id, q: '' }) }, a.finding), ' ', tag(a.severity, 'sev-' + a.severity),
-  h('p', {}, clean(a.observed)), a.expected.length > 0 && h('p', {}, 'Expected: ', a.expected.map(clean).join('; ')), h('p', { class: 'why' }, clean(a.why)))),
+  h('p', {}, clean(a.observed)), a.expected.length > 0 && h('p', {}, 'Expected: ', a.expected.slice(0, 3).map(clean).join('; '), a.expected.length > 3 && '; …'), h('p', { class: 'why' }, clean(a.why)))),
 list.length > 20 && h('li', {}, 'and ' + (list.length - 20) + ' more')) : h('p', { class: 'empty' }, 'None.');
 
 function flowRows(list) {
@@ -117,32 +117,35 @@ function nodeDetails(n) {
   flowSection(n.workload || n.id, () => true)];
 }
 
+// Whether a node is shown by the box: its own, its group's, its network operator's.
+const inBox = (n, key, outgoing) => key === 'w:' + n.id || stackOf(n, outgoing) === key || asKey(n, stackOf(n, outgoing)) === key;
+
 function groupDetails(key) {
-  const outgoing = askers(data.map), nodes = data.map.nodes.filter((n) => stackOf(n, outgoing) === key), ids = new Set(nodes.map((n) => n.id)), names = new Set(nodes.map((n) => n.workload).filter(Boolean));
+  const outgoing = askers(data.map), nodes = data.map.nodes.filter((n) => inBox(n, key, outgoing)), ids = new Set(nodes.map((n) => n.id)), names = new Set(nodes.map((n) => n.workload).filter(Boolean));
   if (!nodes.length) return null;
   const across = data.map.edges.filter((e) => ids.has(e.client) !== ids.has(e.server)), within = data.map.edges.filter((e) => ids.has(e.client) && ids.has(e.server));
-  return [h('h2', {}, clean(groupName(key))), facts([['Members', plural(nodes.length, 'service')], ['Containers', String(sum(nodes, (n) => n.containers.length + n.containers_more))]]),
+  return [h('h2', {}, clean(key[0] === 'a' ? placeOf(nodes[0]) : groupName(key))), facts([['Members', nodes[0].kind === 'external' ? plural(nodes.length, 'address', 'addresses') : plural(nodes.length, 'service')], ['Containers', String(sum(nodes, (n) => n.containers.length + n.containers_more))]]),
     section('Findings', findingLines(findingsOf((a) => names.has(a.workload) || ids.has(a.peer)))),
     section('Members', h('ul', { class: 'plain' }, nodes.slice(0, 100).map((n) => h('li', {}, link(clean(nodeName(n)), 'box:w:' + n.id), ' ', placeOf(n))))),
     section('Edges to others (' + across.length + ')', edgeTable(across, 'Edges to others')), section('Edges within (' + within.length + ')', edgeTable(within, 'Edges within'))];
 }
 
 function lineDetails(key) {
-  const [a, b] = key.split('\n'), outgoing = askers(data.map), member = (id, box) => box === 'w:' + id || (nodeById(id) && stackOf(nodeById(id), outgoing) === box);
+  const [a, b] = key.split('\n'), outgoing = askers(data.map), nodes = new Map(data.map.nodes.map((n) => [n.id, n])), member = (id, box) => nodes.has(id) && inBox(nodes.get(id), box, outgoing);
   const edges = data.map.edges.filter((e) => member(e.client, a) && member(e.server, b));
   if (!edges.length) return null;
   const ids = new Set(edges.flatMap((e) => [e.client, e.server])), servers = [...new Set(edges.map((e) => e.server))].map(nodeById).filter(Boolean), clients = [...new Set(edges.map((e) => e.client))].map(nodeById).filter(Boolean);
-  const ports = new Set(edges.map((e) => e.l4 + e.port)), pairs = findingsByPair(), found = new Set(edges.flatMap((e) => pairs.get(e.client + '\t' + e.server) || []));
-  const listening = servers.flatMap(listenersOf).filter((l) => ports.has(l.l4 + l.port));
+  const ports = new Set(edges.map((e) => e.l4 + '/' + e.port)), pairs = findingsByPair(), found = new Set(edges.flatMap((e) => pairs.get(e.client + '\t' + e.server) || []));
+  const listening = servers.flatMap(listenersOf).filter((l) => ports.has(l.l4 + '/' + l.port));
   const states = [...new Set(edges.map((e) => edgeState(e, pairs)))];
-  const name = (nodes, box) => nodes.length === 1 ? link(clean(nodeName(nodes[0])), 'box:w:' + nodes[0].id) : link(clean(groupName(box)), 'box:' + box);
+  const name = (nodes, box) => nodes.length === 1 ? link(clean(nodeName(nodes[0])), 'box:w:' + nodes[0].id) : link(clean(box[0] === 'a' ? placeOf(nodes[0]) : groupName(box)), 'box:' + box);
   return [h('h2', {}, name(clients, a), ' → ', name(servers, b)), facts([['State', h('span', {}, states.map((st) => h('div', {}, stateTag(st), ' ', STATE_TEXT[st])))],
     ['Rate', rate(sum(edges, edgeRate))], ['Flows', sum(edges, (e) => e.flows).toLocaleString('en')], ['First seen', clock(edges.map((e) => e.first_seen).sort()[0])], ['Host', [...new Set(edges.map((e) => clean(e.host)).filter(Boolean))].slice(0, 5).join(', ')]]),
   section('Programs that ask', clients.slice(0, 6).map((n) => [clients.length > 1 && h('h4', {}, clean(nodeName(n))), programsOf(n, edges.filter((e) => e.client === n.id).flatMap((e) => e.client_exes))])),
   section('Programs that answer', servers.slice(0, 6).map((n) => [servers.length > 1 && h('h4', {}, clean(nodeName(n))), programsOf(n, edges.filter((e) => e.server === n.id).flatMap((e) => e.server_exes))])),
   listening.length > 0 && section('Expected and seen at the server', table('Expected and seen', [['Port', ''], ['Program', ''], ['Speaks', ''], ['Expected', '']], listenerRows(listening), '')),
   clients.length === 1 && declaredRows(clients[0]).length > 0 && section('Declared by the client\'s configuration', table('Declared', [['What', ''], ['Where', ''], ['Seen', '']], declaredRows(clients[0]), '')),
-  section('Findings', findingLines([...found])), section('Edges (' + edges.length + ')', edgeTable(edges, 'Edges')),
+  section('Findings', findingLines([...found, ...findingsOf((a) => a.finding.startsWith('listener.') && servers.some((n) => n.workload && n.workload === a.workload) && [...ports].some((p) => a.observed.includes(' ' + p + ' ')))])), section('Edges (' + edges.length + ')', edgeTable(edges, 'Edges')),
   flowSection(clients.length === 1 ? clients[0].workload || clients[0].id : servers[0].workload || servers[0].id, (f) => ids.has(f.client.id) && ids.has(f.server.id))];
 }
 

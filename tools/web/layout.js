@@ -2,9 +2,10 @@
 // The map's boxes and where they stand: stacks, their services, the node, the outside world. Places are kept once given: what
 // did not change does not move. "Arrange" forgets them.
 
-const SHOWN_MAX = 480, EDGES_MAX = 400, INSIDE_MAX = 200;
-const W = 176, GAP_X = 96, GAP_Y = 20, PAD = 14, HEAD = 34;
+const SHOWN_MAX = 330, EDGES_MAX = 160, INSIDE_MAX = 200;
+const W = 176, GAP_X = 130, GAP_IN = 150, GAP_Y = 20, PAD = 14, HEAD = 34;
 const places = new Map(); // group key: Map of id: [column, row]
+const side = { of: '', x: 0 }; // where the right-hand groups stand, for what is opened and filtered
 
 const GROUPS = { 'x:in': 'Outside: who asks us', 'x:out': 'Outside: whom we ask', 'n:': 'This node', 's:': 'No stack' };
 
@@ -58,7 +59,8 @@ function place(key, ids, pairs) {
     else fresh.push(i);
   }
   if (fresh.length) {
-    const width = Math.max(3, Math.ceil(Math.sqrt(ids.length) * 0.9)), grid = ids.length > 24;
+    const width = kept.width || Math.max(3, Math.ceil(Math.sqrt(ids.length) * 0.9)), grid = ids.length > 24;
+    kept.width = grid ? width : 0;
     const col = grid ? null : columns(ids, pairs);
     const rows = [];
     if (!kept.size && !grid) order(fresh, col, pairs);
@@ -120,6 +122,26 @@ function shift(b, dx, dy) {
   for (const i of b.inside || []) shift(i, dx, dy);
 }
 
+// Outside addresses stand together by network operator and country, where a database knows them.
+const asKey = (n, group) => n.kind === 'external' && (n.asn || n.country) ? ['a', group, n.asn || '', n.country || ''].join(':') : '';
+function asBoxes(g, nodes, at) {
+  const boxes = new Map();
+  for (const n of nodes) {
+    const key = asKey(n, g.key);
+    if (!boxes.has(key)) boxes.set(key, { id: key, key, group: g.key, kind: 'external', w: W, canOpen: true, open: state.open.has(key), nodes: [], lines: [] });
+    boxes.get(key).nodes.push(n);
+    at.set(n.id, boxes.get(key));
+  }
+  for (const b of boxes.values()) {
+    const n = b.nodes[0], names = b.open ? b.nodes.slice(0, 12).map(nodeName) : [];
+    b.title = n.as_org || (n.asn ? 'AS' + n.asn : n.country);
+    b.sub = [n.country, n.asn ? 'AS' + n.asn : '', plural(b.nodes.length, 'address', 'addresses')].filter(Boolean).join(' · ');
+    b.lines = names.concat(b.open && b.nodes.length > names.length ? ['and ' + (b.nodes.length - names.length) + ' more'] : []);
+    b.h = 46 + b.lines.length * 16;
+  }
+  return [...boxes.values()];
+}
+
 function serviceBox(n, g) {
   const open = state.open.has('w:' + n.id), names = open ? n.containers.slice(0, 8) : [];
   const more = open ? n.containers.length - names.length + n.containers_more : 0;
@@ -142,6 +164,7 @@ function askers(map) {
 }
 
 function edgeMatches(e, a, b, st) {
+  if (!state.q && !state.net) return true;
   const thing = { text: [e.client, e.server, e.app, e.host, port(e), ...e.client_exes, ...e.server_exes].join(' ').toLowerCase(), app: e.app, port: e.port, l4: e.l4,
     is: st + ' ' + e.source + ' ' + e.verdict, kind: a.kind + ' ' + b.kind, net: [...a.networks, ...b.networks].join(' '), in: e.client + ' ' + e.server };
   return (!state.net || a.networks.includes(state.net) || b.networks.includes(state.net)) && matches(thing, state.q);
@@ -166,7 +189,8 @@ function scene(map) {
   }
   const groups = new Map();
   for (const n of map.nodes) {
-    const plain = { text: [n.id, n.workload, ...n.containers].join(' ').toLowerCase(), kind: n.kind, net: n.networks.join(' '), in: n.id };
+    if (!state.q && !state.net) wanted.add(n.id);
+    const plain = wanted.has(n.id) ? null : { text: [n.id, n.workload, ...n.containers].join(' ').toLowerCase(), kind: n.kind, net: n.networks.join(' '), in: n.id };
     if (!wanted.has(n.id) && ((state.net && !n.networks.includes(state.net)) || !matches(plain, state.q))) continue;
     const key = stackOf(n, asks);
     if (!groups.has(key)) groups.set(key, { key, id: key, title: groupName(key), nodes: [] });
@@ -187,9 +211,12 @@ function arrange(groups, edges, busy) {
     g.kind = g.key[0] === 'x' ? 'external' : g.key[0] === 'n' ? 'host' : 'stack';
     const room = Math.max(0, Math.min(INSIDE_MAX, SHOWN_MAX - stacks.length - shown));
     const nodes = g.nodes.sort((a, b) => g.kind === 'external' ? (busy.get(b.id) || 0) - (busy.get(a.id) || 0) || (a.id < b.id ? -1 : 1) : a.id < b.id ? -1 : 1);
-    g.inside = g.open ? nodes.slice(0, room).map((n) => serviceBox(n, g)) : [];
-    g.more = g.open ? nodes.length - g.inside.length : 0;
-    for (const b of g.inside) at.set(b.id, b);
+    const known = g.open && g.kind === 'external' && nodes.length > 10 ? nodes.filter((n) => asKey(n, g.key)) : [], alone = known.length ? nodes.filter((n) => !asKey(n, g.key)) : nodes;
+    const all = asBoxes(g, known, at), operators = all.slice(0, room);
+    for (const b of all.slice(room)) for (const n of b.nodes) at.delete(n.id);
+    g.inside = g.open ? operators.concat(alone.slice(0, room - operators.length).map((n) => serviceBox(n, g))) : [];
+    g.more = g.open ? nodes.length - sum(g.inside, (b) => b.node ? 1 : b.nodes.length) : 0;
+    for (const b of g.inside) if (b.node) at.set(b.id, b);
     for (const n of nodes) if (!at.has(n.id)) at.set(n.id, g);
     g.sub = g.kind === 'stack' ? plural(nodes.length, 'service') + ' · ' + plural(sum(nodes, (n) => n.containers.length + n.containers_more), 'container') :
       plural(nodes.length, g.kind === 'host' ? 'address' : 'peer', g.kind === 'host' ? 'addresses' : 'peers');
@@ -205,26 +232,29 @@ function arrange(groups, edges, busy) {
     }
     const mine = lines.all.filter((l) => l.a.group === g.key && l.b.group === g.key).map((l) => [l.a.id, l.b.id]);
     const list = g.kind !== 'stack' && g.inside.length > 3;
-    const size = putColumns(g.inside, list ? inRows(g.inside) : place(g.key, g.inside.map((b) => b.id), mine), 0, 0, 78);
+    const size = putColumns(g.inside, list ? inRows(g.inside) : place(g.key, g.inside.map((b) => b.id), mine), 0, 0, list ? 24 : g.inside.length > 24 ? 50 : GAP_IN);
     g.w = Math.max(W + 10, size.w + 2 * PAD);
     g.h = HEAD + size.h + PAD + (g.more ? 20 : 0);
   }
   const pairs = lines.all.map((l) => [l.a.group || l.a.key, l.b.group || l.b.key]);
   const middle = boxes.filter((g) => g.kind === 'stack'), where = place('', middle.map((g) => g.key), pairs);
   let x = 0, h = 0;
-  const side = (list) => {
+  const stand = (list) => {
     if (!list.length) return;
     const size = putColumns(list, new Map(list.map((g, i) => [g.id, [0, i]])), x, 0, GAP_X);
     x += size.w + GAP_X;
     h = Math.max(h, size.h);
   };
-  side(boxes.filter((g) => g.key === 'x:in'));
+  stand(boxes.filter((g) => g.key === 'x:in'));
   if (middle.length) {
     const size = putColumns(middle, where, x, 0, middle.length > 24 ? 40 : GAP_X);
     x += size.w + GAP_X;
     h = Math.max(h, size.h);
   }
-  side(boxes.filter((g) => g.key === 'x:out' || g.key === 'n:'));
+  const of = JSON.stringify([[...state.open].sort(), state.q, state.net]);
+  x = side.x = Math.max(side.of === of ? side.x : 0, x);
+  side.of = of;
+  stand(boxes.filter((g) => g.key === 'x:out' || g.key === 'n:'));
   for (const g of boxes) {
     const dx = g.x + (g.w - insideWidth(g)) / 2;
     for (const b of g.inside) shift(b, dx, g.y + HEAD);
@@ -243,7 +273,7 @@ function gather(edges, at, nodes) {
     if (!a || !b) continue;
     const worth = STATES.indexOf(st);
     for (const box of a === b ? [a] : [a, b]) if (worth > 1) inside.set(box, (inside.get(box) || 0) + 1);
-    if (a === b && !a.node) continue; // within a collapsed stack
+    if (a === b && !a.node) continue; // within a collapsed group
     const key = a.key + '\n' + b.key;
     if (!lines.has(key)) lines.set(key, { key, a, b, edges: [], worth: 0, bytes: 0, rate: 0 });
     const l = lines.get(key);

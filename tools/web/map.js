@@ -131,16 +131,18 @@ function lineUpdate(g, l) {
 }
 
 function labels(lines, boxes) {
-  const many = lines.length > 70, placed = [];
+  const many = lines.length > 60, placed = [];
   return lines.filter((l) => !many || l.worth > 1 || state.sel === 'line:' + l.key).map((l) => {
     const text = cut((STATE_MARK[l.state] ? STATE_MARK[l.state] + ': ' : '') + l.text, 30) + (l.rate >= 1 ? ' · ' + rate(l.rate) : '');
     const wide = text.length * 5.6, free = l.points.filter(([px, py]) => !boxes.some((b) => px + wide / 2 > b.x && px - wide / 2 < b.x + b.w && py + 2 > b.y && py - 14 < b.y + b.h));
+    if (many && !free.length) return null;
     let [x, y] = free[0] || l.points[0];
     y -= 4;
     for (let i = 0; i < 8 && placed.some((p) => Math.abs(p.x - x) < (p.w + text.length * 5.6) / 2 && Math.abs(p.y - y) < 12); i++) y += 12;
     placed.push({ x, y, w: text.length * 5.6 });
+    if (many && placed.slice(0, -1).some((p) => Math.abs(p.x - x) < (p.w + text.length * 5.6) / 2 && Math.abs(p.y - y) < 12)) { placed.pop(); return null; }
     return { key: l.key, x, y, text, state: l.state };
-  });
+  }).filter(Boolean);
 }
 
 function drawMap(root) {
@@ -153,10 +155,12 @@ function drawMap(root) {
   keyed('outer', outer, (b) => b.key, boxCreate, boxUpdate);
   keyed('edges', sc.lines, (l) => l.key, lineCreate, lineUpdate);
   keyed('inner', inner, (b) => b.key, boxCreate, boxUpdate);
-  keyed('labels', labels(sc.lines, inner), (l) => l.key, () => s('text', {}), (el, l) => { put(el, { x: l.x, y: l.y, class: 'label ' + l.state }); say(el, l.text); });
+  keyed('labels', labels(sc.lines, inner.concat(outer.map((b) => ({ x: b.x, y: b.y, w: b.w, h: HEAD - 6 })))), (l) => l.key, () => s('text', {}), (el, l) => { put(el, { x: l.x, y: l.y, class: 'label ' + l.state }); say(el, l.text); });
   drawn.size = { w: sc.w, h: sc.h };
   if (!look.touched) fit();
+  drawn.root.classList.toggle('many', sc.lines.length > 60);
   legend(sc);
+  networksChoice();
   return sc;
 }
 
@@ -173,7 +177,8 @@ function frame(root) {
     h('button', { type: 'button', onclick: () => zoom(0.8), 'aria-label': 'Zoom out', title: 'Zoom out' }, '−'),
     h('button', { type: 'button', onclick: () => { look.touched = false; fit(); } }, 'Fit'),
     h('button', { type: 'button', onclick: () => openAll(true) }, 'Open all'), h('button', { type: 'button', onclick: () => openAll(false) }, 'Collapse all'),
-    h('button', { type: 'button', title: 'Gives all boxes new places', onclick: () => { places.clear(); look.touched = false; redraw(); } }, 'Arrange')));
+    drawn.networks = h('select', { 'aria-label': 'Only what is on this network', onchange: (ev) => go({ net: ev.target.value }) }),
+    h('button', { type: 'button', title: 'Gives all boxes new places', onclick: () => { places.clear(); side.of = ''; look.touched = false; redraw(); } }, 'Arrange')));
   new ResizeObserver(() => { if (!look.touched) fit(); }).observe(drawn.root);
   drawn.root.addEventListener('wheel', (ev) => { ev.preventDefault(); zoom(ev.deltaY < 0 ? 1.12 : 0.89, ev.offsetX, ev.offsetY); }, { passive: false });
   drawn.root.addEventListener('pointerdown', dragBegin);
@@ -187,6 +192,12 @@ function frame(root) {
     else return;
     ev.preventDefault();
   });
+}
+
+function networksChoice() {
+  const names = [...new Set((data.networks || []).map((n) => n.name).concat(state.net || []))].filter(Boolean).sort();
+  show(drawn.networks, h('option', { value: '' }, 'All networks'), names.map((n) => h('option', { value: n }, cut(n, 40))));
+  if (drawn.networks.value !== state.net) drawn.networks.value = state.net;
 }
 
 function legend(sc) {
@@ -204,9 +215,9 @@ const apply = () => put(drawn.view, { transform: `translate(${look.x},${look.y})
 function fit() {
   const r = drawn.root.getBoundingClientRect(), { w, h: tall } = drawn.size;
   if (!r.width || !w) return;
-  look.k = Math.min(1.4, (r.width - 60) / w, (r.height - 90) / tall);
-  look.x = (r.width - w * look.k) / 2;
-  look.y = Math.max(24, (r.height - 60 - tall * look.k) / 2);
+  look.k = Math.max(0.22, Math.min(1.4, (r.width - 60) / w, (r.height - 90) / tall));
+  look.x = Math.max(30, (r.width - w * look.k) / 2);
+  look.y = Math.max(50, (r.height - 60 - tall * look.k) / 2);
   apply();
 }
 function move(dx, dy) { look.touched = true; look.x += dx; look.y += dy; apply(); }

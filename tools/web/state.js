@@ -46,7 +46,7 @@ const STATE_NAME = { known: 'expected' };
 const STATE_TEXT = { known: 'expected: declared, learned or accepted', learning: 'still being learned, or not judged', new: 'not expected by a workload that has learned its edges',
   blocked: 'refused by policy', listed: 'on a reputation feed, or in another finding' };
 
-const edgeKey = (e) => [e.client, e.server, e.l4, e.port].join('\t');
+const edgeKey = (e) => e.key || (e.key = [e.client, e.server, e.l4, e.port].join('\t'));
 const isOpen = (a) => !a.accepted && !a.absorbed_by;
 
 // Findings by the pair of names that they are about.
@@ -63,7 +63,7 @@ function findingsByPair() {
 }
 
 function edgeState(e, pairs) {
-  const found = pairs.get(e.client + '\t' + e.server) || [];
+  const found = !pairs.size ? [] : pairs.get(e.client + '\t' + e.server) || [];
   if (e.verdict === 'listed' || found.some((a) => a.finding.startsWith('intel.'))) return 'listed';
   if (e.verdict === 'drop' || e.verdict === 'reset') return 'blocked';
   if (found.some((a) => ['peer.unlinked', 'egress.new', 'metadata.access', 'engine.access', 'scan.horizontal', 'scan.vertical'].includes(a.finding))) return 'new';
