@@ -110,6 +110,7 @@ struct inspect_flow *inspect_table_add(struct inspect_table *t, const struct flo
 	memset(f, 0, sizeof(*f));
 	f->key = *key;
 	f->work = w;
+	w->flow = f;
 	f->server_dir = f->client_dir = 2;
 	SLIST_INSERT_HEAD(bucket_of(t, key), f, chain);
 	TAILQ_INSERT_TAIL(&t->active, f, age);

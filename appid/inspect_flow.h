@@ -16,6 +16,9 @@
 /* What is needed only while a flow is looked at. */
 struct inspect_work {
 	struct dialogue talk;      /* first: it is kept when the rest is cleared */
+	struct inspect_flow *flow; /* whose it is */
+	uint64_t wait_since_ns;
+	TAILQ_ENTRY(inspect_work) out, wait, ask;
 	struct recog_state race;
 	struct recog_found likely; /* app APP_UNKNOWN: none */
 	size_t memory;             /* of the heads, as last added up */
@@ -38,7 +41,7 @@ struct inspect_flow {
 	struct flow_key key;
 	uint32_t end_if[2];
 	uint32_t serial;           /* in the kernel's table; 0: none */
-	uint64_t last_ns, wait_since_ns;
+	uint64_t last_ns;
 	struct inspect_work *work; /* NULL: finished */
 	uint8_t app;               /* enum app_id found by our own recognisers */
 	uint8_t server_dir;        /* 2: not known */
@@ -50,10 +53,11 @@ struct inspect_flow {
 	bool unseen; /* there is more than our recognisers have seen */
 	bool overlap; /* something was sent twice, with different bytes */
 	uint8_t sent;              /* labels sent (saturates) */
-	TAILQ_ENTRY(inspect_flow) age, out, wait, ask;
+	TAILQ_ENTRY(inspect_flow) age;
 	SLIST_ENTRY(inspect_flow) chain;
 };
 TAILQ_HEAD(inspect_list, inspect_flow);
+TAILQ_HEAD(inspect_works, inspect_work);
 
 enum { INSPECT_WORKS_KEPT = 64 };
 struct inspect_table {

@@ -18,19 +18,19 @@ struct inspector {
 	struct ip_join *join;
 	size_t head_bytes, head_bytes_max;
 	bool forget;
-	struct inspect_list out, wait, ask; /* wait: in order of wait_since_ns; ask: nDPI, at the end of the batch */
+	struct inspect_works out, wait, ask; /* wait: in order of wait_since_ns; ask: nDPI, at the end of the batch */
 	unsigned out_count;
 	uint64_t swept_ns;
 	struct msg_inspect_stats stats;
 };
 
-/* ---- lists: a flow is in each at most once ------------------------------------------------------- */
+/* ---- lists: a flow with work is in each at most once ------------------------------------------------------- */
 static inline void inspect_out_add(struct inspector *i, struct inspect_flow *f)
 {
 	if (f->dirty)
 		return;
 	f->dirty = true;
-	TAILQ_INSERT_TAIL(&i->out, f, out);
+	TAILQ_INSERT_TAIL(&i->out, f->work, out);
 	i->out_count++;
 }
 
@@ -39,17 +39,17 @@ static inline void inspect_out_remove(struct inspector *i, struct inspect_flow *
 	if (!f->dirty)
 		return;
 	f->dirty = false;
-	TAILQ_REMOVE(&i->out, f, out);
+	TAILQ_REMOVE(&i->out, f->work, out);
 	i->out_count--;
 }
 
 static inline void inspect_wait_add(struct inspector *i, struct inspect_flow *f)
 {
 	if (f->waiting)
-		TAILQ_REMOVE(&i->wait, f, wait);
+		TAILQ_REMOVE(&i->wait, f->work, wait);
 	f->waiting = true;
-	f->wait_since_ns = f->last_ns;
-	TAILQ_INSERT_TAIL(&i->wait, f, wait);
+	f->work->wait_since_ns = f->last_ns;
+	TAILQ_INSERT_TAIL(&i->wait, f->work, wait);
 }
 
 static inline void inspect_wait_remove(struct inspector *i, struct inspect_flow *f)
@@ -57,7 +57,7 @@ static inline void inspect_wait_remove(struct inspector *i, struct inspect_flow 
 	if (!f->waiting)
 		return;
 	f->waiting = false;
-	TAILQ_REMOVE(&i->wait, f, wait);
+	TAILQ_REMOVE(&i->wait, f->work, wait);
 }
 
 static inline void inspect_ask_add(struct inspector *i, struct inspect_flow *f)
@@ -65,7 +65,7 @@ static inline void inspect_ask_add(struct inspector *i, struct inspect_flow *f)
 	if (f->asking)
 		return;
 	f->asking = true;
-	TAILQ_INSERT_TAIL(&i->ask, f, ask);
+	TAILQ_INSERT_TAIL(&i->ask, f->work, ask);
 }
 
 static inline void inspect_ask_remove(struct inspector *i, struct inspect_flow *f)
@@ -73,7 +73,7 @@ static inline void inspect_ask_remove(struct inspector *i, struct inspect_flow *
 	if (!f->asking)
 		return;
 	f->asking = false;
-	TAILQ_REMOVE(&i->ask, f, ask);
+	TAILQ_REMOVE(&i->ask, f->work, ask);
 }
 
 /* ---- inspector.c --------------------------------------------------------------------------------- */

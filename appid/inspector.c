@@ -296,29 +296,33 @@ void inspector_record(struct inspector *i, const void *record, size_t len)
 
 static void ask_all(struct inspector *i)
 {
-	struct inspect_flow *f;
+	struct inspect_work *w;
 
-	while ((f = TAILQ_FIRST(&i->ask))) {
+	while ((w = TAILQ_FIRST(&i->ask))) {
+		struct inspect_flow *f = w->flow;
+
 		inspect_ask_remove(i, f);
 		inspect_catch_up(i, f);
-		if (f->app == APP_UNKNOWN && inspect_worth_asking(f->work))
+		if (f->app == APP_UNKNOWN && inspect_worth_asking(w))
 			inspect_ask_ndpi(i, f, false);
 	}
 }
 
 void inspector_flush(struct inspector *i)
 {
-	struct inspect_flow *f;
+	struct inspect_work *w;
 
 	ask_all(i);
-	while ((f = TAILQ_FIRST(&i->out))) {
+	while ((w = TAILQ_FIRST(&i->out))) {
+		struct inspect_flow *f = w->flow;
+
 		inspect_out_remove(i, f);
 		if (f->stale && !inspect_own_label(i, f))
 			continue;
 		inspect_label_send(i, f);
-		if (!f->work->label.final)
+		if (!w->label.final)
 			continue;
-		if (i->forget && f->work->label.confidence >= LABEL_OWN) {
+		if (i->forget && w->label.confidence >= LABEL_OWN) {
 			inspect_finish(i, f);
 			inspect_table_remove(&i->table, f);
 			continue;
@@ -367,13 +371,13 @@ static void judge_waiting(struct inspector *i, struct inspect_flow *f, uint64_t 
 
 static void tick_waiting(struct inspector *i, uint64_t now)
 {
-	struct inspect_flow *f, *next;
+	struct inspect_work *w, *next;
 
-	for (f = TAILQ_FIRST(&i->wait); f; f = next) {
-		next = TAILQ_NEXT(f, wait);
-		if (f->wait_since_ns + wait_piece_ns > now)
+	for (w = TAILQ_FIRST(&i->wait); w; w = next) {
+		next = TAILQ_NEXT(w, wait);
+		if (w->wait_since_ns + wait_piece_ns > now)
 			break;
-		judge_waiting(i, f, now - f->wait_since_ns);
+		judge_waiting(i, w->flow, now - w->wait_since_ns);
 	}
 }
 
@@ -424,13 +428,13 @@ void inspector_tick(struct inspector *i, uint64_t now)
 
 uint64_t inspector_next_ns(const struct inspector *i, uint64_t now)
 {
-	const struct inspect_flow *f = TAILQ_FIRST(&i->wait);
+	const struct inspect_work *w = TAILQ_FIRST(&i->wait);
 
 	if (!i->table.used)
 		return ip_join_is_empty(i->join) ? UINT64_MAX : NSEC_PER_SEC / 2;
-	if (!f)
+	if (!w)
 		return NSEC_PER_SEC / 2;
-	return f->wait_since_ns + wait_piece_ns > now ? f->wait_since_ns + wait_piece_ns - now : wait_piece_ns;
+	return w->wait_since_ns + wait_piece_ns > now ? w->wait_since_ns + wait_piece_ns - now : wait_piece_ns;
 }
 
 void inspector_finish(struct inspector *i)
