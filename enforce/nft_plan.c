@@ -435,7 +435,7 @@ static void key_text(FILE *f, const struct plan_elem *e)
 			fputs(a, f);
 			at += addr_len;
 		} else if (rest == 4 && e->set != SET_PEER_PROTO) {
-			fprintf(f, "%u", e->key[at] << 8 | e->key[at + 1]);
+			fprintf(f, "%u", (unsigned)(e->key[at] << 8 | e->key[at + 1]));
 			at += 4;
 		} else {
 			fprintf(f, "%u", e->key[at]);

@@ -1,14 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Runs the tests: tests/run.sh [SUITE]...  (default: all; `make test` calls it without arguments)
-# Suites: lint unit san fuzz golden bpf netns docker scenarios.
+# Suites: lint unit san fuzz golden netns docker scenarios.
 # A suite is a set of programs that print TAP. Each program's output is kept in build/test-logs/; failing and skipped
 # tests are printed; the last line is "N passed, N failed, N skipped". Exit 1 when something failed; with CI set, also
 # when something was skipped. A program that crashes, prints no result, too few results, or takes too long, has failed.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
-all_suites="lint unit san fuzz golden bpf netns docker scenarios"
+all_suites="lint unit san fuzz golden netns docker scenarios"
 suites=${*:-$all_suites}
 for s in $suites; do
 	case " $all_suites " in *" $s "*) ;; *) echo "tests/run.sh: no suite '$s'; there are: $all_suites" >&2; exit 2 ;; esac
@@ -190,7 +190,6 @@ programs() {
 	programs_built=1
 }
 suite_golden() { programs; scripts golden; }
-suite_bpf() { programs; scripts bpf; }
 suite_netns() { programs; scripts netns; }
 suite_docker() { programs; scripts docker; }
 suite_scenarios() {

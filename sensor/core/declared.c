@@ -374,6 +374,36 @@ static bool is_watched(const struct declared *d, const char *path)
 	return false;
 }
 
+bool declared_scratch_name(const char *name)
+{
+	size_t n = strlen(name);
+
+	if (!strncmp(name, "sed", 3) && n == 9)
+		return strspn(name + 3, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == 6;
+	if (!strcmp(name, "4913")) /* vim tries whether it may write there */
+		return true;
+	if (n > 2 && ((name[0] == '.' && name[1] == '#') || (name[0] == '#' && name[n - 1] == '#')))
+		return true;
+	return (n > 1 && name[n - 1] == '~') || (n > 5 && name[0] == '.' && !strncmp(name + n - 4, ".sw", 3));
+}
+
+bool declared_is_scratch(struct core *c, const struct ident_container *ct, const char *path)
+{
+	const struct declared *d = declared_of(c, ct);
+	const char *slash = strrchr(path, '/');
+	size_t dir = slash ? (size_t)(slash - path) + 1 : 0;
+
+	if (!d || !d->read_ns || !dir || is_watched(d, path) || !declared_scratch_name(slash + 1))
+		return false;
+	for (unsigned i = 0; i < d->now.count; i++) {
+		const struct setting *s = &d->now.list[i];
+
+		if (s->kind == SETTING_WATCH && !strncmp(s->a, path, dir) && !strchr(s->a + dir, '/'))
+			return true;
+	}
+	return false;
+}
+
 bool declared_changed(struct core *c, const struct core_event_view *v)
 {
 	struct declared *d = declared_of(c, v->container);

@@ -28,6 +28,10 @@ void declared_gone(struct core *c, unsigned engine, const char *cid);
 /* A watched file of it changed, or (a file of FILE events) was written. True: the file is one that its application reads, the change
  * is looked at. */
 bool declared_changed(struct core *c, const struct core_event_view *v);
+/* Beside files that the application reads, and named as editors (sed -i, vim, emacs, joe) name what they rename over those, or take
+ * away again: it is read by nobody, and what comes of it is a change of the watched file. */
+bool declared_is_scratch(struct core *c, const struct ident_container *ct, const char *path);
+bool declared_scratch_name(const char *name); /* the last part of a path; pure */
 void declared_tick(struct core *c, uint64_t now_mono_ns);
 /* The documents inspector: its answers to requests of ours (seq has DECLARED_SEQ set), its end. */
 #define DECLARED_SEQ 0x80000000u

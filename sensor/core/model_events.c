@@ -233,7 +233,7 @@ static void on_file(struct core *c, const struct core_event_view *v)
 	in.key = fact_key(key, area, in.exe[0] ? in.exe : FACT_ANY);
 	in.observed = observed;
 	/* What the application reads is judged by what it says (declared.h), what nobody reads by its place. */
-	if (declared_changed(c, v) && !v->executable)
+	if (!v->executable && (declared_changed(c, v) || declared_is_scratch(c, v->container, path)))
 		return;
 	if (model_dimension_state(m, FACT_FILE) != MODEL_LEARNING) {
 		if (model_match(m, FACT_FILE, key) || !is_sensitive(v, path))

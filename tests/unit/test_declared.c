@@ -19,6 +19,7 @@
 #include "appid/digest_text.h"
 #include "appid/image_tree.h"
 #include "base/target.h"
+#include "sensor/core/declared.h"
 
 /* ---- targets ------------------------------------------------------------------------------------------------------- */
 static void test_target_split(void **state)
@@ -247,11 +248,24 @@ static void test_config_job_requests(void **state)
 	close(pair[0]);
 }
 
+/* What editors put beside a file while they change it; everything else there is looked at. */
+static void test_scratch_names(void **state)
+{
+	static const char *const yes[] = { "sedVq2LVV", "sed000aZz", "ports.conf~", ".ports.conf.swp", ".ports.conf.swx", "4913", ".#ports.conf", "#ports.conf#" };
+	static const char *const no[] = { "", "~", "sed", "sedVq2LV", "sedVq2LVVx", "sedVq2LV.", "ports.conf", "#", "##", ".swp", "x.swp", "4914", "evil.conf", ".htaccess" };
+
+	for (size_t i = 0; i < sizeof(yes) / sizeof(yes[0]); i++)
+		assert_true(declared_scratch_name(yes[i]));
+	for (size_t i = 0; i < sizeof(no) / sizeof(no[0]); i++)
+		assert_false(declared_scratch_name(no[i]));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_target_split),	 cmocka_unit_test(test_image_tree_layers), cmocka_unit_test(test_conf_watch_links),
 		cmocka_unit_test(test_conf_watch_lines), cmocka_unit_test(test_config_job_requests),
+		cmocka_unit_test(test_scratch_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
