@@ -94,6 +94,8 @@ const char *app_name(enum app_id id)
 		return "HTTP.Elasticsearch";
 	case APP_HTTP_OPENSEARCH:
 		return "HTTP.OpenSearch";
+	case APP_HTTP_OCSP:
+		return "HTTP.OCSP";
 	case APP_ELASTIC_TRANSPORT:
 		return "Elasticsearch";
 	case APP_MAX:

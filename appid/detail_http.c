@@ -154,6 +154,8 @@ void detail_http(const struct detail_in *in, struct detail *t)
 		over[i] = h[i].complete || in->whole[i];
 		if (h[i].kind == HTTP_REQUEST) {
 			request(t, &h[i]);
+			if (t->app == APP_HTTP && text_starts_nocase(h[i].content_type, "application/ocsp-")) /* RFC 6960 A.1 */
+				t->app = APP_HTTP_OCSP;
 			ask = (int)i;
 		}
 	}

@@ -13,7 +13,7 @@ enum { DATAGRAMS = 256 };
 
 int inspect_fragments_init(struct inspector *i)
 {
-	const struct ip_join_limits limits = { .datagrams = DATAGRAMS, .bytes = PG_SAMPLE_MAX, .wait_ns = NSEC_PER_SEC,
+	const struct ip_join_limits limits = { .datagrams = DATAGRAMS, .bytes = PG_SAMPLE_STREAM_MAX, .wait_ns = NSEC_PER_SEC,
 					       .extra = sizeof(struct pg_sample) };
 
 	i->join = ip_join_new(&limits);

@@ -166,6 +166,13 @@ static void read_answer(struct ndpi_engine *e, ndpi_protocol proto, struct ndpi_
 		      strnlen(f->host_server_name, sizeof(f->host_server_name)));
 }
 
+/* Z39.50's messages are context-specific, constructed tags (ANSI Z39.50 4.1.1: [20] and up); nDPI leaves out the class and
+ * takes records of TLS for it. */
+static bool may_be_z3950(const struct ndpi_turn *turns, unsigned count)
+{
+	return count && bytes_left(&turns[0].data) && (turns[0].data.p[0] & 0xe0) == 0xa0;
+}
+
 static void ask(struct ndpi_engine *e, const struct flow_key *key, const struct ndpi_turn *turns, unsigned count, bool last,
 		bool padded, struct ndpi_answer *ret)
 {
@@ -179,6 +186,8 @@ static void ask(struct ndpi_engine *e, const struct flow_key *key, const struct 
 	memset(e->flow, 0, sizeof(*e->flow));
 	/* Takes nearly any small binary message; recog_binary.c knows better. */
 	NDPI_ADD_PROTOCOL_TO_BITMASK(e->flow->excluded_protocol_bitmask, NDPI_PROTOCOL_CASSANDRA);
+	if (!may_be_z3950(turns, count))
+		NDPI_ADD_PROTOCOL_TO_BITMASK(e->flow->excluded_protocol_bitmask, NDPI_PROTOCOL_Z3950);
 	for (unsigned i = 0; i < count; i++) {
 		size_t n;
 

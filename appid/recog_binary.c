@@ -48,6 +48,39 @@ static enum recog tls(const struct recog_in *in, enum app_id *ret_app, int *ret_
 	return RECOG_NO;
 }
 
+/* In the middle of a stream: records of application data (RFC 8446 5.1) in both directions, or one after the other. Records
+ * say little about themselves: what others know better goes before. */
+static unsigned tls_records(struct bytes b)
+{
+	unsigned n = 0;
+
+	while (bytes_left(&b) >= 5 && n < 3) {
+		uint16_t len = be16_at(b.p + 3);
+
+		if (b.p[0] < 0x14 || b.p[0] > (n ? 0x18 : 0x17) || b.p[1] != 3 || b.p[2] > 4 || !len || len > 16384 + 2048)
+			return 0;
+		n++;
+		if (!bytes_skip(&b, 5u + len))
+			break;
+	}
+	return n;
+}
+
+static enum recog tls_data(const struct recog_in *in, enum app_id *ret_app, int *ret_server)
+{
+	struct bytes b = in->head[0], other = in->head[1];
+
+	*ret_server = in->port[1] < 1024 && in->port[0] >= 1024 ? RECOG_SERVER_OTHER :
+		      in->port[0] < 1024 && in->port[1] >= 1024 ? RECOG_SERVER_SELF : RECOG_SERVER_UNKNOWN;
+	if (!agrees(b, "\x17\3", 2))
+		return RECOG_NO;
+	if (bytes_left(&b) < 5)
+		return RECOG_MORE;
+	if (!tls_records(b))
+		return RECOG_NO;
+	return tls_records(b) > 1 || tls_records(other) ? RECOG_LIKELY : RECOG_MORE;
+}
+
 /* ---- PostgreSQL (protocol 3.0, "Message Formats") ------------------------------------------------ */
 enum { PG_PROTO_3 = 0x00030000, PG_CANCEL = 80877102, PG_SSL = 80877103, PG_GSS = 80877104 };
 
@@ -265,18 +298,40 @@ static enum recog mongodb(const struct recog_in *in, enum app_id *ret_app, int *
 }
 
 /* ---- AMQP ---------------------------------------------------------------------------------------- */
+/* A method of 0-9-1 in a frame: type 1, channel, length, class, method, …, 0xce. The server opens with connection.start; other
+ * methods are seen where a capture begins in the middle. */
+static enum recog amqp_method(struct bytes b, int *ret_server)
+{
+	size_t left = bytes_left(&b);
+	uint32_t len, class, method;
+
+	*ret_server = RECOG_SERVER_SELF;
+	if ((left > 1 && b.p[1] > 7) || (left > 3 && b.p[3]) || (left > 4 && b.p[4] > 2))
+		return RECOG_NO;
+	if (left < 13)
+		return RECOG_MORE;
+	if (!be16_at(b.p + 1) && !memcmp(b.p + 7, "\0\x0a\0\x0a\0\x09", 6))
+		return RECOG_YES;
+	len = be32_at(b.p + 3);
+	class = be16_at(b.p + 7);
+	method = be16_at(b.p + 9);
+	if (len < 4 || (class != 85 && class != 90 && (class % 10 || class < 10 || class > 60)) || method < 10 || method > 131)
+		return RECOG_NO;
+	if (left < len + 8) /* a method is small: its end comes early */
+		return len < 2000 ? RECOG_MORE : RECOG_NO;
+	if (class == 60)
+		*ret_server = method == 60 || method == 50 ? RECOG_SERVER_SELF : RECOG_SERVER_OTHER; /* deliver, return */
+	else
+		*ret_server = RECOG_SERVER_UNKNOWN;
+	return b.p[7 + len] == 0xce ? RECOG_YES : RECOG_NO;
+}
+
 static enum recog amqp(const struct recog_in *in, enum app_id *ret_app, int *ret_server)
 {
 	struct bytes b = in->head[0];
 
-	if (*b.p == 1) { /* 0-9-1: frame type method, channel 0, connection.start */
-		*ret_server = RECOG_SERVER_SELF;
-		if (!agrees(b, "\1\0\0", 3))
-			return RECOG_NO;
-		if (bytes_left(&b) < 13)
-			return RECOG_MORE;
-		return !memcmp(b.p + 7, "\0\x0a\0\x0a\0\x09", 6) ? RECOG_YES : RECOG_NO;
-	}
+	if (*b.p == 1)
+		return amqp_method(b, ret_server);
 	*ret_server = RECOG_SERVER_OTHER;
 	if (!text_may_start(b, "AMQP"))
 		return RECOG_NO;
@@ -573,6 +628,7 @@ static enum recog cassandra(const struct recog_in *in, enum app_id *ret_app, int
 
 const struct recogniser recog_binary[] = {
 	SELF(APP_TLS, tls, "\x15\x16"),
+	SELF(APP_TLS, tls_data, "\x17"),
 	SELF(APP_POSTGRESQL, postgresql_client, "\0"),
 	SELF(APP_POSTGRESQL, postgresql_server, "R"),
 	{ .app = APP_MYSQL, .fn = mysql_server },

@@ -29,6 +29,8 @@ enum {
 	 * nothing, so its clock runs slower than the capture's. */
 	SLOWER = 64,
 	SAMPLED_BYTES = STREAM_HEAD_WINDOW, /* of a direction */
+	TINY_BYTES = 4096,        /* a budget of packets is not spent before so many bytes of both directions were seen, */
+	TINY_TIMES = 100,         /* or so many times the packets */
 	TH_FIN = 1, TH_SYN = 2, TH_RST = 4, TH_ACK = 16,
 };
 /* flow.state: how far a flow is. STARTS_0 << d: the SYN of direction d was seen, end_if[d] is the sequence number of its first
@@ -175,6 +177,7 @@ static void sample(struct replay *r, struct flow *f, const struct packet_view *v
 	const uint8_t *data = v->payload;
 	uint32_t left = v->payload_cap_len, wire = v->payload_len, seq = v->tcp_seq + !!(v->tcp_flags & TH_SYN);
 	bool tcp = f->key.proto == IPPROTO_TCP;
+	uint32_t max = tcp ? PG_SAMPLE_STREAM_MAX : PG_SAMPLE_MAX;
 	uint8_t flags = v->dir == f->client_end || f->client_end > 1 ? PG_SAMPLE_CLIENT_SENT : 0;
 
 	if (f->flags & PG_FLOW_SYN_SEEN)
@@ -185,9 +188,9 @@ static void sample(struct replay *r, struct flow *f, const struct packet_view *v
 		struct pg_sample s = { .version = PG_ABI_VERSION, .dir = v->dir, .ts_ns = ts_ns / SLOWER, .payload_len = wire,
 				       .key = f->key, .tcp_seq = tcp ? seq : 0, .start = (uint16_t)f->end_if[v->dir] };
 
-		s.cap_len = (uint16_t)(left > PG_SAMPLE_MAX ? PG_SAMPLE_MAX : left);
+		s.cap_len = (uint16_t)(left > max ? max : left);
 		s.flags = flags;
-		if (tcp && left > PG_SAMPLE_MAX) /* the rest follows in a sample of its own */
+		if (tcp && left > max) /* the rest follows in a sample of its own */
 			s.payload_len = s.cap_len;
 		if (s.cap_len < s.payload_len)
 			s.flags |= PG_SAMPLE_CUT;
@@ -206,13 +209,22 @@ static void sample(struct replay *r, struct flow *f, const struct packet_view *v
 		tick(r);
 }
 
-static bool wants_sample(struct replay *r, struct flow *f, const struct packet_view *v)
+/* ndpiReader's budget, in packets. Where those were tiny segments it has seen next to nothing: then it is one of bytes. */
+static bool budget_is_spent(const struct replay *r, const struct flow *f)
 {
 	uint64_t packets = f->packets[0] + f->packets[1];
 
+	if (f->key.proto != IPPROTO_TCP)
+		return packets > r->opt.udp_packets;
+	return packets > r->opt.tcp_packets &&
+	       (f->owner[0] + f->owner[1] >= TINY_BYTES || packets > (uint64_t)r->opt.tcp_packets * TINY_TIMES);
+}
+
+static bool wants_sample(struct replay *r, struct flow *f, const struct packet_view *v)
+{
 	if (f->state & STATE_DONE || (f->key.proto != IPPROTO_TCP && f->key.proto != IPPROTO_UDP))
 		return false;
-	if (packets > (f->key.proto == IPPROTO_TCP ? r->opt.tcp_packets : r->opt.udp_packets)) {
+	if (budget_is_spent(r, f)) {
 		f->state |= STATE_DONE;
 		return false;
 	}

@@ -19,7 +19,8 @@ struct replay_options {
 	uint16_t vxlan_port;  /* a further one, host byte order; 0: none */
 	size_t flows_max;     /* 0: 8 million */
 	unsigned inspected;   /* flows that are looked into at a time; 0: 16384 */
-	unsigned tcp_packets, udp_packets; /* of a flow that are looked into; 0: 80 and 24 as ndpiReader has it */
+	unsigned tcp_packets, udp_packets; /* of a flow that are looked into; 0: 80 and 24 as ndpiReader has it; more when
+					    * they are tiny */
 };
 
 /* Why packets are in no flow. */

@@ -149,8 +149,12 @@ struct pg_ask_args {
 };
 
 /* ---- samples -------------------------------------------------------------------------------- */
-#define PG_SAMPLE_MAX 1024       /* payload bytes in one sample */
-#define PG_SAMPLE_BUDGET 2048    /* payload bytes per direction of a flow */
+/* Payload bytes in one sample: of a stream's segment or a datagram's piece, of a whole datagram. The hello of QUIC can be read
+ * only in whole datagrams (RFC 9000 14.1: 1200 bytes at least), of which there may be two. */
+#define PG_SAMPLE_STREAM_MAX 1024
+#define PG_SAMPLE_MAX 1472
+#define PG_SAMPLE_BUDGET 2048          /* payload bytes per direction of a flow */
+#define PG_SAMPLE_DATAGRAM_BUDGET 3072 /* the same of datagrams */
 /* Samples per direction: of datagrams no more than this; of a stream those beyond it are taken (to PG_SAMPLE_BUDGET bytes, so
  * never more than that many) while less than PG_SAMPLES_SPARE_BYTES of the ring wait, else lost and counted. */
 #define PG_SAMPLE_COUNT_MAX 48
@@ -164,7 +168,7 @@ enum pg_sample_flag {
 	PG_SAMPLE_LAST = 1 << 3,          /* budget of this direction ends with it */
 	PG_SAMPLE_LOOPBACK = 1 << 4,      /* seen on a container's lo (DNS answers of the engine's resolver) */
 	PG_SAMPLE_START_KNOWN = 1 << 5,   /* TCP: this direction's SYN was seen, start is valid */
-	/* A piece of a datagram (RFC 791 3.2, RFC 8200 4.5) that begins within its first PG_SAMPLE_MAX bytes. The payload is what
+	/* A piece of a datagram (RFC 791 3.2, RFC 8200 4.5) that begins within its first PG_SAMPLE_STREAM_MAX bytes. The payload is what
 	 * the IP header has, with the transport header in the first piece; tcp_seq is the identification as on the wire.
 	 * The key's ports are 0 if the first piece was not seen before. */
 	PG_SAMPLE_FRAGMENT = 1 << 6,

@@ -279,6 +279,7 @@ SAMPLE_OF(64);
 SAMPLE_OF(256);
 SAMPLE_OF(512);
 SAMPLE_OF(1024);
+SAMPLE_OF(2048);
 
 #define SAMPLE_PUT(bytes)                                                                        \
 	({                                                                                       \
@@ -315,8 +316,10 @@ __noinline int sample_put(struct __sk_buff *skb, struct pg_sample *head, u32 off
 		r = SAMPLE_PUT(256);
 	else if (cap <= 512)
 		r = SAMPLE_PUT(512);
-	else
+	else if (cap <= 1024)
 		r = SAMPLE_PUT(1024);
+	else
+		r = SAMPLE_PUT(2048);
 	if (r == -2)
 		count_add(PG_CTR_SAMPLE_LOST, 1);
 	else if (r == 0)
@@ -325,9 +328,14 @@ __noinline int sample_put(struct __sk_buff *skb, struct pg_sample *head, u32 off
 }
 
 /* A stream may come byte by byte, so a direction's segments are limited in bytes, its datagrams in number too. */
+static __always_inline u32 budget_of(const struct packet *p)
+{
+	return p->key.proto == IPPROTO_UDP ? PG_SAMPLE_DATAGRAM_BUDGET : PG_SAMPLE_BUDGET;
+}
+
 static __always_inline bool budget_used(const struct packet *p, u32 bytes, u32 count)
 {
-	return bytes >= PG_SAMPLE_BUDGET || (count >= PG_SAMPLE_COUNT_MAX && p->key.proto == IPPROTO_UDP);
+	return bytes >= budget_of(p) || (count >= PG_SAMPLE_COUNT_MAX && p->key.proto == IPPROTO_UDP);
 }
 
 static __always_inline bool is_for_inspector(const struct packet *p)
@@ -378,7 +386,7 @@ static __always_inline bool is_inspected(u32 serial)
 static __noinline int flow_sample(struct __sk_buff *skb, struct packet *p, struct pg_flow *f)
 {
 	struct pg_sample head = { .version = PG_ABI_VERSION, .ts_ns = bpf_ktime_get_ns(), .payload_len = p->payload_len };
-	u32 dir = p->dir & 1, cap = p->payload_len, used = f->sampled[dir], taken = f->samples[dir];
+	u32 dir = p->dir & 1, cap = p->payload_len, used = f->sampled[dir], taken = f->samples[dir], max;
 
 	if (is_inspected(f->serial)) {
 		__sync_fetch_and_or(&f->flags, PG_FLOW_INSPECTED);
@@ -388,10 +396,11 @@ static __noinline int flow_sample(struct __sk_buff *skb, struct packet *p, struc
 		count_add(PG_CTR_SAMPLE_LOST, 1);
 		return 0;
 	}
-	if (cap > PG_SAMPLE_MAX)
-		cap = PG_SAMPLE_MAX;
-	if (cap > PG_SAMPLE_BUDGET - used)
-		cap = PG_SAMPLE_BUDGET - used;
+	max = p->key.proto == IPPROTO_UDP && !p->is_fragment ? PG_SAMPLE_MAX : PG_SAMPLE_STREAM_MAX;
+	if (max > budget_of(p) - used)
+		max = budget_of(p) - used;
+	if (cap > max)
+		cap = max;
 	if (cap < p->payload_len)
 		head.flags |= PG_SAMPLE_CUT;
 	if (budget_used(p, used + cap, taken + 1))

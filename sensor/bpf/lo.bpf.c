@@ -11,7 +11,7 @@ char LICENSE[] SEC("license") = "GPL";
 
 struct lo_sample {
 	struct pg_sample head;
-	u8 payload[PG_SAMPLE_MAX];
+	u8 payload[PG_SAMPLE_STREAM_MAX];
 };
 
 static __noinline int answer_take(struct __sk_buff *skb, struct packet *p)
@@ -19,8 +19,8 @@ static __noinline int answer_take(struct __sk_buff *skb, struct packet *p)
 	struct lo_sample *s;
 	u32 cap = p->payload_len, flags = PG_SAMPLE_LOOPBACK;
 
-	if (cap > PG_SAMPLE_MAX) {
-		cap = PG_SAMPLE_MAX;
+	if (cap > PG_SAMPLE_STREAM_MAX) {
+		cap = PG_SAMPLE_STREAM_MAX;
 		flags |= PG_SAMPLE_CUT;
 	}
 	if (!cap)
@@ -30,7 +30,7 @@ static __noinline int answer_take(struct __sk_buff *skb, struct packet *p)
 		count_add(PG_CTR_SAMPLE_LOST, 1);
 		return 0;
 	}
-	if (bpf_skb_load_bytes(skb, p->payload_off, s->payload, bounded(cap, PG_SAMPLE_MAX))) {
+	if (bpf_skb_load_bytes(skb, p->payload_off, s->payload, bounded(cap, PG_SAMPLE_STREAM_MAX))) {
 		bpf_ringbuf_discard(s, BPF_RB_NO_WAKEUP);
 		return 0;
 	}

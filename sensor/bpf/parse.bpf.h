@@ -317,7 +317,7 @@ static __always_inline int parse_l3(struct packet *p, struct __sk_buff *skb, u16
 	if (p->is_fragment) {
 		parse_fragment(&s, in_ns);
 		p->payload_off = s.l4_off;
-		p->payload_len = s.frag_units < PG_SAMPLE_MAX / 8 ? s.end - s.l4_off : 0;
+		p->payload_len = s.frag_units < PG_SAMPLE_STREAM_MAX / 8 ? s.end - s.l4_off : 0;
 		p->seq = s.frag_id;
 		p->frag = s.frag_units | (s.frag_more ? PG_FRAGMENT_MORE : 0);
 	}

@@ -226,7 +226,7 @@ static void test_samples_tcp(void **state)
 	assert_int_equal(g.flags[0], PG_SAMPLE_SYN_DIR_KNOWN | PG_SAMPLE_CLIENT_SENT | PG_SAMPLE_START_KNOWN);
 	assert_int_equal(g.head.dir, 0);
 	assert_int_equal((uint16_t)(g.head.tcp_seq - g.head.start), 16); /* "more" stands after the request */
-	assert_int_equal(g.bytes[1], PG_SAMPLE_MAX);
+	assert_int_equal(g.bytes[1], PG_SAMPLE_STREAM_MAX);
 	assert_int_equal(g.flags[1], PG_SAMPLE_SYN_DIR_KNOWN | PG_SAMPLE_CUT | PG_SAMPLE_START_KNOWN);
 	assert_int_equal(g.head.end_if[0], fx->veth[0]);
 	assert_int_equal(g.head.end_if[1], fx->veth[1]);
@@ -239,7 +239,7 @@ static void test_samples_budget_and_inspected(void **state)
 {
 	struct end from = { "10.77.0.2", 86 }, to = { "10.77.0.3", 87 };
 	struct got g = { .port = htons(86) };
-	static char buf[700];
+	static char buf[PG_SAMPLE_MAX];
 	struct flow_key k;
 	struct pg_flow fl;
 	struct pg_inspected *t;
@@ -252,14 +252,30 @@ static void test_samples_budget_and_inspected(void **state)
 	k = key_of(fx->ns, IPPROTO_UDP, from, to, &dir);
 	a = bound_socket(fx, fx->container[0], SOCK_DGRAM, from);
 	for (int i = 0; i < 10; i++)
-		assert_int_equal(send_to(a, to, buf, sizeof(buf)), 0);
+		assert_int_equal(send_to(a, to, buf, 700), 0);
 	samples_read(&g);
-	assert_int_equal(g.bytes[dir], PG_SAMPLE_BUDGET);
-	assert_int_equal(g.count, 3);
+	assert_int_equal(g.bytes[dir], PG_SAMPLE_DATAGRAM_BUDGET);
+	assert_int_equal(g.count, 5);
 	assert_int_equal(g.last, 1);
 	assert_true(flow_get(fx, &k, &fl));
-	assert_int_equal(fl.sampled[dir], PG_SAMPLE_BUDGET);
+	assert_int_equal(fl.sampled[dir], PG_SAMPLE_DATAGRAM_BUDGET);
 	assert_int_equal(fl.packets[dir], 10);
+	close(a);
+	/* a large datagram is whole, and the next one */
+	from.port = 95;
+	g = (struct got){ .port = htons(95) };
+	a = bound_socket(fx, fx->container[0], SOCK_DGRAM, from);
+	memset(buf, 'C', sizeof(buf));
+	buf[PG_SAMPLE_MAX - 1] = 'c';
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(send_to(a, to, buf, PG_SAMPLE_MAX), 0);
+	samples_read(&g);
+	assert_int_equal(g.count, 3);
+	assert_int_equal(g.cut, 1);
+	assert_int_equal(g.bytes[dir], PG_SAMPLE_DATAGRAM_BUDGET);
+	assert_int_equal(g.text[dir][PG_SAMPLE_MAX - 1], 'c');
+	assert_int_equal(g.text[dir][2 * PG_SAMPLE_MAX - 1], 'c');
+	memset(buf, 'B', sizeof(buf));
 	close(a);
 	/* the count, not the bytes */
 	from.port = 88;

@@ -81,12 +81,17 @@ static void on_enough(const struct flow_key *key, uint32_t serial, void *arg)
 {
 }
 
-static bool budget_used(const struct seen *f, unsigned dir, uint8_t proto)
+static unsigned budget(uint8_t proto)
 {
-	return f->sampled[dir] >= PG_SAMPLE_BUDGET || (proto == IPPROTO_UDP && f->samples[dir] >= PG_SAMPLE_COUNT_MAX);
+	return proto == IPPROTO_UDP ? PG_SAMPLE_DATAGRAM_BUDGET : PG_SAMPLE_BUDGET;
 }
 
-/* As the kernel does it: at most PG_SAMPLE_MAX of a packet, PG_SAMPLE_BUDGET of a direction, PG_SAMPLE_COUNT_MAX datagrams. */
+static bool budget_used(const struct seen *f, unsigned dir, uint8_t proto)
+{
+	return f->sampled[dir] >= budget(proto) || (proto == IPPROTO_UDP && f->samples[dir] >= PG_SAMPLE_COUNT_MAX);
+}
+
+/* As the kernel does it: at most PG_SAMPLE_MAX of a packet (PG_SAMPLE_STREAM_MAX of a segment), so much of a direction, PG_SAMPLE_COUNT_MAX datagrams. */
 static void sample(struct run *r, const struct flow_key *key, unsigned dir, uint32_t seq, struct bytes payload, size_t wire_len,
 		   uint64_t ts_ns)
 {
@@ -98,10 +103,10 @@ static void sample(struct run *r, const struct flow_key *key, unsigned dir, uint
 
 	if (!f || !cap || budget_used(f, dir, key->proto))
 		return;
-	if (cap > PG_SAMPLE_MAX)
-		cap = PG_SAMPLE_MAX;
-	if (cap > PG_SAMPLE_BUDGET - f->sampled[dir])
-		cap = PG_SAMPLE_BUDGET - f->sampled[dir];
+	if (cap > (key->proto == IPPROTO_UDP ? PG_SAMPLE_MAX : PG_SAMPLE_STREAM_MAX))
+		cap = key->proto == IPPROTO_UDP ? PG_SAMPLE_MAX : PG_SAMPLE_STREAM_MAX;
+	if (cap > budget(key->proto) - f->sampled[dir])
+		cap = budget(key->proto) - f->sampled[dir];
 	f->sampled[dir] += (unsigned)cap;
 	f->samples[dir]++;
 	s.cap_len = (uint16_t)cap;

@@ -10,6 +10,8 @@ import socket
 import struct
 import sys
 
+import quic
+
 T0 = 1_700_000_000_000_000_000  # ns
 MAC_A, MAC_B = bytes.fromhex("02420a000001"), bytes.fromhex("02420a000002")
 HTTP_GET = b"GET /index.html HTTP/1.1\r\nHost: shop.example\r\nUser-Agent: gen/1\r\n\r\n"
@@ -583,10 +585,57 @@ def changes():
     return pcap(frames, step=100_000)
 
 
+def quic_hello(name, padding=0):
+    """What CRYPTO frames carry: a ClientHello, its name at the end."""
+    sni = struct.pack("!HHBH", len(name) + 5, len(name) + 3, 0, len(name)) + name.encode()
+    ext = struct.pack("!HHBBB", 43, 3, 2, 3, 4) + struct.pack("!HHHB", 16, 5, 3, 2) + b"h3" + struct.pack("!HH", 21, padding) + bytes(padding)
+    ext += struct.pack("!H", 0) + sni
+    body = b"\3\3" + bytes(range(32)) + b"\0" + struct.pack("!HHH", 4, 0x1301, 0x1302) + b"\1\0" + struct.pack("!H", len(ext)) + ext
+    return b"\1" + struct.pack("!I", len(body))[1:] + body
+
+
+def quics():
+    """QUIC: the name is in a datagram of 1200 bytes, of 1452, in the second of two; a draft's; on another port; no name to be read."""
+    long = quic_hello("www.google.com", 1500)
+    says = [
+        (443, quic.initial(quic.crypto(0, quic_hello("www.google.com")))),
+        (443, quic.initial(quic.crypto(0, quic_hello("shop.example")), size=1452)),
+        (443, quic.initial(quic.crypto(0, long[:1100])), quic.initial(quic.crypto(1100, long[1100:]), number=1)),
+        (443, quic.initial(quic.crypto(0, quic_hello("shop.example")), version=0xff00001d)),
+        (4433, quic.initial(quic.crypto(0, quic_hello("shop.example")))),
+        (443, quic.initial(quic.crypto(0, quic_hello("shop.example")))[:-1] + b"?"),
+    ]
+    frames = []
+    for i, (port, *datagrams) in enumerate(says):
+        frames += [ether(ip4(17, udp(42000 + i, port, d))) for d in datagrams]
+    return pcap(frames)
+
+
+def tiny():
+    """Segments of one byte: more packets than ndpiReader looks at come before the name."""
+    said = b"GET /" + b"a" * 100 + b" HTTP/1.1\r\nHost: shop.example\r\n\r\n"
+    talk = Talk(sport=43000).send(0, said, size=1).send(1, HTTP_OK, size=1)
+    return pcap([ether(p) for p in talk.end()])
+
+
+def amid():
+    """Captures that begin in the middle: records of TLS, which nDPI takes for Z39.50; a broker's methods, whole and in pieces."""
+    record = b"\x17\3\3\0\x28" + bytes(range(40))
+    publish = b"\1\0\1\0\0\0\x0d\0\x3c\0\x50" + bytes(9) + b"\xce"
+    frames = []
+    for i, (port, turns, size) in enumerate(((443, [record] * 8, None), (8443, [record] * 8, 8), (5672, [publish] * 4, None), (5672, [publish] * 4, 8))):
+        talk = Talk(sport=44000 + i, dport=port)
+        talk.packets = []
+        for n, t in enumerate(turns):
+            talk.send(n % 2 if port != 5672 else 0, t, size=size)
+        frames += [ether(p) for p in talk.end()]
+    return pcap(frames)
+
+
 CAPTURES = [ethernet, one_byte_segments, reordered, vlans, overlays, deep, tunnels, fragments, cut, file_ends, file_damaged, malformed,
             big_endian, nanoseconds, modified, link_null, link_raw, link_sll2, link_ppp, link_80211, link_nflog, link_llc, link_slip, link_frelay, link_atm,
             link_rfc1483, link_ppi, link_wlan, link_ppp_kinds, link_pppoe, link_nflog_big, labels, erspan, blocks, block_too_long,
-            section_broken, link_unknown, interfaces, services, changes,
+            section_broken, link_unknown, interfaces, services, changes, quics, tiny, amid,
             merge_a, merge_b]
 
 NG = (interfaces, blocks, block_too_long, section_broken)
