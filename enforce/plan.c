@@ -87,7 +87,7 @@ static const char *rec_wrong(struct seen *s, const struct plan_rec *r)
 
 	if (r->workload >= PLAN_WORKLOADS_MAX || r->edge >= PLAN_EDGES_MAX || r->dir > PLAN_OUT || r->port_lo > r->port_hi)
 		return "a number out of its range";
-	if ((r->kind == PLAN_EDGE || r->kind == PLAN_MAYBE || r->kind == PLAN_ENDPOINT || r->kind == PLAN_SERVES || r->kind == PLAN_CGROUP) &&
+	if ((r->kind == PLAN_EDGE || r->kind == PLAN_MAYBE || r->kind == PLAN_ENDPOINT || r->kind == PLAN_SERVES) &&
 	    !s->workload[r->workload])
 		return "a workload that is not in the plan";
 	if ((r->kind == PLAN_PEER || r->kind == PLAN_ANYBODY) && !s->edge[r->edge])

@@ -37,7 +37,6 @@ enum plan_kind {
 	PLAN_ALWAYS,   /* addr/bits: never refused anything (the node, gateways, management) */
 	PLAN_RESOLVER, /* addr: DNS to it is never refused */
 	PLAN_SERVES,   /* workload, l4, port_lo: a listener of a container on the host network here */
-	PLAN_CGROUP,   /* workload, cgroup: what a container on the host network sends */
 	PLAN_KIND_MAX
 };
 enum { PLAN_IN, PLAN_OUT };
@@ -48,14 +47,7 @@ struct plan_rec {
 	uint16_t workload, edge;
 	uint16_t port_lo, port_hi;
 	uint8_t bits, pad[3];
-	union {
-		uint8_t addr[16];
-		struct {
-			uint64_t cgroup;
-			uint32_t level;
-			uint32_t pad2;
-		};
-	};
+	uint8_t addr[16];
 };
 _Static_assert(sizeof(struct plan_rec) == 32, "struct plan_rec has no hidden padding");
 

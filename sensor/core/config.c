@@ -493,6 +493,7 @@ const char *core_check_name(enum core_check k)
 		[CHECK_SCAN] = "scan",		 [CHECK_RAW] = "raw-socket",	[CHECK_DRIFT] = "drift",       [CHECK_FILE] = "file",
 		[CHECK_SYSCALL] = "syscall",	 [CHECK_DNS] = "dns",		[CHECK_VOLUME] = "volume",     [CHECK_RATE] = "rate",
 		[CHECK_ENGINE] = "engine",	 [CHECK_SPOOFED] = "spoofed",	[CHECK_VTEP] = "vtep",
+		[CHECK_LISTED] = "listed",
 	};
 
 	return k < CHECK_MAX ? names[k] : "";

@@ -100,7 +100,8 @@ struct config {
 /* What model_*.c look for; test.without leaves them out one by one, so that a scenario can be seen to need its check. */
 enum core_check {
 	CHECK_LISTENER, CHECK_SQUATTED, CHECK_PROTOCOL, CHECK_PROCESS, CHECK_FILELESS, CHECK_EDGE_IN, CHECK_EDGE_OUT, CHECK_METADATA, CHECK_SCAN,
-	CHECK_RAW, CHECK_DRIFT, CHECK_FILE, CHECK_SYSCALL, CHECK_DNS, CHECK_VOLUME, CHECK_RATE, CHECK_ENGINE, CHECK_SPOOFED, CHECK_VTEP, CHECK_MAX
+	CHECK_RAW, CHECK_DRIFT, CHECK_FILE, CHECK_SYSCALL, CHECK_DNS, CHECK_VOLUME, CHECK_RATE, CHECK_ENGINE, CHECK_SPOOFED, CHECK_VTEP,
+	CHECK_LISTED, CHECK_MAX
 };
 const char *core_check_name(enum core_check k);
 static inline bool config_checks(const struct config *c, enum core_check k)

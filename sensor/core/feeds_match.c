@@ -57,6 +57,8 @@ static void tell(const struct core_feed_view *v, const struct feed_hit *h, void 
 
 static void ask(struct match *m)
 {
+	if (!config_checks(&m->c->config, CHECK_LISTED))
+		return;
 	m->f = m->f ? m->f : calloc(1, sizeof(*m->f));
 	if (m->f)
 		(void)core_feeds_ask(m->c, m->thing, tell, m);

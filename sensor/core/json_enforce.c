@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What status says of actions, evidence and refused programs. */
+/* What status says of the policy, actions, evidence and refused programs. */
 #include "sensor/core/actions.h"
 #include "sensor/core/evidence.h"
 #include "sensor/core/json_views.h"
+#include "sensor/core/policy_priv.h"
 #include "sensor/core/refuse.h"
 
 static void actions(struct jsonl *j, const struct core *c)
@@ -20,11 +21,42 @@ static void actions(struct jsonl *j, const struct core *c)
 	jsonl_obj_end(j);
 }
 
+static void policy(struct jsonl *j, const struct core *c)
+{
+	static const struct core_policy none;
+	const struct core_policy *p = c->policy ? c->policy : &none;
+	uint64_t blocked = 0, quarantined = 0, unknown = 0;
+	unsigned tables = 0, in_force = 0;
+
+	for (unsigned i = 0; i < p->ns_count; i++) {
+		const struct policy_ns *n = p->ns[i];
+
+		tables += n->lasting || n->sent.count;
+		in_force += n->lasting && !n->asked && !n->state.status;
+		blocked += n->blocked;
+		quarantined += n->quarantined;
+		unknown += n->unknown;
+	}
+	jsonl_obj(j, "policy");
+	jsonl_u64(j, "enforced", p->enforced);
+	jsonl_u64(j, "holds", p->hold_count);
+	jsonl_u64(j, "namespaces", tables);
+	jsonl_u64(j, "in_force", in_force);
+	jsonl_u64(j, "rulesets", p->sent_rulesets);
+	jsonl_u64(j, "updates", p->sent_elements);
+	jsonl_u64(j, "tampered", p->tampers);
+	jsonl_u64(j, "blocked_packets", blocked);
+	jsonl_u64(j, "quarantined_packets", quarantined);
+	jsonl_u64(j, "unknown_packets", unknown);
+	jsonl_obj_end(j);
+}
+
 void json_enforce(struct jsonl *j, const struct core *c)
 {
 	struct evidence_counts e;
 	struct refuse_counts r;
 
+	policy(j, c);
 	actions(j, c);
 	evidence_counts_get(c, &e);
 	jsonl_obj(j, "evidence");

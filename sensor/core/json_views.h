@@ -35,7 +35,7 @@ void json_loss(struct jsonl *j, const struct core *c);
 /* Key of a kernel counter in "counters". */
 const char *json_counter_name(enum pg_counter i);
 const char *json_program_name(enum msg_program_id p);
-/* json_enforce.c: "actions", "evidence", "refuse" of status */
+/* json_enforce.c: "policy", "actions", "evidence", "refuse" of status */
 void json_enforce(struct jsonl *j, const struct core *c);
 /* Name of engine number i, its socket while the name is not known, "" if there is none. */
 const char *json_engine(const struct core *c, unsigned i);

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Holds "pierglass feed check" against the reference answers of the shared feeds: feeds.py PIERGLASS DATA-DIR. Prints TAP."""
+import csv
 import glob
+import io
 import json
 import os
 import random
@@ -99,6 +101,35 @@ for ref in sorted(glob.glob(f"{data}/ref/stix/*.json")):
         continue
     bad = wrong([(v, True) for v in values] + [("192.0.2.77", False)], feed_of(ref, "stix"))
     result(not bad, f"stix {os.path.basename(ref)[:-5]}: {len(values)} values", "; ".join(bad[:5]))
-print(f"# {probes} probes of addresses")
+# Tables and names have no reference beside them: read once more, by Python's csv and by lines.
+def table(name, columns):
+    """Rows of a CSV whose head may be a comment."""
+    text = [x for x in open(f"{data}/structured/{name}", encoding="utf-8", errors="replace") if x.strip() and not x.startswith("#")]
+    for row in csv.reader(io.StringIO("".join(text)), skipinitialspace=True):
+        if len(row) > max(columns):
+            yield [row[c] for c in columns]
+
+
+def tables():
+    yield "feodotracker_ipblocklist.csv", [ip for ip, in table("feodotracker_ipblocklist.csv", [1]) if ip != "dst_ip"]
+    iocs = [(value, kind) for value, kind in table("threatfox_full_excerpt.csv", [2, 3])]
+    yield "threatfox_full_excerpt.csv", [v.rsplit(":", 1)[0] if k == "ip:port" else v for v, k in iocs
+                                         if k in ("ip:port", "domain", "url", "md5_hash", "sha1_hash", "sha256_hash")]
+    for name in ("urlhaus_csv_recent_2020.csv", "urlhaus_csv_recent_2026.csv"):
+        yield name, [url for url, in table(name, [2]) if url.isascii() and " " not in url]
+
+
+for name, values in tables() if os.path.isdir(f"{data}/structured") else ():
+    values = sorted(set(values))
+    probes += len(values)
+    bad = wrong([(v, True) for v in values] + [("192.0.2.77", False), ("absent.example.org", False), ("http://absent.example.org/x", False)],
+                f"{data}/structured/{name}")
+    result(values and not bad, f"{name}: {len(values)} values", f"{len(bad)} wrong: " + "; ".join(bad[:5]))
+for feed in sorted(glob.glob(f"{data}/domains/*")):
+    names = sorted({x.split()[1] for x in open(feed, encoding="utf-8") if x.startswith("0.0.0.0 ")})
+    probes += len(names)
+    bad = wrong([(v, True) for v in names] + [("not-" + v, False) for v in names[:50] if "not-" + v not in names], feed)
+    result(names and not bad, f"{os.path.basename(feed)}: {len(names)} names", f"{len(bad)} wrong: " + "; ".join(bad[:5]))
+print(f"# {probes} probes")
 print(f"1..{number}")
 sys.exit(failed > 0)

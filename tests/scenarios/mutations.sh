@@ -3,7 +3,7 @@
 # A scenario must be able to fail: with the check left out that it rests on (configuration test.without), each goes red. Most of
 # them in one run; where one's check would hide behind another's, in a second.
 set -u
-declare -A check=([S2]=drift [S3]=squatted [S4]=squatted [S5]=protocol [S6]=edge-in [S9]=process [S10]=listener [A11]=scan [A15]=volume
+declare -A check=([S2]=drift [S3]=squatted [S4]=squatted [S5]=protocol [S6]=edge-in [S8]=listed [S9]=process [S10]=listener [A11]=scan [A15]=volume
 	[A24]=metadata [A25]=fileless [A28]=raw-socket)
 [ -z "${FULL:-}" ] || check+=([S7]=syscall [A08]=process [A09]=process [A13]=rate [A16]=dns [A23]=engine [A29]=edge-out [A30]=edge-in)
 without=$(printf '%s\n' "${check[@]}" | sort -u | paste -sd,)
