@@ -110,7 +110,7 @@ static const char *rec_wrong(struct seen *s, const struct plan_rec *r)
 /* An endpoint that the node itself has would cut the node off. */
 static const char *always_wrong(const struct plan *p)
 {
-	uint32_t first = 0, last = p->count, e = 0, e_last = 0;
+	uint32_t first = 0, last, e = 0, e_last = 0;
 
 	while (first < p->count && p->recs[first].kind < PLAN_ALWAYS) {
 		e += p->recs[first].kind < PLAN_ENDPOINT;
