@@ -10,6 +10,7 @@
 #include "sensor/core/evidence.h"
 #include "sensor/core/export_map.h"
 #include "sensor/core/json_events.h"
+#include "sensor/core/map_past.h"
 #include "sensor/core/page.h"
 #include "sensor/core/store.h"
 
@@ -28,7 +29,7 @@ static const struct {
 		"What the processes in containers do, as it happens" },
 	[API_TREE] = { "/v1/tree", API_ARG_CONTAINER, "tree", "Processes of containers with their sockets" },
 	[API_SYSCALLS] = { "/v1/syscalls", API_ARG_WORKLOAD, "syscalls", "System calls that a workload has used" },
-	[API_MAP] = { "/v1/map", API_ARG_FORMAT | API_ARG_WORKLOAD | API_ARG_FILTER | API_ARG_SINCE, "map", "The map" },
+	[API_MAP] = { "/v1/map", API_ARG_FORMAT | API_ARG_WORKLOAD | API_ARG_FILTER | API_ARG_SINCE | API_ARG_UNTIL, "map", "The map" },
 	[API_METRICS] = { "/metrics", 0, "", "Counters and sizes as Prometheus' text" },
 	[API_NETWORKS] = { "/v1/networks", API_ARG_FILTER, "networks", "Networks of the engines" },
 	[API_OPENAPI] = { "/v1/openapi.json", 0, "", "This description" },
@@ -268,11 +269,16 @@ static void list_make(struct api *a, enum api_path p, const struct api_query *q,
 static void map_make(struct api *a, const struct api_query *q, struct api_body *ret)
 {
 	struct map_want want = { .only = q->workload, .since_ns = q->since_ns };
+	struct map_past past = { 0 };
 
 	if (api_filter(q, &want.filter))
 		return;
+	if (q->until_ns && !map_past_make(a->core, q->since_ns, q->until_ns, &past))
+		want.past = &past;
 	ret->type = map_content_type(q->format);
-	ret->text = map_export(a->core, &want, q->format, &ret->len);
+	if (!q->until_ns || want.past)
+		ret->text = map_export(a->core, &want, q->format, &ret->len);
+	map_past_done(&past);
 	api_filter_done(want.filter, ret);
 }
 

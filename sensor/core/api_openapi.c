@@ -26,6 +26,7 @@ static const struct {
 	{ API_ARG_SECONDS, "seconds", "{\"type\":\"integer\"}", "for so long" },
 	{ API_ARG_PORT, "port", "{\"type\":\"string\"}", "protocol and port of the server: tcp/80" },
 	{ API_ARG_FILTER, "filter", "{\"type\":\"string\",\"maxLength\":1024}", "an expression over the fields of what is answered: pierglass-filter(7)" },
+	{ API_ARG_UNTIL, "until", "{\"type\":\"string\"}", "the map as it was from since to then, made of the history: 10m, 2h or 2026-11-22T10:30 (UTC)" },
 	{ API_ARG_SINCE, "since", "{\"type\":\"string\"}", "what was last seen since: 10m, 2h, 3d or 2026-11-22T10:30 (UTC)" },
 	{ API_ARG_POLICY, "established", "{\"enum\":[\"keep\",\"cut\"]}", "connections that there are already" },
 	{ API_ARG_POLICY, "on_failure", "{\"enum\":[\"open\",\"closed\"]}", "what holds when the sensor is gone" },

@@ -161,6 +161,8 @@ int api_query_add(struct api_query *q, unsigned allowed, const char *name, const
 		return add_filter(q, value, err, err_len);
 	if ((allowed & API_ARG_SINCE) && !strcmp(name, "since"))
 		return when_parse(value, clock_wall_ns(), &q->since_ns) ? bad(err, err_len, name, "10m, 2h, 3d or 2026-11-22T10:30 (UTC)") : 0;
+	if ((allowed & API_ARG_UNTIL) && !strcmp(name, "until"))
+		return when_parse(value, clock_wall_ns(), &q->until_ns) ? bad(err, err_len, name, "10m, 2h, 3d or 2026-11-22T10:30 (UTC)") : 0;
 	if ((allowed & API_ARG_LIMIT) && !strcmp(name, "limit"))
 		return add_limit(q, value, err, err_len);
 	if ((allowed & API_ARG_FORMAT) && !strcmp(name, "format"))

@@ -19,7 +19,8 @@ const char *map_format_name(enum map_format f);
 enum api_arg { API_ARG_LIMIT = 1 << 0, API_ARG_WORKLOAD = 1 << 1, API_ARG_FORMAT = 1 << 2, API_ARG_HISTORY = 1 << 3,
 	       API_ARG_KIND = 1 << 4, API_ARG_CONTAINER = 1 << 5, API_ARG_ID = 1 << 6, API_ARG_DIMENSION = 1 << 7,
 	       API_ARG_ALL = 1 << 8, API_ARG_THING = 1 << 9, API_ARG_FIELDS = 1 << 10, API_ARG_SECONDS = 1 << 11,
-	       API_ARG_POLICY = 1 << 12, API_ARG_PORT = 1 << 13, API_ARG_FILTER = 1 << 14, API_ARG_SINCE = 1 << 15 };
+	       API_ARG_POLICY = 1 << 12, API_ARG_PORT = 1 << 13, API_ARG_FILTER = 1 << 14, API_ARG_SINCE = 1 << 15,
+	       API_ARG_UNTIL = 1 << 16 };
 
 struct api_query {
 	unsigned limit;
@@ -39,6 +40,7 @@ struct api_query {
 	bool all;           /* alerts that another one explains, too */
 	char filter[FILTER_TEXT_MAX + 1]; /* base/filter.h, found good; "" none */
 	uint64_t since_ns;  /* wall; 0: all */
+	uint64_t until_ns;  /* wall; 0: now */
 };
 
 void api_query_init(struct api_query *q);

@@ -12,6 +12,7 @@
 #include "sensor/core/filters.h"
 #include "sensor/core/geo.h"
 #include "sensor/core/json_views.h"
+#include "sensor/core/map_past.h"
 #include "sensor/core/model.h"
 #include "sensor/core/policy.h"
 
@@ -107,12 +108,15 @@ int map_view_make(struct core *core, const struct map_want *want, struct map_vie
 	static const struct map_want everything;
 	struct map_view m = { 0 };
 	struct collector c = { .m = &m, .core = core, .want = want ? want : &everything };
+	const struct topology *topo;
 	bool parts;
 
 	c.only = text(c.want->only);
 	parts = c.only[0] || c.want->filter || c.want->since_ns;
-	topo_each_edge(core->topo, collect_edge, &c);
-	topo_each_node(core->topo, collect_node, &c);
+	m.past = c.want->past;
+	topo = m.past ? m.past->topo : core->topo;
+	topo_each_edge(topo, collect_edge, &c);
+	topo_each_node(topo, collect_node, &c);
 	for (size_t i = 0; parts && i < m.edge_count; i++) { /* what the edges that are wanted join */
 		collect_one_node(m.edges[i]->client, &c);
 		collect_one_node(m.edges[i]->server, &c);
@@ -296,6 +300,14 @@ void export_json(struct core *c, const struct map_view *m, struct jsonl *j)
 	jsonl_str(j, "node", c->node);
 	jsonl_str(j, "engine", c->engine_count == 1 ? json_engine(c, 0) : "");
 	jsonl_time(j, "time", clock_wall_ns());
+	if (m->past) {
+		jsonl_obj(j, "past");
+		jsonl_time(j, "since", m->past->since_ns);
+		jsonl_time(j, "until", m->past->until_ns);
+		jsonl_time(j, "oldest", m->past->oldest_ns);
+		jsonl_bool(j, "complete", m->past->complete);
+		jsonl_obj_end(j);
+	}
 	jsonl_arr(j, "nodes");
 	for (size_t i = 0; i < m->node_count; i++)
 		json_node(j, NULL, c, m->nodes[i]);

@@ -8,17 +8,20 @@
 #include "sensor/core/api_query.h"
 #include "sensor/core/core.h"
 
+struct map_past;
 /* The sorted map. Pointers into the topology: valid until core returns to its loop. */
 struct map_view {
 	const struct topo_node **nodes;
 	const struct topo_edge **edges;
 	size_t node_count, edge_count;
+	const struct map_past *past; /* NULL: as it is */
 };
 /* What of the map: NULL, or all zero, is everything. */
 struct map_want {
 	const char *only;      /* edges at this workload or node id, and its neighbours; NULL or "": all */
 	struct filter *filter; /* edges, and what they join; NULL: all */
 	uint64_t since_ns;     /* edges last seen since, wall */
+	const struct map_past *past; /* this one instead of the living one; NULL */
 };
 /* 0 or -ENOMEM. */
 int map_view_make(struct core *c, const struct map_want *want, struct map_view *ret);

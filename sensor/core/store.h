@@ -70,9 +70,13 @@ void store_stats_get(struct store *s, struct store_stats *ret);
 
 struct store_query {
 	uint64_t since_wall_ns;  /* last seen at or after; 0: all */
+	uint64_t until_wall_ns;  /* last seen at or before; 0: all */
+	uint64_t began_wall_ns;  /* not 0: of the first limit flows that ended since then, those that began at or before; no workload */
 	const char *workload;    /* either end; NULL: all */
 	unsigned limit;
 };
+/* When the oldest flow that is kept was last seen, wall; 0: there is none. */
+uint64_t store_oldest_flow(struct store *s);
 /* Calls cb for finished flows, the latest first. The view has container NULL at both ends; its id is the row's. Returns how
  * many or -errno. */
 int store_each_flow(struct store *s, const struct store_query *q, void (*cb)(const struct core_flow_view *v,

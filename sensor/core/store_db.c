@@ -70,8 +70,10 @@ static const char *const statements[STMT_MAX] = {
 	[STMT_FLOW_MORE] = "UPDATE flows SET flows = flows + ?, bytes_to_server = bytes_to_server + ?, bytes_to_client = bytes_to_client + ?,"
 			   " packets_to_server = packets_to_server + ?, packets_to_client = packets_to_client + ?,"
 			   " first_seen = min(first_seen, ?), last_seen = max(last_seen, ?) WHERE id = ?",
-	[STMT_FLOW_EACH] = "SELECT * FROM flows WHERE last_seen >= ?1 AND (?2 IS NULL OR client = ?2 OR server = ?2)"
+	[STMT_FLOW_EACH] = "SELECT * FROM flows WHERE last_seen >= ?1 AND last_seen <= ?4 AND (?2 IS NULL OR client = ?2 OR server = ?2)"
 			   " ORDER BY last_seen DESC LIMIT ?3",
+	[STMT_FLOW_SPAN] = "SELECT * FROM (SELECT * FROM flows WHERE last_seen >= ?1 ORDER BY last_seen LIMIT ?3) WHERE first_seen <= ?4",
+	[STMT_FLOW_OLDEST] = "SELECT min(last_seen) FROM flows",
 	[STMT_POSITION_PUT] = "INSERT OR REPLACE INTO positions VALUES(?,?,?,?,?,?)",
 	[STMT_POSITION_DEL] = "DELETE FROM positions WHERE key = ?",
 	[STMT_POSITION_CLEAR] = "DELETE FROM positions",

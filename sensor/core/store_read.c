@@ -178,16 +178,19 @@ int store_each_flow(struct store *s, const struct store_query *q, void (*cb)(con
 	struct core_flow_view v;
 	sqlite3_stmt *row;
 	int n = 0, step;
+	uint64_t until;
 
 	if (!s || !s->db)
 		return 0;
-	row = s->stmts[STMT_FLOW_EACH];
+	row = s->stmts[q->began_wall_ns ? STMT_FLOW_SPAN : STMT_FLOW_EACH];
+	until = q->began_wall_ns ? q->began_wall_ns : q->until_wall_ns;
 	sqlite3_bind_int64(row, 1, (int64_t)q->since_wall_ns);
-	if (q->workload)
+	if (!q->began_wall_ns && q->workload)
 		sqlite3_bind_text(row, 2, q->workload, -1, SQLITE_TRANSIENT);
-	else
+	else if (!q->began_wall_ns)
 		sqlite3_bind_null(row, 2);
 	sqlite3_bind_int64(row, 3, q->limit);
+	sqlite3_bind_int64(row, 4, until ? (int64_t)until : INT64_MAX);
 	while ((step = sqlite3_step(row)) == SQLITE_ROW) {
 		read_flow(row, &v);
 		cb(&v, store_column_text(row, 4), store_column_text(row, 13), arg);
@@ -195,6 +198,20 @@ int store_each_flow(struct store *s, const struct store_query *q, void (*cb)(con
 	}
 	sqlite3_reset(row);
 	return step == SQLITE_DONE ? n : store_db_failed(s, step, "history");
+}
+
+uint64_t store_oldest_flow(struct store *s)
+{
+	uint64_t ns = 0;
+	sqlite3_stmt *row;
+
+	if (!s || !s->db)
+		return 0;
+	row = s->stmts[STMT_FLOW_OLDEST];
+	if (sqlite3_step(row) == SQLITE_ROW)
+		ns = column_u64(row, 0);
+	sqlite3_reset(row);
+	return ns;
 }
 
 int store_each_position(struct store *s, void (*cb)(const struct store_position *p, void *arg), void *arg)

@@ -15,6 +15,8 @@
 #include <cmocka.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
+#include "sensor/core/map_past.h"
 #include "sensor/core/store.h"
 #include "sensor/facts.h"
 #include "tests/unit/fake_core.h"
@@ -175,6 +177,84 @@ static void test_map_and_history_survive_a_restart(void **state)
 	assert_int_equal(st.edges, 6);
 	assert_true(st.open);
 	store_close(s);
+}
+
+struct past_edge {
+	const char *client, *server;
+	const struct topo_edge *e;
+	unsigned n;
+};
+
+static void past_cb(const struct topo_edge *e, void *arg)
+{
+	struct past_edge *x = arg;
+
+	x->n++;
+	if (!strcmp(e->client->id, x->client) && !strcmp(e->server->id, x->server))
+		x->e = e;
+}
+
+static void past_flow(struct store *s, const char *client, const char *server, uint64_t first_s, uint64_t last_s, uint64_t bytes)
+{
+	struct core_flow_view v = fake.flows[0];
+
+	snprintf(v.client.id, sizeof(v.client.id), "%s", client);
+	snprintf(v.server.id, sizeof(v.server.id), "%s", server);
+	v.client.container = v.server.container = NULL;
+	v.client.kind = v.server.kind = TOPO_WORKLOAD;
+	v.bytes_to_server = bytes;
+	v.first_seen_ns = first_s * 1000000000ULL;
+	v.last_seen_ns = last_s * 1000000000ULL;
+	v.flows = 1;
+	assert_true(store_flow_ended(s, &v) > 0);
+}
+
+/* The map of a time: what was last seen in it, what went on through it, added up; nothing of before and after. */
+static void test_the_map_as_it_was(void **state)
+{
+	struct past_edge ab = { "a/a", "b/b", NULL, 0 }, through = { "long/l", "b/b", NULL, 0 };
+	const uint64_t s = 1000000000ULL, b = clock_wall_ns() / s - 10000; /* younger than what retention removes */
+	struct world *w = *state;
+	struct map_past p;
+
+	w->core->store = open_store(w);
+	past_flow(w->core->store, "a/a", "b/b", b + 1000, b + 1001, 10);
+	past_flow(w->core->store, "a/a", "b/b", b + 1005, b + 1010, 100);
+	past_flow(w->core->store, "a/a", "b/b", b + 1011, b + 1020, 1000);
+	past_flow(w->core->store, "long/l", "b/b", b + 900, b + 5000, 7);
+	past_flow(w->core->store, "multicast:224.0.0.1", "b/b", b + 1005, b + 1010, 1);
+	past_flow(w->core->store, "late/l", "b/b", b + 2000, b + 2001, 1);
+	store_tick(w->core->store, w->core);
+	assert_int_equal(map_past_make(w->core, (b + 1005) * s, (b + 1020) * s, &p), 0);
+	topo_each_edge(p.topo, past_cb, &ab);
+	topo_each_edge(p.topo, past_cb, &through);
+	assert_int_equal(ab.n, 2);
+	assert_non_null(ab.e);
+	assert_int_equal(ab.e->bytes_to_server, 1100);
+	assert_int_equal(ab.e->flows, 2);
+	assert_int_equal(ab.e->last_seen_ns, (b + 1020) * s);
+	assert_string_equal(ab.e->client->workload, "a/a");
+	assert_non_null(through.e);
+	assert_true(p.complete);
+	assert_int_equal(p.oldest_ns, (b + 1001) * s);
+	map_past_done(&p);
+
+	ab = (struct past_edge){ "a/a", "b/b", NULL, 0 };
+	assert_int_equal(map_past_make(w->core, (b + 5001) * s, (b + 6000) * s, &p), 0);
+	topo_each_edge(p.topo, past_cb, &ab);
+	assert_int_equal(ab.n, 0);
+	map_past_done(&p);
+	for (unsigned i = 0; i < MAP_PAST_ROWS; i++)
+		past_flow(w->core->store, "many/m", "b/b", b + 1005, b + 1006 + i % 10, 1);
+	store_tick(w->core->store, w->core);
+	assert_int_equal(map_past_make(w->core, (b + 1005) * s, (b + 1020) * s, &p), 0);
+	assert_false(p.complete);
+	map_past_done(&p);
+	store_close(w->core->store);
+	w->core->store = NULL;
+	assert_int_equal(map_past_make(w->core, (b + 1005) * s, (b + 1020) * s, &p), 0); /* no history: empty, not a failure */
+	assert_int_equal(p.oldest_ns, 0);
+	map_past_done(&p);
 }
 
 static void test_an_unchanged_map_writes_nothing(void **state)
@@ -620,6 +700,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_map_and_history_survive_a_restart),
+		T(test_the_map_as_it_was),
 		T(test_an_unchanged_map_writes_nothing),
 		T(test_edges_that_were_taken_back_do_not_return),
 		T(test_the_mark_goes_with_the_edges),
