@@ -123,8 +123,12 @@ def a_line():
     judge("an edge: digests", shows("#details .program", "sha256 "), text("#details"))
     judge("an edge: recent flows", b.until("document.querySelectorAll('#details section:last-child tbody tr').length > 0", 10), text("#details"))
     picture("edge-dark", True)
-    go("connections", q="is:known late -none")
-    judge("the filter in the address filters", b.until("document.getElementById('filter').value === 'is:known late -none'", 5))
+    go("connections", q="server = shop/web and client = shop/client and app = HTTP")
+    judge("a filter in the address: an expression, as of the command line", b.until("document.getElementById('filter').value.startsWith('server =') && document.querySelectorAll('#view tbody tr').length === 1", 10), text("#view"))
+    go("connections", q="app = HTTP client")
+    judge("a filter that is not understood: what and where", shows("#filter-error", "position"), text("#filter-error"))
+    go("connections", q="colour = red")
+    judge("a filter about what no object has", shows("#filter-error", "no object has the field colour") or shows("#filter-error", "No object has the field colour", 1), text("#filter-error"))
     go("connections", q="client")
     judge("connections: by words", b.until("document.querySelectorAll('#view tbody tr').length >= 1 && ![...document.querySelectorAll('#view tbody tr')].some((r) => !r.textContent.includes('client'))", 10), text("#view"))
 
@@ -188,6 +192,21 @@ def others():
     b.call("Emulation.setDeviceMetricsOverride", width=1400, height=900, deviceScaleFactor=1, mobile=False)
 
 
+def the_past():
+    go("map")
+    click('[data-act="past"]')
+    judge("the past: the map of the last ten minutes, from the history", b.until("data.map.past && data.map.edges.some((e) => e.client === 'shop/client' && e.server === 'shop/web' && e.app === 'HTTP')", 20), b.run("JSON.stringify(data.map).slice(0, 600)"))
+    judge("the past: it says which time, and that it is not live", shows("#past", "The map of") and shows("#health", "the past"), text("#past"))
+    judge("the past: boxes as ever", b.until("[...document.querySelectorAll('#map .box')].some((g) => g.box.key === 'w:shop/web')", 5))
+    picture("past")
+    b.run("const t = document.getElementById('time'); t.value = 0; t.onchange({ target: t })")
+    judge("the slider moves the time", b.until("location.hash.includes('at=') && data.map.past && Date.parse(data.map.past.until) <= Date.parse(data.map.past.oldest) + 60000", 10), b.run("JSON.stringify(data.map.past)"))
+    go("map", at="2020-01-01T00:00:00Z", win="60")
+    judge("a time of which nothing is kept: nothing is shown", b.until("data.map.past && !data.map.edges.length && !document.querySelectorAll('#map .box').length", 10), b.run("JSON.stringify(data.map).slice(0, 300)"))
+    click('[data-act="now"]')
+    judge("and back to now", b.until("!data.map.past && document.querySelectorAll('#map .box').length >= 4", 10))
+
+
 def hostile():
     for view in ("map", "connections", "findings", "listeners", "models", "status"):
         go(view)
@@ -212,7 +231,7 @@ def honest():
 
 
 try:
-    for step in (who_may, the_map, by_keyboard, a_line, squatter, buttons, others, hostile, honest):
+    for step in (who_may, the_map, by_keyboard, a_line, squatter, buttons, others, the_past, hostile, honest):
         try:
             step()
         except (RuntimeError, subprocess.TimeoutExpired) as e:

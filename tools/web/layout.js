@@ -164,10 +164,8 @@ function askers(map) {
 }
 
 function edgeMatches(e, a, b, st) {
-  if (!state.q && !state.net) return true;
-  const thing = { text: [e.client, e.server, e.app, e.host, port(e), ...e.client_exes, ...e.server_exes].join(' ').toLowerCase(), app: e.app, port: e.port, l4: e.l4,
-    is: st + ' ' + e.source + ' ' + e.verdict, kind: a.kind + ' ' + b.kind, net: [...a.networks, ...b.networks].join(' '), in: e.client + ' ' + e.server };
-  return (!state.net || a.networks.includes(state.net) || b.networks.includes(state.net)) && matches(thing, state.q);
+  if (state.net && !a.networks.includes(state.net) && !b.networks.includes(state.net)) return false;
+  return !terms(state.q).length || matches([e.client, e.server, app(e), e.host, port(e), STATE_NAME[st] || st, e.source, e.verdict, a.country, a.as_org, b.country, b.as_org, ...e.client_exes, ...e.server_exes].join(' '), state.q);
 }
 
 // The scene: boxes, edges between boxes that are shown, what was left out.
@@ -189,9 +187,7 @@ function scene(map) {
   }
   const groups = new Map();
   for (const n of map.nodes) {
-    if (!state.q && !state.net) wanted.add(n.id);
-    const plain = wanted.has(n.id) ? null : { text: [n.id, n.workload, ...n.containers].join(' ').toLowerCase(), kind: n.kind, net: n.networks.join(' '), in: n.id };
-    if (!wanted.has(n.id) && ((state.net && !n.networks.includes(state.net)) || !matches(plain, state.q))) continue;
+    if (!wanted.has(n.id) && ((state.net && !n.networks.includes(state.net)) || (terms(state.q).length && !matches([n.id, n.kind, n.country, n.as_org, ...n.containers].join(' '), state.q)))) continue;
     const key = stackOf(n, asks);
     if (!groups.has(key)) groups.set(key, { key, id: key, title: groupName(key), nodes: [] });
     groups.get(key).nodes.push(n);

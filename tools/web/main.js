@@ -40,7 +40,7 @@ function draw() {
     key === 'findings' && findings > 0 && h('b', { class: 'count' }, findings))));
   if (main.dataset.view !== state.view) {
     main.dataset.view = state.view;
-    main.replaceChildren(...(state.view === 'map' ? [h('div', { id: 'canvas' }), h('aside', { id: 'details', 'aria-label': 'Details' })] : [h('div', { id: 'view' })]));
+    main.replaceChildren(...(state.view === 'map' ? [h('div', { id: 'left' }, h('div', { id: 'past', role: 'group', 'aria-label': 'Time' }), h('div', { id: 'canvas' })), h('aside', { id: 'details', 'aria-label': 'Details' })] : [h('div', { id: 'view' })]));
   }
   if (state.view === 'map') drawMapView();
   else show(el('view'), RENDER[state.view]());
@@ -50,6 +50,8 @@ function draw() {
 function drawMapView() {
   if (data.map) drawMap(el('canvas'));
   else show(el('canvas'), waiting('map'));
+  show(el('past'), pastBar());
+  if (el('time') && document.activeElement !== el('time')) el('time').value = el('time').getAttribute('value');
   const what = details();
   el('main').classList.toggle('with-details', Boolean(what));
   show(el('details'), what && h('button', { type: 'button', class: 'close', 'aria-label': 'Close details', onclick: () => select('') }, '×'), what);
@@ -62,8 +64,10 @@ function health() {
   const notices = [late, down.length && 'Engine not reachable: ' + down.join(', ') + '.', st?.not_seen.length && plural(st.not_seen.length, 'thing') + ' the sensor does not see: see Status.',
     lost.length && 'The sensor lost data since this page was opened: ' + lost.map(([k, n]) => k.replace(/_/g, ' ') + ' ' + (n - (lossBase[k] || 0)).toLocaleString('en')).join(', ') + '.'].filter(Boolean);
   const at = asked.map?.at || asked.status?.at;
-  el('health').className = notices.length ? 'late' : 'fine';
-  say(el('health'), snapshot ? 'saved' : net.refused ? 'no access' : notices.length ? 'incomplete' : at ? (net.streaming === 'yes' ? 'live' : 'live (asks again and again)') + (always ? ' · ' + always.toLocaleString('en') + ' lost in all' : '') : 'connecting');
+  const fine = asked[FILTERED[state.view]], noWords = isExpression(state.q) && !FILTERED[state.view];
+  say(el('filter-error'), noWords ? 'Here only words filter.' : !isExpression(state.q) || !fine ? '' : fine.refused ? fine.refused.replace(/^argument "filter": /, '') : fine.unknown ? 'No object has the field ' + clean(fine.unknown) + '.' : '');
+  el('health').className = notices.length || (state.at && state.view === 'map') ? 'late' : 'fine';
+  say(el('health'), snapshot ? 'saved' : net.refused ? 'no access' : state.at && state.view === 'map' ? 'the past, not live' : notices.length ? 'incomplete' : at ? (net.streaming === 'yes' ? 'live' : 'live (asks again and again)') + (always ? ' · ' + always.toLocaleString('en') + ' lost in all' : '') : 'connecting');
   const text = notices.join(' ');
   el('notice').hidden = !text;
   say(el('notice'), text);
@@ -100,10 +104,35 @@ function streamStart() {
   streamEnd = stream('/v1/alerts/stream', () => { refresh('alerts'); if (net.needs.has('listeners')) refresh('listeners'); }, (st) => { net.streaming = st; redraw(); });
 }
 
+// ---- the past: the map made of the history's flows
+const WINDOWS = [[60, '1 minute'], [600, '10 minutes'], [3600, '1 hour'], [86400, '1 day']];
+const STEPS = 200;
+let range = null; // the slider's: oldest and now, kept while it is moved
+function mapTaken() {
+  ratesTake(data.map);
+  if (data.map.past?.oldest) range = { from: Date.parse(data.map.past.oldest), to: Date.now() };
+}
+async function pastBegin() {
+  const now = new Date().toISOString(), map = await get('/v1/map?' + new URLSearchParams({ since: now, until: now, workload: 'nobody' })).catch(() => null);
+  range = { from: Date.parse(map?.past?.oldest || now), to: Date.now() };
+  go({ at: new Date(Date.now() - 1000).toISOString(), win: state.win || '600' });
+}
+function pastBar() {
+  if (snapshot) return null;
+  if (!state.at) return h('button', { type: 'button', 'data-act': 'past', onclick: pastBegin }, 'Past…');
+  const r = range || { from: Date.parse(state.at) - 3600e3, to: Date.now() }, at = Date.parse(state.at), p = data.map?.past, win = Number(state.win) || 600;
+  const from = Math.min(r.from, at), to = Math.max(r.to, at);
+  return [h('label', {}, h('span', { class: 'hidden' }, 'Time'), h('input', { type: 'range', id: 'time', min: 0, max: STEPS, value: Math.round(STEPS * (at - from) / Math.max(1, to - from)), 'aria-valuetext': clock(state.at),
+    onchange: (ev) => go({ at: new Date(from + (to - from) * ev.target.value / STEPS).toISOString() }) })),
+  h('select', { 'aria-label': 'How much time before that', onchange: (ev) => go({ win: ev.target.value }) }, WINDOWS.map(([n, name]) => h('option', { value: n, selected: n === win }, name))),
+  h('span', {}, 'The map of ', clock(new Date(at - win * 1000).toISOString()), ' to ', clock(state.at), ' UTC', p && !p.complete && ': its latest part, there is more than is looked at', p && !p.oldest && ': no history is kept'),
+  h('button', { type: 'button', 'data-act': 'now', onclick: () => go({ at: '' }) }, 'Now')];
+}
+
 function begin() {
   net.wantToken = tokenAsk;
   net.changed = (name) => {
-    if (name === 'map') ratesTake(data.map);
+    if (name === 'map') mapTaken();
     if (name === 'status' && !lossBase) lossBase = { ...data.status.loss };
     redraw();
   };

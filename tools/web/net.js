@@ -15,6 +15,19 @@ const RESOURCES = {
   policy: { path: '/v1/policy', every: 8000 },
   status: { path: '/v1/status', every: 5000 },
 };
+// What the filter's expression is held against, by view; the others know only words.
+const FILTERED = { map: 'map', connections: 'map', findings: 'alerts', listeners: 'listeners' };
+function pathOf(name) {
+  const args = new URLSearchParams();
+  if (isExpression(state.q) && FILTERED[state.view] === name) args.set('filter', state.q);
+  if (name === 'map' && state.at) {
+    args.set('since', new Date(Date.parse(state.at) - 1000 * (Number(state.win) || 600)).toISOString());
+    args.set('until', new Date(Date.parse(state.at)).toISOString());
+  }
+  const path = RESOURCES[name].path, more = String(args);
+  return more ? path + (path.includes('?') ? '&' : '?') + more : path;
+}
+
 const data = {};       // name: the answer
 const asked = {};      // name: { at, took, busy, text, error }
 const net = { needs: new Set(), lost: 0, streaming: 'no', refused: false, changed: () => {}, wantToken: () => {} };
@@ -34,7 +47,7 @@ async function request(path, more) {
   if (!r.ok) {
     let why = r.status + ' ' + r.statusText;
     try { why = (await r.json()).error || why; } catch { /* the status says it */ }
-    throw new Error(clean(why));
+    throw Object.assign(new Error(clean(why)), { status: r.status });
   }
   net.refused = false;
   return r;
@@ -46,10 +59,11 @@ async function load(name) {
   const a = asked[name] = asked[name] || { at: 0, took: 0 };
   if (a.busy) return;
   a.busy = true;
-  const begin = performance.now();
+  const begin = performance.now(), path = a.path = pathOf(name);
   try {
-    const text = await (await request(RESOURCES[name].path)).text();
-    a.error = '';
+    const r = await request(path), text = await r.text();
+    a.error = a.refused = '';
+    a.unknown = r.headers.get('Pierglass-Unknown-Field') || '';
     a.at = Date.now();
     if (text !== a.text) {
       a.text = text;
@@ -57,11 +71,14 @@ async function load(name) {
       net.changed(name);
     }
   } catch (e) {
-    a.error = e.message;
+    a.refused = e.status === 400 ? e.message : '';
+    a.error = a.refused ? '' : e.message;
     a.failed = Date.now();
+    net.changed('');
   }
   a.took = performance.now() - begin;
   a.busy = false;
+  if (path !== pathOf(name)) refresh(name);
 }
 
 // An answer that takes long is asked for less often: the page never is a large part of the sensor's work.
@@ -77,7 +94,7 @@ function tick() {
   const now = Date.now();
   for (const name of net.needs) {
     const a = asked[name];
-    if (!a || (!a.busy && now - Math.max(a.at, a.failed || 0) >= interval(name))) load(name);
+    if (!a || (!a.busy && a.path !== pathOf(name)) || (!a.busy && !(name === 'map' && state.at) && now - Math.max(a.at, a.failed || 0) >= interval(name))) load(name);
   }
 }
 
@@ -88,7 +105,7 @@ function lateness() {
   if (failing && !net.refused) return 'The sensor does not answer (' + failing.error + '). What is shown is old.';
   const now = Date.now();
   for (const name of net.needs)
-    if (asked[name]?.at && now - asked[name].at > 3 * interval(name) + 3000)
+    if (asked[name]?.at && !asked[name].refused && !(name === 'map' && state.at) && now - asked[name].at > 3 * interval(name) + 3000)
       return 'Data is late: ' + name + ' is of ' + Math.round((now - asked[name].at) / 1000) + ' s ago.';
   return net.lost ? 'Live messages were lost: ' + net.lost + '. What is shown was asked for anew.' : '';
 }

@@ -2,7 +2,7 @@
 // What is looked at: view, filter, selection and opened boxes stand in the address, so that a link shows the same.
 
 const VIEWS = { map: 'Map', connections: 'Connections', findings: 'Findings', listeners: 'Listeners', models: 'Models', status: 'Status' };
-const state = { view: 'map', q: '', sel: '', open: new Set(), id: '', net: '', all: '' };
+const state = { view: 'map', q: '', sel: '', open: new Set(), id: '', net: '', all: '', at: '', win: '' };
 
 function stateRead() {
   const p = new URLSearchParams(location.hash.slice(1));
@@ -11,7 +11,7 @@ function stateRead() {
   state.sel = p.get('sel') || '';
   state.id = p.get('id') || '';
   state.net = p.get('net') || '';
-  state.all = p.get('all') || '';
+  for (const key of ['all', 'at', 'win']) state[key] = p.get(key) || '';
   state.open = new Set(p.getAll('open'));
 }
 
@@ -19,25 +19,18 @@ function stateRead() {
 function stateWrite(push) {
   const p = new URLSearchParams();
   p.set('view', state.view);
-  for (const key of ['q', 'sel', 'id', 'net', 'all']) if (state[key]) p.set(key, state[key]);
+  for (const key of ['q', 'sel', 'id', 'net', 'all', 'at', 'win']) if (state[key]) p.set(key, state[key]);
   for (const o of [...state.open].sort()) p.append('open', o);
   history[push ? 'pushState' : 'replaceState'](null, '', '#' + p);
 }
 
-// ---- the filter: words that must all be in it; key:value; -word must not be in it
-const terms = (q) => (q.toLowerCase().match(/-?(?:\w+:)?(?:"[^"]*"|\S+)/g) || []).map((t) => {
-  const no = t.length > 1 && t[0] === '-', body = no ? t.slice(1) : t, m = /^(app|port|is|kind|net|in|severity|l4):(.*)$/.exec(body);
-  return { no, key: m ? m[1] : '', value: (m ? m[2] : body).replace(/"/g, '') };
+// ---- the filter: words that must all be in it (-word: must not), or an expression of pierglass-filter(7), which the sensor judges
+const isExpression = (q) => /[=~<>]|^\s*not\b|\s(and|or)\s/.test(q);
+const terms = (q) => isExpression(q) ? [] : (q.toLowerCase().match(/-?(?:"[^"]*"|\S+)/g) || []).map((t) => {
+  const no = t.length > 1 && t[0] === '-';
+  return { no, value: (no ? t.slice(1) : t).replace(/"/g, '') };
 }).filter((t) => t.value);
-
-function matches(thing, q) {
-  return terms(q).every((t) => {
-    const field = t.key ? thing[t.key] : thing.text;
-    const yes = field !== undefined && (t.key === 'port' || t.key === 'is' ? String(field).toLowerCase().split(' ').includes(t.value) :
-      String(field).toLowerCase().includes(t.value));
-    return yes !== t.no;
-  });
-}
+const matches = (text, q) => terms(q).every((t) => text.toLowerCase().includes(t.value) !== t.no);
 
 // ---- edges and what is to be said about them
 const STATES = ['known', 'learning', 'new', 'blocked', 'listed'];
@@ -73,6 +66,13 @@ function edgeState(e, pairs) {
 // Rates: bytes since the answer before.
 const rates = { at: 0, bytes: new Map(), per: new Map() };
 function ratesTake(map) {
+  if (map.past) {
+    const long = (Date.parse(map.past.until) - Date.parse(map.past.since)) / 1000;
+    rates.at = 0;
+    rates.bytes = new Map();
+    rates.per = new Map(map.edges.map((e) => [edgeKey(e), (e.bytes_to_server + e.bytes_to_client) / Math.max(1, long)]));
+    return;
+  }
   const at = Date.parse(map.time), span = (at - rates.at) / 1000, now = new Map();
   if (span <= 0) return;
   for (const e of map.edges) {

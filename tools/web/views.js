@@ -21,8 +21,7 @@ function connectionsView() {
 }
 
 // ---- findings
-const findingThing = (a) => ({ text: [a.finding, a.severity, a.workload, a.container, a.process, a.peer, a.observed, a.why, a.incident].join(' ').toLowerCase(), severity: a.severity, in: a.workload + ' ' + a.container + ' ' + a.peer,
-  is: (a.accepted ? 'accepted' : a.absorbed_by ? 'absorbed' : 'open') + ' ' + a.finding, port: '', app: '' });
+const findingText = (a) => [a.finding, a.severity, a.workload, a.container, a.process, a.peer, a.observed, a.why, a.incident, a.accepted ? 'accepted' : ''].join(' ');
 const heldOf = (a) => (data.policy?.holds || []).filter((x) => x.container === a.container);
 
 function findingCard(a) {
@@ -45,7 +44,7 @@ function findingCard(a) {
 
 function findingsView() {
   if (!data.alerts) return waiting('alerts');
-  const all = data.alerts.filter((a) => matches(findingThing(a), state.q)), hidden = all.filter((a) => !isOpen(a)).length, shown = state.all ? all : all.filter((a) => isOpen(a) || a.id === state.id);
+  const all = data.alerts.filter((a) => matches(findingText(a), state.q)), hidden = all.filter((a) => !isOpen(a)).length, shown = state.all ? all : all.filter((a) => isOpen(a) || a.id === state.id);
   shown.sort((a, b) => (a.time < b.time ? 1 : -1));
   return [h('div', { class: 'head' }, h('h2', {}, plural(all.length - hidden, 'open finding')), hidden > 0 && h('label', {}, h('input', { type: 'checkbox', checked: state.all === '1', onchange: () => go({ all: state.all ? '' : '1' }) }), ' also ' + hidden + ' accepted or part of others')),
     shown.length ? shown.slice(0, ROWS_MAX).map(findingCard) : h('p', { class: 'empty' }, state.q ? 'None that the filter lets through.' : 'None. Workloads that still learn raise few: see Models.'), more(shown.length, ROWS_MAX)];
@@ -149,8 +148,9 @@ function listenerTable() {
 
 function listenersView() {
   if (!data.listeners || !data.containers) return waiting('listeners');
+  if (isExpression(state.q) && !data.listeners.length) return [h('h2', {}, 'No listener'), h('p', { class: 'empty' }, 'None that the filter lets through.')];
   const rows = listenerTable(), names = [...new Set([...rows.values()].map((r) => r.workload))].filter((w) => (data.models || []).some((m) => m.workload === w));
-  const wanted = names.filter((w) => matches({ text: w.toLowerCase(), in: w }, state.q)).concat(names).slice(0, MODELS_ASKED_MAX);
+  const wanted = names.filter((w) => matches(w, state.q)).concat(names).slice(0, MODELS_ASKED_MAX);
   for (const w of new Set(wanted)) for (const f of modelAsk(w).facts || []) {
     if (f.dimension !== 'listener' || f.source === 'none') continue;
     const key = w + '\t' + f.fact[0];
@@ -158,8 +158,7 @@ function listenersView() {
     rows.get(key)[f.source === 'declared' ? 'declared' : 'learned'].set(f.source === 'declared' ? f.where : f.text, f);
   }
   const stateOf = (r) => r.found.length ? 'found' : !r.observed.length ? 'not seen' : r.observed.every((l) => l.source !== 'none') ? 'expected' : 'not expected';
-  const list_ = [...rows.values()].map((r) => ({ ...r, st: stateOf(r) })).filter((r) => matches({ text: [r.workload, r.what, r.st, ...r.observed.flatMap((l) => [l.exe, l.app, l.container])].join(' ').toLowerCase(), in: r.workload, port: r.what.split('/')[1],
-    l4: r.what.split('/')[0], app: r.observed.map((l) => l.app).join(' '), is: r.st }, state.q)).sort((a, b) => (b.found.length ? 1 : 0) - (a.found.length ? 1 : 0) || (a.key < b.key ? -1 : 1));
+  const list_ = [...rows.values()].map((r) => ({ ...r, st: stateOf(r) })).filter((r) => matches([r.workload, r.what, r.st, ...r.observed.flatMap((l) => [l.exe, l.app, l.container])].join(' '), state.q)).sort((a, b) => (b.found.length ? 1 : 0) - (a.found.length ? 1 : 0) || (a.key < b.key ? -1 : 1));
   const cls = { found: 'bad', 'not expected': 'odd' };
   return [h('h2', {}, plural(list_.length, 'listener')), table('Listeners', [['Workload', ''], ['Port', ''], ['Declared', ''], ['Learned', ''], ['Observed', ''], ['State', '']], list_.slice(0, ROWS_MAX).map((r) => ({ cls: cls[r.st] || '', key: r.key, cells: [
     clean(r.workload), r.what, [...r.declared].slice(0, 4).map(([where, d]) => h('div', {}, d.app && clean(d.app) + ' ', code(where))),
@@ -177,7 +176,7 @@ function dimensionCell(d) {
 }
 function modelsView() {
   if (!data.models) return waiting('models');
-  const modes = new Map((data.policy?.workloads || []).map((w) => [w.workload, w])), all = data.models.filter((m) => matches({ text: (m.workload + ' ' + m.state + ' ' + m.image).toLowerCase(), is: m.state, in: m.workload }, state.q));
+  const modes = new Map((data.policy?.workloads || []).map((w) => [w.workload, w])), all = data.models.filter((m) => matches(m.workload + ' ' + m.state + ' ' + m.image, state.q));
   const done = all.filter((m) => m.state === 'monitoring').length, one = state.id && all.find((m) => m.workload === state.id);
   return [h('h2', {}, plural(all.length, 'model') + ', ' + done + ' learned'), h('progress', { max: Math.max(1, all.length), value: done, 'aria-label': 'Models that have learned' }), one && modelFacts(one),
     table('Models', [['Workload', ''], ['State', ''], ['Dimensions', ''], ['Waits for', ''], ['Windows', 'num'], ['Policy', ''], ['Since', '']], all.sort(by((m) => m.workload)).slice(0, ROWS_MAX).map((m) => ({ key: m.workload, cls: m.state, cells: [
