@@ -236,7 +236,8 @@ static enum MHD_Result serve(struct api *a, struct MHD_Connection *conn, enum ap
 	if (api_model_check(a, p, q, err, sizeof(err)) || api_policy_check(a, p, q, err, sizeof(err)))
 		return api_refuse(a, conn, MHD_HTTP_NOT_FOUND, err);
 	snprintf(what, sizeof(what), "%d %u %d %d %d %d %llu %llu %s %s\n%s\n%s\n%s", p, q->limit, q->format, q->fields, q->history, q->all,
-		 (unsigned long long)(q->since_ns / NSEC_PER_SEC), (unsigned long long)(q->until_ns / NSEC_PER_SEC), q->id, q->workload, q->container, q->thing, q->filter);
+		 (unsigned long long)(q->since_ns / NSEC_PER_SEC), (unsigned long long)(q->until_ns / NSEC_PER_SEC), q->id,
+		 q->workload, q->container, q->thing, q->filter);
 	cache_age(a, clock_mono_ns());
 	r = cache_find(a, what);
 	if (!r) {

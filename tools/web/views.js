@@ -91,13 +91,18 @@ async function evidenceGet(a, bundle) {
     ask('Evidence ' + clean(bundle.id), [facts([['Made', clock(m.time)], ['Container', clean(m.container)], ['Frozen', m.frozen ? m.frozen_seconds.toFixed(2) + ' s' : 'no'], ['Packets', String(m.ring_packets)], ['Cut', list(m.cut.map(clean))], ['Manifest', code('sha256 ' + bundle.manifest_sha256)]]),
       h('ul', { class: 'plain' }, [{ name: 'manifest.json' }, ...m.files].map((f) => h('li', {}, h('button', { type: 'button', class: 'link', onclick: () => download(file(f.name), bundle.id + '-' + f.name) }, clean(f.name)), ' ', f.size !== undefined && h('small', {}, bytes(f.size)))))]);
   } catch (e) {
-    say(el('done'), clean(e.message));
+    done(clean(e.message));
   }
 }
 async function download(path, name) {
   const url = URL.createObjectURL(await (await request(path)).blob());
   h('a', { href: url, download: name.replace(/[^\w.-]/g, '_') }).click();
   setTimeout(() => URL.revokeObjectURL(url), 10000);
+}
+
+function done(text) {
+  say(el('done'), text);
+  setTimeout(() => { if (el('done').textContent === text) say(el('done'), ''); }, 8000);
 }
 
 // One question at a time. act returns what to say; without it the dialog only shows.
@@ -107,7 +112,7 @@ function ask(title, what, verb, act, danger) {
   if (yes) yes.onclick = async () => {
     yes.disabled = true;
     try {
-      say(el('done'), await act());
+      done(await act());
       dialog.close();
     } catch (e) {
       say(err, 'The sensor refused: ' + clean(e.message));
