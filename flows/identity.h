@@ -154,6 +154,9 @@ struct ident_end {
  * tunnel inside), and of unspecified, link-local IPv6 and multicast sources. */
 void ident_resolve(struct identity *id, uint16_t ns, uint32_t end_if, const uint8_t addr[16], uint8_t proto, uint16_t port,
 		   struct ident_end *ret);
+/* Addresses are used again: of the containers on now's engine that have or had addr and are not yet forgotten, the last that had been
+ * created at wall_ns. NULL: none. */
+const struct ident_container *ident_had_addr(struct identity *id, const struct ident_container *now, const uint8_t addr[16], uint64_t wall_ns);
 /* NULL if unknown. */
 const struct ident_container *ident_by_cgroup(struct identity *id, uint64_t cgroup);
 const struct ident_container *ident_by_id(struct identity *id, unsigned engine, const char *cid);

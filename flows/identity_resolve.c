@@ -49,6 +49,21 @@ static struct container_rec *best_endpoint(struct identity *id, unsigned engine,
 	return best;
 }
 
+const struct ident_container *ident_had_addr(struct identity *id, const struct ident_container *now, const uint8_t addr[16], uint64_t wall_ns)
+{
+	const struct container_rec *best = NULL, *rec;
+	const struct index_ref *ref;
+	struct index_key key;
+	size_t len = ident_index_key_addr(&key, INDEX_ENDPOINT, now->engine, addr);
+
+	for (ref = ident_index_find(id, &key, len); ref; ref = ref->next) {
+		rec = ref->rec;
+		if (!rec->c.remote && rec->c.created_wall_ns <= wall_ns && (!best || rec->c.created_wall_ns > best->c.created_wall_ns))
+			best = rec;
+	}
+	return best ? &best->c : NULL;
+}
+
 /* The owner of a sandbox is whoever does not merely share it. */
 struct container_rec *ident_ns_owner(struct identity *id, struct ns_rec *ns)
 {

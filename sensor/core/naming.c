@@ -194,6 +194,20 @@ static void name_external(struct core *c, const struct flow *f, unsigned e, stru
 	n->soft = !dns;
 }
 
+/* An interface that nobody can name any more (its container is gone, or we are late) leaves the address, and that may be another
+ * container's by now: one that was created after the flow began is not its end. */
+static void name_in_time(struct core *c, const struct flow *f, unsigned e, struct ident_end *end)
+{
+	uint64_t began = core_wall_ns(c, f->first_ns);
+
+	if (!f->end_if[e] || end->kind != IDENT_WORKLOAD || end->how != IDENT_HOW_ADDRESS || !end->container || end->container->remote ||
+	    end->container->created_wall_ns <= began)
+		return;
+	end->container = ident_had_addr(c->ident, end->container, f->key.addr[e], began);
+	if (!end->container)
+		end->kind = IDENT_EXTERNAL;
+}
+
 void name_end(struct core *c, const struct flow *f, unsigned e, struct end_name *n)
 {
 	const uint8_t *addr = f->key.addr[e];
@@ -205,6 +219,7 @@ void name_end(struct core *c, const struct flow *f, unsigned e, struct end_name 
 	 * interface's, it is somebody else's. */
 	if (f->end_if[e] && n->end.spoofed && !f->packets[e])
 		ident_resolve(c->ident, f->key.ns, 0, addr, f->key.proto, ntohs(f->key.port[e]), &n->end);
+	name_in_time(c, f, e, &n->end);
 	name_addr_text(addr, n->address);
 	n->desc.id = n->id;
 	n->desc.node = c->node;

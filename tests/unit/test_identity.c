@@ -441,7 +441,8 @@ static struct ident_container *at(const char *cid, const char *sandbox, const ch
 	struct ident_container *c = box(0, cid, cid, sandbox);
 
 	leg(c, NET_BR, addr, NULL);
-	c->started_wall_ns = started;
+	c->created_wall_ns = 10 * started;
+	c->started_wall_ns = 10 * started + 5;
 	return c;
 }
 
@@ -458,6 +459,11 @@ static void test_address_reuse(void **state)
 	put(id, at("young", "sbyoung", "172.20.0.50", 2));
 	q.container = "young";
 	ask(id, &q, 2); /* who is there goes before who was */
+	/* … unless it is asked who it was then */
+	assert_string_equal(ident_had_addr(id, ident_by_id(id, 0, "young"), A("172.20.0.50"), 19)->id, "old");
+	assert_string_equal(ident_had_addr(id, ident_by_id(id, 0, "young"), A("172.20.0.50"), 20)->id, "young");
+	assert_null(ident_had_addr(id, ident_by_id(id, 0, "young"), A("172.20.0.50"), 9));
+	assert_null(ident_had_addr(id, ident_by_id(id, 0, "young"), A("172.20.0.52"), 20));
 	ident_container_gone(id, 0, "young", 101 * SEC);
 	ask(id, &q, 3); /* of two gone ones the later */
 	ident_expire(id, 130 * SEC); /* 30 s after old, 29 s after young */
