@@ -179,6 +179,21 @@ ok "that is a finding that names who did it" until_true 5 tampered
 ok "a stranger is still refused" refused stranger "$W" 7000
 ok "nobody else's table is touched" sh -c "nsenter --net=/run/netns/$(lab_ns a) nft list table inet foreign >/dev/null"
 lab_in a nft delete table inet foreign
+lab_in a nft flush ruleset
+t0=$(date +%s%N)
+until_true 3 sh -c "nsenter --net=/run/netns/$(lab_ns a) nft list table inet pierglass >/dev/null"
+echo "# after a flush of everything put right within $((($(date +%s%N) - t0) / 1000000)) ms"
+ok "a flush of everybody's rules: ours are there again within a second" test $((($(date +%s%N) - t0) / 1000000)) -lt 1000
+ok "and hold" refused stranger "$W" 7000
+
+# -- the engine starts again: it writes its rules anew, containers come back with other processes, some with other addresses
+lab_engine_restart a
+lab_docker a start stranger db app web >/dev/null
+W=$(addr web shop) D=$(addr db shop)
+ok "the engine started again: a learned client is served" until_true 10 served app "$W" 7000
+ok "the engine started again: a stranger is refused" until_true 10 refused stranger "$W" 7000
+ok "the engine started again: others are not touched" served stranger "$D" 7002
+ok "the engine started again: one table" test "$(tables)" = 1
 
 # -- confirm, off
 ok "monitor" policy monitor shop/web
