@@ -89,7 +89,7 @@ $(eval $(call ar_rule,core,$(CORE_O)))
 $(eval $(call ar_rule,cli,$(CLI_O)))
 
 link = $(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(1)
-$(B)/pierglassd: $(B)/sensor/keeper/keeper_main.o $(call lib,keeper) $(call lib,enforce) $(call lib,sensor) $(call lib,base)
+$(B)/pierglassd: $(B)/sensor/keeper/keeper_main.o $(call lib,keeper) $(call lib,enforce) $(call lib,flows) $(call lib,sensor) $(call lib,base)
 	$(call say,LINK,$@)
 	$(call link,$(KEEPER_L))
 $(B)/pierglass-core: $(B)/sensor/core/core_main.o $(call lib,core) $(call lib,enforce) $(call lib,watch) $(call lib,intel) $(call lib,flows) $(call lib,sensor) $(call lib,base)
@@ -132,7 +132,7 @@ helpers: $(HELPERS)
 FUZZ_T   := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 FUZZ_SRC := $(sort $(wildcard base/*.c flows/*.c sensor/*.c)) $(filter-out appid/inspect_main.c,$(sort $(wildcard appid/*.c appid/config/*.c))) \
             $(sort $(wildcard sensor/watch/*.c intel/*.c)) sensor/keeper/link_parse.c sensor/core/config_api.c sensor/core/config_feeds.c enforce/action.c enforce/pcapng.c enforce/plan.c enforce/policy.c \
-            enforce/nft_plan.c enforce/nft_elems.c
+            enforce/nft_plan.c enforce/nft_elems.c enforce/nfq_msg.c enforce/nfq_conns.c enforce/nfq_sock.c
 FUZZ_O   := $(patsubst %.c,$(B)/fuzz/obj/%.o,$(FUZZ_SRC))
 FUZZ_F   := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -g -O1 $(STD) -Wno-unknown-warning-option -DPG_SAN=1
 $(B)/fuzz/obj/%.o: %.c

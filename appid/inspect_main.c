@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "appid/allowed.h"
 #include "appid/config_job.h"
 #include "appid/digest_text.h"
 #include "appid/facts_out.h"
@@ -47,7 +48,7 @@ enum {
 #define MEMORY_DOCUMENTS (256ULL << 20)
 
 struct program {
-	int keeper, core;
+	int keeper, core, verdict;
 	int samples_fd;
 	struct pg_inspected *inspected; /* NULL: not given */
 	struct sample_ring *ring;
@@ -178,6 +179,10 @@ static void on_fd(struct program *p, const struct msg_fd *m, int *fd)
 		p->core = take_fd(fd);
 		memset(&p->stats_sent, 0, sizeof(p->stats_sent)); /* a new core knows nothing */
 		(void)fcntl(p->core, F_SETFL, fcntl(p->core, F_GETFL) | O_NONBLOCK);
+	} else if (m->kind == MSG_FD_VERDICT) {
+		close_fd(&p->verdict);
+		p->verdict = take_fd(fd);
+		(void)fcntl(p->verdict, F_SETFL, fcntl(p->verdict, F_GETFL) | O_NONBLOCK);
 	} else if (m->kind == MSG_FD_MAP && p->insp && !strncmp(m->name, "samples", sizeof(m->name))) {
 		take_samples(p, fd);
 	} else if (m->kind == MSG_FD_MAP && p->insp && !strncmp(m->name, "inspected", sizeof(m->name))) {
@@ -263,6 +268,26 @@ static void core_read(struct program *p)
 	}
 }
 
+/* A packet waits for each answer. One that cannot be sent is late. */
+static void verdict_read(struct program *p)
+{
+	static uint8_t body[IPC_BODY_MAX];
+	struct msg_queue_answer answer;
+	struct ipc_hdr h;
+
+	for (int n = 0; n < 256 && p->verdict >= 0; n++) {
+		_cleanup_close_ int fd = -1;
+		int r = ipc_recv(p->verdict, &h, body, &fd);
+
+		if (r == -EAGAIN)
+			return;
+		if (r <= 0 && r != -EPROTO)
+			close_fd(&p->verdict);
+		else if (r == 1 && h.type == MSG_QUEUE_ASK && allowed_answer(body, h.len, &answer))
+			(void)ipc_send(p->verdict, MSG_QUEUE_ANSWER, 0, 0, &answer, sizeof(answer), -1);
+	}
+}
+
 /* ---- the packets instance ------------------------------------------------------------------------ */
 /* One look at the ring. Returns how many milliseconds may pass until the next. */
 static int ring_turn(struct program *p)
@@ -299,19 +324,22 @@ static void packets_loop(struct program *p)
 	while (!p->quit) {
 		uint64_t now = clock_mono_ns();
 		bool idle = p->idle_rounds >= 2;
-		struct pollfd fds[3] = {
+		struct pollfd fds[4] = {
 			{ .fd = p->keeper, .events = POLLIN },
 			{ .fd = p->core, .events = (short)(POLLIN | (p->labels.count || p->answers.count || p->facts.len ? POLLOUT : 0)) },
 			/* While busy the ring is read by the clock: no wake-up per record. */
 			{ .fd = idle && p->ring ? sample_ring_fd(p->ring) : -1, .events = POLLIN },
+			{ .fd = p->verdict, .events = POLLIN },
 		};
 
-		if (poll(fds, 3, timeout_ms(p, busy_ms, idle || !p->ring, now)) < 0 && errno != EINTR) {
+		if (poll(fds, 4, timeout_ms(p, busy_ms, idle || !p->ring, now)) < 0 && errno != EINTR) {
 			log_error("poll: %s", strerror(errno));
 			return;
 		}
 		if (fds[0].revents)
 			keeper_read(p);
+		if (p->verdict >= 0 && fds[3].fd == p->verdict && fds[3].revents)
+			verdict_read(p);
 		if (p->core >= 0 && fds[1].fd == p->core && fds[1].revents & (POLLIN | POLLHUP | POLLERR))
 			core_read(p);
 		busy_ms = ring_turn(p);
@@ -428,7 +456,7 @@ static int documents_run(struct program *p)
 
 int main(int argc, char **argv)
 {
-	static struct program p = { .keeper = CHILD_FD_KEEPER, .core = -1, .samples_fd = -1 };
+	static struct program p = { .keeper = CHILD_FD_KEEPER, .core = -1, .verdict = -1, .samples_fd = -1 };
 	bool packets = argc == 2 && !strcmp(argv[1], "packets"), documents = argc == 2 && !strcmp(argv[1], "documents");
 	int r;
 

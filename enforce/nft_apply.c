@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "enforce/nfq_rules.h"
 
 /* Whether bridged packets of a family pass the inet hooks of this namespace; nothing is ever switched on. */
 static bool bridge_calls(const char *path)
@@ -23,15 +24,15 @@ static bool bridge_calls(const char *path)
 	return fd >= 0 && read(fd, &c, 1) == 1 && c == '1';
 }
 
-static char *texts(const struct nft_job *job, struct nft_result *r)
+static char *texts(const struct nft_job *job, const struct plan *plan, struct nft_result *r)
 {
-	_cleanup_free_ char *inet = nft_plan_text(job->plan, job->holds, job->hold_count, NFT_FAMILY_INET, true, true), *bridge = NULL;
+	_cleanup_free_ char *inet = nft_plan_text(plan, job->holds, job->hold_count, NFT_FAMILY_INET, true, true), *bridge = NULL;
 	char *all = NULL;
 
 	r->bridge4 = !bridge_calls("/proc/sys/net/bridge/bridge-nf-call-iptables");
 	r->bridge6 = !bridge_calls("/proc/sys/net/bridge/bridge-nf-call-ip6tables");
 	if (r->bridge4 || r->bridge6)
-		bridge = nft_plan_text(job->plan, job->holds, job->hold_count, NFT_FAMILY_BRIDGE, r->bridge4, r->bridge6);
+		bridge = nft_plan_text(plan, job->holds, job->hold_count, NFT_FAMILY_BRIDGE, r->bridge4, r->bridge6);
 	else
 		bridge = strdup(job->had_bridge ? "table bridge " PLAN_TABLE "\ndelete table bridge " PLAN_TABLE "\n" : "");
 	if (!inet || !bridge || asprintf(&all, "%s%s", inet, bridge) < 0)
@@ -48,25 +49,51 @@ static int run_text(char *text, struct nft_result *r)
 		return -ENOMEM;
 	nft_ctx_buffer_output(nft);
 	nft_ctx_buffer_error(nft);
-	if (nft_run_cmd_from_buffer(nft, text) == 0)
+	if (nft_run_cmd_from_buffer(nft, text) == 0) {
+		nft_ctx_free(nft);
 		return 0;
+	}
 	said = nft_ctx_get_error_buffer(nft);
 	snprintf(r->err, sizeof(r->err), "%s", said ? said : "");
 	r->err[strcspn(r->err, "\n")] = '\0';
+	nft_ctx_free(nft);
 	return -EIO;
+}
+
+/* Where nftables has no `queue` of its own, iptables' target takes its place, in a transaction after the ruleset's. */
+static int apply(const struct nft_job *job, struct nft_result *r)
+{
+	struct plan plan = job->plan ? *job->plan : (struct plan){ 0 };
+	bool checks = job->plan && plan_has_checks(job->plan);
+	char *text;
+	int rc;
+
+	plan.queue = job->queue;
+	plan.native_queue = checks && job->native_queue;
+	text = texts(job, job->plan ? &plan : NULL, r);
+	rc = text ? run_text(text, r) : -ENOMEM;
+	if (rc == -EIO && plan.native_queue) {
+		plan.native_queue = false;
+		r->err[0] = '\0';
+		free(text);
+		text = texts(job, &plan, r);
+		rc = text ? run_text(text, r) : -ENOMEM;
+	}
+	free(text);
+	r->native_queue = plan.native_queue;
+	if (rc == 0 && checks && job->queue && !plan.native_queue)
+		r->queue_error = nfq_rules_add(job->queue);
+	return rc;
 }
 
 static void child(const struct nft_job *job, int fd)
 {
 	struct nft_result r = { .status = 0 };
-	char *text = NULL;
 
 	if (setns(job->netns_fd, CLONE_NEWNET) < 0)
 		r.status = -errno;
-	if (r.status == 0 && !(text = texts(job, &r)))
-		r.status = -ENOMEM;
 	if (r.status == 0)
-		r.status = run_text(text, &r);
+		r.status = apply(job, &r);
 	_exit(write(fd, &r, sizeof(r)) == sizeof(r) ? 0 : 1);
 }
 

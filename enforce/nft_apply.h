@@ -12,8 +12,10 @@
 struct nft_result {
 	int32_t status;           /* 0 or -errno */
 	uint8_t bridge4, bridge6; /* a bridge table was needed for this family: its bridged packets do not pass inet's hooks */
-	uint8_t pad[2];
-	char err[504];            /* what nftables said */
+	uint8_t native_queue;     /* nftables' own `queue` stands in the rules */
+	uint8_t pad;
+	int32_t queue_error;      /* packets cannot be queued, -errno */
+	char err[500];            /* what nftables said */
 };
 
 struct nft_job {
@@ -22,6 +24,8 @@ struct nft_job {
 	const struct plan_hold *holds;
 	uint32_t hold_count;
 	bool had_bridge;         /* a bridge table is there and goes if it is not needed */
+	uint16_t queue;          /* number of the first queue that is bound for this; 0: none */
+	bool native_queue;       /* to be tried */
 };
 /* Starts it; *ret_fd becomes readable when it ended, then nft_apply_end(). Nothing of job is needed afterwards. 0 or -errno. */
 int nft_apply_start(const struct nft_job *job, pid_t *ret_pid, int *ret_fd);

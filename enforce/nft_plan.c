@@ -127,6 +127,8 @@ static void objects_text(struct text *t)
 		return;
 	set_text(t, "serves", "inet_proto . inet_service", "verdict", "timeout");
 	fprintf(t->f, "\tcounter unknown {\n\t}\n");
+	if (t->ct && plan_has_checks(t->plan))
+		fprintf(t->f, "\tcounter queued_open {\n\t}\n\tcounter queued_closed {\n\t}\n");
 	for (uint32_t i = 0; i < t->plan->count; i++) {
 		const struct plan_rec *r = &t->plan->recs[i];
 
@@ -189,11 +191,17 @@ static void held_chains(struct text *t)
 }
 
 /* ---- edges --------------------------------------------------------------------------------------------------------------- */
-static void edge_chain(struct text *t, const struct plan_rec *r)
+static bool closed_bit(const struct text *t)
+{
+	return __builtin_popcount(t->plan->mark) >= 4;
+}
+
+static void edge_chain(struct text *t, const struct plan_rec *r, bool closed)
 {
 	fprintf(t->f, "\tchain e%u {\n\t\tcounter name \"e%u\"\n", r->edge, r->edge);
 	if (t->ct)
-		fprintf(t->f, "\t\tct mark set ct mark or 0x%08x\n", mark_of(t, PLAN_MARK_ALLOWED | (r->flags & PLAN_CHECK ? PLAN_MARK_CHECK : 0)));
+		fprintf(t->f, "\t\tct mark set ct mark or 0x%08x\n", mark_of(t, PLAN_MARK_ALLOWED | (r->flags & PLAN_CHECK ? PLAN_MARK_CHECK : 0) |
+									  (r->flags & PLAN_CHECK && closed && closed_bit(t) ? PLAN_MARK_CLOSED : 0)));
 	fprintf(t->f, "\t\treturn\n\t}\n");
 }
 
@@ -283,24 +291,70 @@ static void workload_chains(struct text *t, const struct plan_rec *r, const uint
 	fprintf(t->f, "\t\tcounter name \"r%u_in\" goto refuse\n\t}\n", w);
 }
 
+/* SYN and ACK without a byte of payload, as the stacks there are send them: 20 bytes of header, and 0, 12, 20, 24 or 28 of options.
+ * The answer to a SYN is queued: it says where both sides begin. */
+static void empty_chain(struct text *t)
+{
+	static const unsigned words[] = { 5, 8, 10, 11, 12 };
+
+	fprintf(t->f, "\tchain empty {\n");
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		fprintf(t->f, "\t\tip hdrlength 5 tcp doff %u ip length %u accept\n", words[i], 20 + 4 * words[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		fprintf(t->f, "\t\tip6 nexthdr 6 tcp doff %u ip6 length %u accept\n", words[i], 4 * words[i]);
+	fprintf(t->f, "\t}\n");
+}
+
+/* Packets of connections whose protocol is not known yet. Where the kernel has no `queue` of nftables' own, nfq_rules.c puts the
+ * rule at the head of q_open and q_closed; until it stands, each is dealt with as when nobody decides. */
+static void check_chains(struct text *t)
+{
+	unsigned first = t->plan->queue ? t->plan->queue : PLAN_QUEUE;
+	char queue[2][64] = { "", "" };
+
+	if (!t->ct || !plan_has_checks(t->plan)) {
+		fprintf(t->f, "\tchain check {\n\t}\n");
+		return;
+	}
+	if (t->plan->native_queue) {
+		snprintf(queue[0], sizeof(queue[0]), "\t\tqueue num %u bypass\n", first);
+		snprintf(queue[1], sizeof(queue[1]), "\t\tqueue num %u\n", first + 1);
+	}
+	empty_chain(t);
+	fprintf(t->f, "\tchain q_open {\n%s\t\taccept\n\t}\n\tchain q_closed {\n%s\t\tdrop\n\t}\n", queue[0], queue[1]);
+	fprintf(t->f, "\tchain check {\n\t\ttcp flags & (fin | syn | rst | ack) == { syn, ack } jump empty\n");
+	if (closed_bit(t))
+		fprintf(t->f, "\t\tct mark and 0x%08x != 0 counter name \"queued_closed\" goto q_closed\n", mark_of(t, PLAN_MARK_CLOSED));
+	fprintf(t->f, "\t\tcounter name \"queued_open\" goto q_open\n\t}\n");
+	/* What was decided comes back with a packet mark of the same bits. */
+	fprintf(t->f, "\tchain decided {\n\t\tmeta mark set meta mark and 0x%08x\n\t\tct mark set ct mark and 0x%08x or 0x%08x\n\t\taccept\n\t}\n",
+		~t->plan->mark, ~t->plan->mark, mark_of(t, PLAN_MARK_ALLOWED));
+	fprintf(t->f, "\tchain wrong {\n\t\tmeta mark set meta mark and 0x%08x\n\t\tct mark set ct mark and 0x%08x or 0x%08x\n\t\tgoto refuse\n\t}\n",
+		~t->plan->mark, ~t->plan->mark, mark_of(t, PLAN_MARK_REFUSED));
+}
+
 static bool plan_chains(struct text *t)
 {
 	_cleanup_free_ uint16_t *workload_of = calloc(PLAN_EDGES_MAX, sizeof(*workload_of));
 	_cleanup_free_ uint8_t *dir_of = calloc(PLAN_EDGES_MAX, 1);
+	bool closed[PLAN_WORKLOADS_MAX] = { false };
 
 	if (!workload_of || !dir_of)
 		return false;
+	for (uint32_t i = 0; i < t->plan->count; i++)
+		if (t->plan->recs[i].kind == PLAN_WORKLOAD)
+			closed[t->plan->recs[i].workload] = t->plan->recs[i].flags & PLAN_CLOSED;
 	refuse_chain(t);
 	for (uint32_t i = 0; i < t->plan->count; i++)
 		if (t->plan->recs[i].kind == PLAN_EDGE) {
 			workload_of[t->plan->recs[i].edge] = t->plan->recs[i].workload;
 			dir_of[t->plan->recs[i].edge] = t->plan->recs[i].dir;
-			edge_chain(t, &t->plan->recs[i]);
+			edge_chain(t, &t->plan->recs[i], closed[t->plan->recs[i].workload]);
 		}
 	for (uint32_t i = 0; i < t->plan->count; i++)
 		if (t->plan->recs[i].kind == PLAN_WORKLOAD)
 			workload_chains(t, &t->plan->recs[i], workload_of, dir_of);
-	fprintf(t->f, "\tchain check {\n\t}\n");
+	check_chains(t);
 	return true;
 }
 
@@ -353,8 +407,12 @@ static void decided_rules(struct text *t)
 	unsigned allowed = mark_of(t, PLAN_MARK_ALLOWED), check = mark_of(t, PLAN_MARK_ALLOWED | PLAN_MARK_CHECK), no = mark_of(t, PLAN_MARK_REFUSED);
 
 	fprintf(t->f, "\t\tct mark and 0x%08x == 0x%08x accept\n", t->plan->mark, allowed);
-	fprintf(t->f, "\t\tct mark and 0x%08x == 0x%08x goto check\n", t->plan->mark, check);
 	fprintf(t->f, "\t\tct mark and 0x%08x == 0x%08x goto refuse\n", no, no);
+	if (plan_has_checks(t->plan)) {
+		fprintf(t->f, "\t\tmeta mark and 0x%08x == 0x%08x goto decided\n", t->plan->mark, allowed);
+		fprintf(t->f, "\t\tmeta mark and 0x%08x == 0x%08x goto wrong\n", t->plan->mark, no);
+	}
+	fprintf(t->f, "\t\tct mark and 0x%08x == 0x%08x goto check\n", check, check);
 }
 
 static void forward_chain(struct text *t)
@@ -392,7 +450,8 @@ static void forward_chain(struct text *t)
 	}
 	maps(t, "out", "in");
 	if (t->ct)
-		fprintf(t->f, "\t\tct mark and 0x%08x == 0x%08x goto check\n", t->plan->mark, mark_of(t, PLAN_MARK_ALLOWED | PLAN_MARK_CHECK));
+		fprintf(t->f, "\t\tct mark and 0x%08x == 0x%08x goto check\n", mark_of(t, PLAN_MARK_ALLOWED | PLAN_MARK_CHECK),
+			mark_of(t, PLAN_MARK_ALLOWED | PLAN_MARK_CHECK));
 	fprintf(t->f, "\t}\n");
 }
 

@@ -83,11 +83,11 @@ struct seen {
 static const char *rec_wrong(struct seen *s, const struct plan_rec *r)
 {
 	bool prefix = r->kind == PLAN_PEER || r->kind == PLAN_NET || r->kind == PLAN_ALWAYS;
-	bool single = r->kind == PLAN_ENDPOINT || r->kind == PLAN_KNOWN || r->kind == PLAN_RESOLVER;
+	bool single = r->kind == PLAN_ENDPOINT || r->kind == PLAN_KNOWN || r->kind == PLAN_RESOLVER || r->kind == PLAN_PROTOCOL;
 
 	if (r->workload >= PLAN_WORKLOADS_MAX || r->edge >= PLAN_EDGES_MAX || r->dir > PLAN_OUT || r->port_lo > r->port_hi)
 		return "a number out of its range";
-	if ((r->kind == PLAN_EDGE || r->kind == PLAN_MAYBE || r->kind == PLAN_ENDPOINT || r->kind == PLAN_SERVES) &&
+	if ((r->kind == PLAN_EDGE || r->kind == PLAN_MAYBE || r->kind == PLAN_ENDPOINT || r->kind == PLAN_SERVES || r->kind == PLAN_PROTOCOL) &&
 	    !s->workload[r->workload])
 		return "a workload that is not in the plan";
 	if ((r->kind == PLAN_PEER || r->kind == PLAN_ANYBODY) && !s->edge[r->edge])
@@ -157,9 +157,17 @@ int plan_check(const struct plan *p, char *err, size_t err_len)
 	return wrong ? -EINVAL : 0;
 }
 
+bool plan_has_checks(const struct plan *p)
+{
+	for (uint32_t i = 0; i < p->count && p->recs[i].kind <= PLAN_EDGE; i++)
+		if (p->recs[i].kind == PLAN_EDGE && p->recs[i].flags & PLAN_CHECK)
+			return true;
+	return false;
+}
+
 bool plan_is_element(const struct plan_rec *r)
 {
-	return r->kind == PLAN_ENDPOINT || r->kind == PLAN_KNOWN || r->kind == PLAN_RESOLVER || r->kind == PLAN_SERVES ||
+	return r->kind == PLAN_ENDPOINT || r->kind == PLAN_KNOWN || r->kind == PLAN_RESOLVER || r->kind == PLAN_SERVES || r->kind == PLAN_PROTOCOL ||
 	       (r->kind == PLAN_PEER && r->bits == 128);
 }
 

@@ -16,6 +16,7 @@
 #define PLAN_TABLE "pierglass"
 #define PLAN_TIMEOUT_S 60u       /* what fails open is gone this long after nobody refreshed it */
 #define PLAN_REFRESH_S 20u
+#define PLAN_QUEUE 20550         /* and the next one */
 #define PLAN_PRIORITY (-10)      /* before the engine's filter rules, after its address translation */
 
 /* What the bits of our part of the conntrack mark say, times its lowest bit. */
@@ -23,6 +24,7 @@ enum plan_mark {
 	PLAN_MARK_ALLOWED = 1, /* judged by edge and allowed; alone: decided, the kernel carries it */
 	PLAN_MARK_CHECK = 2,   /* with ALLOWED: its protocol is still to be checked (chain "check") */
 	PLAN_MARK_REFUSED = 4, /* the check said no */
+	PLAN_MARK_CLOSED = 8,  /* with CHECK: what is not decided in time is refused (needs a mark of 4 bits) */
 };
 
 enum plan_kind {
@@ -37,6 +39,7 @@ enum plan_kind {
 	PLAN_ALWAYS,   /* addr/bits: never refused anything (the node, gateways, management) */
 	PLAN_RESOLVER, /* addr: DNS to it is never refused */
 	PLAN_SERVES,   /* workload, l4, port_lo: a listener of a container on the host network here */
+	PLAN_PROTOCOL, /* workload, l4, port_lo, addr: what may be spoken there: app, of queue_app_hash() */
 	PLAN_KIND_MAX
 };
 enum { PLAN_IN, PLAN_OUT };
@@ -46,7 +49,12 @@ struct plan_rec {
 	uint8_t kind, dir, l4, flags;
 	uint16_t workload, edge;
 	uint16_t port_lo, port_hi;
-	uint8_t bits, pad[3];
+	union {
+		struct {
+			uint8_t bits, pad[3];
+		};
+		uint32_t app;
+	};
 	uint8_t addr[16];
 };
 _Static_assert(sizeof(struct plan_rec) == 32, "struct plan_rec has no hidden padding");
@@ -54,6 +62,8 @@ _Static_assert(sizeof(struct plan_rec) == 32, "struct plan_rec has no hidden pad
 struct plan {
 	uint16_t ns;
 	uint32_t mark; /* our bits of the conntrack mark, neighbouring, 3 or more */
+	uint16_t queue;    /* the keeper's: number of the first of its two NFQUEUEs (open, closed); 0: PLAN_QUEUE */
+	bool native_queue; /* the keeper's: the kernel has nftables' own `queue` */
 	uint32_t count;
 	struct plan_rec *recs; /* sorted by plan_sort() */
 };
@@ -82,6 +92,8 @@ static inline bool plan_addr_is_v4(const uint8_t a[16])
 
 	return __builtin_memcmp(a, mapped, 12) == 0;
 }
+/* Whether any edge's protocol is to be checked. */
+bool plan_has_checks(const struct plan *p);
 bool plan_addr_in(const uint8_t a[16], const uint8_t prefix[16], unsigned bits);
 
 #endif

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sensor/msg_queue.h"
+
 #ifndef IPPROTO_UDPLITE
 #define IPPROTO_UDPLITE 136
 #endif
@@ -128,12 +130,37 @@ static void external_put(struct making *m, const struct policy_rule *rule, struc
 		}
 }
 
+/* What may be spoken with whom serves: at each of its addresses here. False: nothing is known of it, and nothing is checked. */
+static bool protocols_put(struct making *m, const struct policy_rule *rule)
+{
+	const char *server = rule->dir == PLAN_IN ? m->in->workloads[rule->workload].name : rule->peer;
+	struct plan_rec r = { .kind = PLAN_PROTOCOL, .workload = rule->workload };
+	bool any = false;
+
+	if (!rule->check || !policy_port(rule->port, &r.l4, &r.port_lo, &r.port_hi) || r.port_lo != r.port_hi || (r.l4 != IPPROTO_TCP && r.l4 != IPPROTO_UDP))
+		return false;
+	for (size_t i = 0; i < m->in->protocol_count; i++) {
+		const struct policy_protocol *p = &m->in->protocols[i];
+
+		if (p->l4 != r.l4 || p->port != r.port_lo || strcmp(p->workload, server))
+			continue;
+		r.app = queue_app_hash(p->app);
+		for (size_t k = 0; k < m->in->endpoint_count; k++)
+			if (m->in->endpoints[k].ns == m->plan->ns && !strcmp(m->in->endpoints[k].workload, server)) {
+				memcpy(r.addr, m->in->endpoints[k].addr, 16);
+				put(m, &r);
+				any = true;
+			}
+	}
+	return any;
+}
+
 static void rule_put(struct making *m, size_t index)
 {
 	const struct policy_rule *rule = &m->in->rules[index];
 	struct plan_rec r = { .kind = PLAN_EDGE, .dir = rule->dir, .workload = rule->workload, .edge = (uint16_t)index };
 
-	r.flags = rule->check ? PLAN_CHECK : 0;
+	r.flags = protocols_put(m, rule) ? PLAN_CHECK : 0;
 	put(m, &r);
 	r = (struct plan_rec){ .kind = PLAN_PEER, .edge = (uint16_t)index };
 	if (!policy_port(rule->port, &r.l4, &r.port_lo, &r.port_hi))

@@ -34,6 +34,12 @@ struct policy_place {         /* something of a namespace: NET, ALWAYS, RESOLVER
 	uint8_t addr[16];
 	uint8_t bits;
 };
+struct policy_protocol {      /* what a workload's listener speaks: for rules with check */
+	const char *workload;     /* as nodes of the map are named */
+	const char *app;          /* "HTTP" */
+	uint16_t port;
+	uint8_t l4;
+};
 struct policy_listener {      /* of a container on the host network */
 	const char *workload;
 	uint16_t ns, port;
@@ -53,6 +59,8 @@ struct policy_input {
 	size_t place_count;
 	const struct policy_listener *listeners;
 	size_t listener_count;
+	const struct policy_protocol *protocols;
+	size_t protocol_count;
 };
 
 /* Makes the plan of one namespace, sorted; a rule's number there is its index in rules. An empty one if nothing is enforced

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The verdict process: forked from the keeper, keeps CAP_NET_ADMIN only. Answers what the kernel holds up until
- * somebody decides: programs about to be run (exec_verdict.h); and the keeper's heartbeat, whatever else it has to do. */
+ * somebody decides: programs about to be run (exec_verdict.h), packets whose protocol is not known yet (nfq_verdict.h);
+ * and the keeper's heartbeat, whatever else it has to do. */
 #ifndef PG_ENFORCE_VERDICT_H
 #define PG_ENFORCE_VERDICT_H
 

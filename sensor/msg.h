@@ -108,6 +108,8 @@ enum msg_type {
 	MSG_FILES_EXEC, MSG_EXEC_PLACES, MSG_EXEC_ASK, MSG_EXEC_DENIED, MSG_EXEC_ANSWER, MSG_EXEC_FORGET, MSG_EXEC_STATS,
 	/* -- core <-> fetch: sensor/msg_fetch.h */
 	MSG_FETCH, MSG_FETCHED,
+	/* -- protocols that are checked before a connection goes on: sensor/msg_queue.h */
+	MSG_QUEUE_PLAN, MSG_QUEUE_ASK, MSG_QUEUE_ANSWER, MSG_QUEUE_REFUSED, MSG_QUEUE_STATS, MSG_QUEUE_STATE,
 
 	MSG_TYPE_MAX
 };
@@ -119,7 +121,7 @@ enum msg_fd_kind {
 	MSG_FD_API_LISTENER, /* core: the listening API socket, mode 0660 */
 	MSG_FD_CONFIG,       /* core: the configuration file opened for reading (absent: defaults) */
 	MSG_FD_BROKER,       /* core: ipc to the broker; replaces an earlier one */
-	MSG_FD_INSPECTOR,    /* core: ipc from an inspector; name "packets" or "documents"; replaces an earlier one */
+	MSG_FD_INSPECTOR,    /* core, verdict: ipc from an inspector; name "packets" or "documents"; replaces an earlier one */
 	MSG_FD_CORE,         /* broker, inspectors, opener: ipc to core; replaces an earlier one */
 	MSG_FD_FILES,        /* core, opener: ipc to files; replaces an earlier one */
 	MSG_FD_OPENER,       /* files, core: ipc to the opener; replaces an earlier one */
@@ -127,7 +129,8 @@ enum msg_fd_kind {
 	MSG_FD_FETCH,        /* core: ipc to fetch; replaces an earlier one */
 	MSG_FD_INOTIFY,      /* files, opener: the one inotify instance */
 	MSG_FD_EXEC,         /* verdict, opener: the fanotify group of exec permissions */
-	MSG_FD_VERDICT,      /* core: ipc to the verdict process; replaces an earlier one */
+	MSG_FD_VERDICT,      /* core, inspector of packets: ipc to the verdict process; replaces an earlier one */
+	MSG_FD_QUEUE,        /* verdict: arg: namespace; the socket that its NFQUEUEs are bound to */
 	MSG_FD_MAX
 };
 struct msg_fd {

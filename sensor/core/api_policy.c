@@ -50,6 +50,7 @@ static void json_mode(struct jsonl *j, struct core *c, const char *workload)
 	json_mono(j, "confirm_until", ch ? ch->confirm_by_ns : 0);
 	jsonl_str(j, "established", ch && ch->cut ? "cut" : "keep");
 	jsonl_str(j, "on_failure", ch && ch->closed ? "closed" : "open");
+	jsonl_str(j, "protocols", policy_protocols_are_checked(c, workload) ? "check" : "off");
 	jsonl_u64(j, "refused_in", refused(c, workload, "in"));
 	jsonl_u64(j, "refused_out", refused(c, workload, "out"));
 }
@@ -93,6 +94,54 @@ static void json_hold(struct jsonl *j, const struct policy_hold *h)
 	jsonl_obj_end(j);
 }
 
+static void json_two(struct jsonl *j, const char *open, const char *closed, const uint64_t n[2])
+{
+	jsonl_u64(j, open, n[0]);
+	jsonl_u64(j, closed, n[1]);
+}
+
+/* What the rules gave to queues; bypassed: packets that no queue took, which their rule let go. */
+static void json_queue(struct jsonl *j, const struct msg_queue_state *m)
+{
+	const uint64_t bypassed[2] = { policy_queue_bypassed(m, 0), policy_queue_bypassed(m, 1) };
+
+	jsonl_obj(j, "queue");
+	jsonl_u64(j, "number", m->queue);
+	jsonl_bool(j, "bound", m->bound);
+	jsonl_str(j, "how", !m->bound ? "none" : m->native ? "nft queue" : "xt NFQUEUE");
+	jsonl_str(j, "error", m->error ? strerror(-m->error) : m->bridged ? "bridged packets are not checked: they do not pass the rules that queue" : "");
+	jsonl_u64(j, "waiting", m->waiting[0] + (uint64_t)m->waiting[1]);
+	json_two(j, "counted_open", "counted_closed", m->counted);
+	json_two(j, "bypassed_open", "bypassed_closed", bypassed);
+	jsonl_u64(j, "dropped_full", m->dropped_full[0] + m->dropped_full[1] + m->dropped_user[0] + m->dropped_user[1]);
+	json_two(j, "kept_open", "kept_closed", m->kept);
+	jsonl_u64(j, "repeated", m->repeated[0] + m->repeated[1]);
+	jsonl_obj_end(j);
+}
+
+static void json_protocols(struct jsonl *j, const struct core_policy *p)
+{
+	struct msg_queue_stats s;
+
+	policy_queue_sums(p, &s);
+	jsonl_obj(j, "protocols");
+	jsonl_u64(j, "packets", s.packets);
+	jsonl_u64(j, "questions", s.questions);
+	jsonl_u64(j, "connections", s.connections);
+	jsonl_u64(j, "fits", s.fits);
+	jsonl_u64(j, "wrong", s.wrong);
+	jsonl_u64(j, "unknowable", s.cannot);
+	json_two(j, "late_open", "late_closed", s.late);
+	json_two(j, "unsure_open", "unsure_closed", s.budget);
+	json_two(j, "table_full_open", "table_full_closed", s.table_full);
+	json_two(j, "no_rule_open", "no_rule_closed", s.no_rule);
+	json_two(j, "odd_open", "odd_closed", s.odd);
+	jsonl_u64(j, "sent_again", s.gaps);
+	jsonl_u64(j, "overruns", s.overruns);
+	jsonl_u64(j, "refused_verdicts", s.refused_verdicts);
+	jsonl_obj_end(j);
+}
+
 static void json_ns(struct jsonl *j, struct core *c, const struct policy_ns *n)
 {
 	static const char *const hows[] = { "none", "same", "elements", "ruleset", "removed" };
@@ -111,6 +160,8 @@ static void json_ns(struct jsonl *j, struct core *c, const struct policy_ns *n)
 	jsonl_str(j, "bridged",
 		  n->state.bridge4 && n->state.bridge6 ? "bridge" : n->state.bridge4 ? "bridge (IPv4)" : n->state.bridge6 ? "bridge (IPv6)" : "inet");
 	jsonl_u64(j, "records", n->sent.count);
+	if (n->queue.ns)
+		json_queue(j, &n->queue);
 	jsonl_obj_end(j);
 }
 
@@ -146,6 +197,7 @@ static void overview_make(struct api *a, struct api_body *ret)
 	jsonl_u64(&l.j, "blocked_packets", policy_counts_get(p->counts, "blocked", &last));
 	jsonl_u64(&l.j, "quarantined_packets", policy_counts_get(p->counts, "quarantined", &last));
 	jsonl_u64(&l.j, "unknown_packets", policy_counts_get(p->counts, "unknown", &last));
+	json_protocols(&l.j, p);
 	jsonl_u64(&l.j, "tampered", p->tampers);
 	jsonl_u64(&l.j, "set_updates", p->sent_elements);
 	jsonl_u64(&l.j, "rulesets", p->sent_rulesets);
@@ -184,6 +236,14 @@ static void json_addresses(struct jsonl *j, const struct policy_gather *g, size_
 	jsonl_arr_end(j);
 }
 
+static bool protocol_is_of(const struct policy_protocol *p, const char *port)
+{
+	uint16_t lo, hi;
+	uint8_t l4;
+
+	return policy_port(port, &l4, &lo, &hi) && p->l4 == l4 && p->port == lo;
+}
+
 static void json_rule(struct jsonl *j, struct core *c, const struct policy_gather *g, size_t rule)
 {
 	const struct policy_edge *e = &g->table->edges[rule];
@@ -202,6 +262,11 @@ static void json_rule(struct jsonl *j, struct core *c, const struct policy_gathe
 	jsonl_str(j, "source", fact_source_name(e->sources));
 	jsonl_str(j, "where", e->where);
 	json_addresses(j, g, rule);
+	jsonl_arr(j, "protocols");
+	for (size_t i = 0; g->rules[rule].check && i < g->in.protocol_count; i++)
+		if (!strcmp(g->protocols[i].workload, e->dir == PLAN_IN ? w : e->peer) && protocol_is_of(&g->protocols[i], e->port))
+			jsonl_str(j, NULL, g->protocols[i].app);
+	jsonl_arr_end(j);
 	jsonl_u64(j, "connections", n);
 	if (last)
 		jsonl_time(j, "last_used", last);

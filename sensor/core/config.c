@@ -306,6 +306,17 @@ static int read_policy_default(struct config_reader *r, const struct config_key 
 	return config_word(r, k, n, line, names, ARRAY_SIZE(names), &v);
 }
 
+static const char *const protocols_words[] = { "off", "check" };
+
+static int read_policy_protocols(struct config_reader *r, const struct config_key *k, struct fy_node *n, int line)
+{
+	unsigned v = 0;
+	int rc = config_word(r, k, n, line, protocols_words, ARRAY_SIZE(protocols_words), &v);
+
+	r->c.policy.protocols = v == 1;
+	return rc;
+}
+
 static int read_policy_key(struct config_reader *r, const struct config_key *k, struct fy_node *n, int line)
 {
 	static const char *const modes[] = { "learn", "monitor", "enforce" }; /* in the order of enum policy_mode */
@@ -316,6 +327,8 @@ static int read_policy_key(struct config_reader *r, const struct config_key *k, 
 
 	if (!strcmp(k->name, "mode"))
 		rc = config_word(r, k, n, line, modes, ARRAY_SIZE(modes), &v), w->mode = (uint8_t)v;
+	else if (!strcmp(k->name, "protocols"))
+		rc = config_word(r, k, n, line, protocols_words, ARRAY_SIZE(protocols_words), &v), w->protocols = (uint8_t)(v + 1);
 	else if (!strcmp(k->name, "established"))
 		rc = config_word(r, k, n, line, established, ARRAY_SIZE(established), &v), w->cut = (uint8_t)v;
 	else
@@ -570,13 +583,15 @@ static const struct config_key policy_workload_keys[] = {
 	{ "mode", read_policy_key, "learn, monitor or enforce", 0, 0, 0, NULL },
 	{ "established", read_policy_key, "keep or cut", 0, 0, 0, NULL },
 	{ "on_failure", read_policy_key, "open or closed", 0, 0, 0, NULL },
+	{ "protocols", read_policy_key, "off or check", 0, 0, 0, NULL },
 	{ NULL, NULL, NULL, 0, 0, 0, NULL },
 };
 static const struct config_key policy_keys[] = {
 	{ "default", read_policy_default, "monitor", 0, 0, 0, NULL },
 	{ "analyst", read_analyst, "an address or a prefix", 0, 0, 0, NULL },
+	{ "protocols", read_policy_protocols, "off or check", 0, 0, 0, NULL },
 	{ "ct_mark", read_ct_mark, "a mask of 3 or more neighbouring bits", 0, 0, 0, NULL },
-	{ "workloads", read_policy_workloads, "up to 128 names of workloads, each with mode, established, on_failure", 0, 0, 0, NULL },
+	{ "workloads", read_policy_workloads, "up to 128 names of workloads, each with mode, established, on_failure, protocols", 0, 0, 0, NULL },
 	{ NULL, NULL, NULL, 0, 0, 0, NULL },
 };
 static const struct config_key actions_keys[] = {
@@ -607,7 +622,7 @@ static const struct config_key top_keys[] = {
 	{ "api", config_section, "keys listen, token_file, tls_cert, tls_key, hosts", 0, 0, 0, config_api_keys },
 	{ "feeds", config_section, "keys files, urls, proxy, timeout, never_block", 0, 0, 0, config_feeds_keys },
 	{ "geo", config_section, "keys country, asn", 0, 0, 0, config_geo_keys },
-	{ "policy", config_section, "keys default, analyst, ct_mark, workloads", 0, 0, 0, policy_keys },
+	{ "policy", config_section, "keys default, analyst, protocols, ct_mark, workloads", 0, 0, 0, policy_keys },
 	{ "evidence", config_section, "keys ring, ring_bytes, freeze, file_bytes, bundle_bytes, max_bytes, keep_days", 0, 0, 0, evidence_keys },
 	{ "test", config_section, "key without", 0, 0, 0, test_keys },
 	{ "actions", config_section, "keys default, findings, workloads", 0, 0, 0, actions_keys },
@@ -660,7 +675,7 @@ int config_section(struct config_reader *r, const struct config_key *k, struct f
 static int read_policy_workloads(struct config_reader *r, const struct config_key *k, struct fy_node *n, int line)
 {
 	struct config_policy *p = &r->c.policy;
-	struct config_key row = { .expected = "keys mode, established, on_failure", .sub = policy_workload_keys };
+	struct config_key row = { .expected = "keys mode, established, on_failure, protocols", .sub = policy_workload_keys };
 	struct fy_node_pair *pair;
 	void *iter = NULL;
 	int rc;

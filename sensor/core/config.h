@@ -13,11 +13,13 @@
 struct config_policy_workload {
 	char name[300];
 	uint8_t mode;              /* learn|monitor|enforce -> enum policy_mode */
+	uint8_t protocols;         /* 0 as policy.protocols, 1 off, 2 check */
 	uint8_t cut;               /* established: keep|cut */
 	uint8_t closed;            /* on_failure: open|closed */
 };
 struct config_policy {
 	char analyst[64];          /* policy.analyst: may reach a quarantined container; "" nobody */
+	bool protocols;            /* policy.protocols: those of learned listeners are checked before a connection goes on */
 	uint32_t ct_mark;          /* policy.ct_mark: bits of the conntrack mark that are ours: 0x00f00000 */
 	unsigned workload_count;
 	struct config_policy_workload workloads[128];

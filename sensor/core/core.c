@@ -101,6 +101,8 @@ const char *core_loss_name(enum core_loss l)
 		return "actions";
 	case LOSS_EVIDENCE:
 		return "evidence";
+	case LOSS_PROTOCOL_UNCHECKED:
+		return "protocol_unchecked";
 	case LOSS_EXEC_UNJUDGED:
 		return "exec_unjudged";
 	case LOSS_MAX:

@@ -86,6 +86,7 @@ enum core_loss {
 	LOSS_ACTIONS,              /* findings whose actions found no room */
 	LOSS_EVIDENCE,             /* parts of evidence, or whole bundles, that a limit cut or that could not be had */
 	LOSS_EXEC_UNJUDGED,        /* programs started or refused by the choice for failures: nobody judged them in time */
+	LOSS_PROTOCOL_UNCHECKED,   /* connections and packets let go or refused by the choice for failures: nobody knew what they speak */
 	LOSS_MAX
 };
 const char *core_loss_name(enum core_loss l);

@@ -99,6 +99,7 @@ static void take_fd_message(struct core *c, const struct msg_fd *m, int fd)
 	case MSG_FD_FANOTIFY:
 	case MSG_FD_INOTIFY:
 	case MSG_FD_EXEC:
+	case MSG_FD_QUEUE:
 	case MSG_FD_MAX:
 		break;
 	}
@@ -313,8 +314,10 @@ void keeper_message(const struct ipc_hdr *hdr, const void *body, int fd, void *a
 			engines_state(c, mengine);
 		break;
 	case MSG_PROGRAM:
-		if (mprogram && mprogram->program == PROGRAM_VERDICT && !mprogram->running && c->programs[PROGRAM_VERDICT].running)
+		if (mprogram && mprogram->program == PROGRAM_VERDICT && !mprogram->running && c->programs[PROGRAM_VERDICT].running) {
 			refuse_verdict_ended(c, mprogram);
+			policy_queue_verdict_ended(c, mprogram);
+		}
 		if (mprogram && mprogram->program < PROGRAM_MAX)
 			c->programs[mprogram->program] = *mprogram;
 		break;
@@ -350,6 +353,7 @@ void keeper_message(const struct ipc_hdr *hdr, const void *body, int fd, void *a
 	case MSG_POLICY_STATE:
 	case MSG_POLICY_TAMPER:
 	case MSG_POLICY_COUNTERS:
+	case MSG_QUEUE_STATE:
 		policy_message(c, hdr, body);
 		break;
 	case MSG_PROC_ARGS:

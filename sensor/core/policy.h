@@ -64,6 +64,11 @@ const char *policy_edge_verdict(struct core *c, const struct policy_edge_in *e);
 /* ---- for core's own files ---- */
 struct ipc_hdr;
 void policy_message(struct core *c, const struct ipc_hdr *hdr, const void *body);
+/* MSG_QUEUE_… of the verdict process; a new one began. */
+void policy_verdict_message(struct core *c, const struct ipc_hdr *hdr, const void *body);
+void policy_queue_new_verdict(struct core *c);
+struct msg_program;
+void policy_queue_verdict_ended(struct core *c, const struct msg_program *m);
 void policy_tick(struct core *c, uint64_t now_mono_ns);
 /* Something changed that plans are made of. */
 void policy_touch(struct core *c);

@@ -439,6 +439,66 @@ static void names_container_cb(const struct ident_container *ct, void *arg)
 		dns_names_each(g->core->dns, name_scope(ct), name_cb, g);
 }
 
+/* ---- protocols -------------------------------------------------------------------------------------------------------------------- */
+bool policy_protocols_are_checked(const struct core *c, const char *workload)
+{
+	for (unsigned i = 0; i < c->config.policy.workload_count; i++)
+		if (!strcmp(c->config.policy.workloads[i].name, workload) && c->config.policy.workloads[i].protocols)
+			return c->config.policy.workloads[i].protocols == 2;
+	return c->config.policy.protocols;
+}
+
+struct protocols {
+	struct policy_gather *g;
+	const char *workload, *port;
+	uint16_t number;
+	uint8_t l4;
+	bool any;
+};
+
+static void protocol_cb(const struct fact *f, void *arg)
+{
+	struct protocols *x = arg;
+	struct policy_gather *g = x->g;
+	const char *app;
+	size_t n = fact_fields(f->key, &app);
+
+	if (strlen(x->port) != n || memcmp(f->key, x->port, n) || !app[0] || !strcmp(app, FACT_ANY))
+		return;
+	x->any = true;
+	if (!room(g, &g->protocols, g->in.protocol_count, &g->protocol_room, sizeof(*g->protocols)))
+		return;
+	app = keep(g, app, strlen(app));
+	g->protocols[g->in.protocol_count++] = (struct policy_protocol){ .workload = x->workload, .app = app, .l4 = x->l4, .port = x->number };
+}
+
+static bool protocol_is_there(const struct policy_gather *g, const struct protocols *x)
+{
+	for (size_t i = 0; i < g->in.protocol_count; i++)
+		if (g->protocols[i].l4 == x->l4 && g->protocols[i].port == x->number && !strcmp(g->protocols[i].workload, x->workload))
+			return true;
+	return false;
+}
+
+/* An edge's protocol is that of the listener at its server's end, once that is learned. */
+static void rule_protocols(struct policy_gather *g, struct policy_rule *rule)
+{
+	struct protocols x = { .g = g, .workload = rule->dir == PLAN_IN ? g->workloads[rule->workload].name : rule->peer, .port = rule->port };
+	const struct model *m;
+	uint16_t hi;
+
+	if (!policy_protocols_are_checked(g->core, g->workloads[rule->workload].name) || !policy_port(rule->port, &x.l4, &x.number, &hi) || x.number != hi ||
+	    (x.l4 != IPPROTO_TCP && x.l4 != IPPROTO_UDP))
+		return;
+	m = core_model_named(g->core, x.workload);
+	if (!m || model_dimension_state(m, FACT_PROTOCOL) == MODEL_LEARNING)
+		return;
+	x.any = protocol_is_there(g, &x);
+	if (!x.any)
+		model_each_fact(m, FACT_PROTOCOL, protocol_cb, &x);
+	rule->check = x.any;
+}
+
 /* ---- listeners of containers on the host network ------------------------------------------------------------------------------------ */
 static void listener_cb(const struct core_listener_view *v, void *arg)
 {
@@ -509,6 +569,9 @@ int policy_gather(struct core *c, const char *only, struct policy_gather *ret)
 		ident_each_container(c->ident, names_container_cb, g);
 		core_each_listener(c, listener_cb, g);
 	}
+	for (size_t i = 0; i < g->in.rule_count; i++)
+		rule_protocols(g, &g->rules[i]);
+	g->in.protocols = g->protocols;
 	g->in.workloads = g->workloads;
 	g->in.rules = g->rules;
 	g->in.endpoints = g->endpoints;
@@ -531,6 +594,7 @@ void policy_gather_free(struct policy_gather *g)
 	free(g->names);
 	free(g->places);
 	free(g->listeners);
+	free(g->protocols);
 	*g = (struct policy_gather){ .rc = 0 };
 }
 

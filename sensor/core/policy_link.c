@@ -366,6 +366,7 @@ void policy_message(struct core *c, const struct ipc_hdr *hdr, const void *body)
 	struct msg_policy_state state;
 	struct msg_policy_tamper tamper;
 	struct msg_policy_counters counters;
+	struct msg_queue_state queue;
 
 	if (!c->policy)
 		return;
@@ -375,6 +376,13 @@ void policy_message(struct core *c, const struct ipc_hdr *hdr, const void *body)
 	} else if (hdr->type == MSG_POLICY_TAMPER && hdr->len == sizeof(tamper)) {
 		memcpy(&tamper, body, sizeof(tamper));
 		tamper_message(c, &tamper);
+	} else if (hdr->type == MSG_QUEUE_STATE && hdr->len == sizeof(queue)) {
+		struct policy_ns *n;
+
+		memcpy(&queue, body, sizeof(queue));
+		n = ns_find(c->policy, queue.ns);
+		if (n)
+			policy_queue_state(c, &n->queue, &queue);
 	} else if (hdr->type == MSG_POLICY_COUNTERS && hdr->len >= sizeof(counters)) {
 		memcpy(&counters, body, sizeof(counters));
 		if (hdr->len == sizeof(counters) + counters.count * sizeof(struct msg_policy_counter))

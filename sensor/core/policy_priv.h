@@ -11,6 +11,7 @@
 #include "sensor/core/model.h"
 #include "sensor/core/policy.h"
 #include "sensor/msg_policy.h"
+#include "sensor/msg_queue.h"
 
 #define POLICY_CHOICES_MAX 512
 #define POLICY_HOLDS_MAX 256
@@ -64,7 +65,8 @@ struct policy_gather {
 	struct policy_name *names;
 	struct policy_place *places;
 	struct policy_listener *listeners;
-	size_t workload_room, rule_room, endpoint_room, name_room, place_room, listener_room;
+	struct policy_protocol *protocols;
+	size_t protocol_room, workload_room, rule_room, endpoint_room, name_room, place_room, listener_room;
 	struct policy_table *table;
 	struct arena *arena;
 	int rc;
@@ -86,6 +88,7 @@ struct policy_ns {
 	uint64_t *edge_last;
 	unsigned edge_room;
 	uint64_t blocked, quarantined, unknown;
+	struct msg_queue_state queue;
 };
 
 struct core_policy {
@@ -109,6 +112,7 @@ struct core_policy {
 	uint64_t made, sent_elements, sent_rulesets, tampers;
 	uint32_t update_micros, ruleset_micros; /* of the last ones */
 	uint64_t counters_at_ns;
+	struct msg_queue_stats queue_now, queue_before; /* of the present verdict process, of those before */
 	uint8_t resolvers[8][16];
 	unsigned resolver_count;
 };
@@ -123,6 +127,7 @@ unsigned policy_count_enforced(const struct core *c);
 /* only: as if this workload, too, were enforced; NULL. 0 or -ENOMEM; free in any case. */
 int policy_gather(struct core *c, const char *only, struct policy_gather *ret);
 void policy_gather_free(struct policy_gather *g);
+bool policy_protocols_are_checked(const struct core *c, const char *workload);
 void policy_table_free(struct policy_table *t);
 /* As policy_edge_verdict(), as if this workload, too, were enforced (NULL: none). */
 const char *policy_judge(struct core *c, const struct policy_edge_in *e, const char *assumed);
@@ -132,6 +137,12 @@ uint64_t policy_models_generation(struct core *c);
 void policy_each_address(struct core *c, const struct ident_container *ct, void (*cb)(uint16_t ns, const uint8_t addr[16], void *arg), void *arg);
 /* Why this address must never be blocked, NULL: it may be. */
 const char *policy_never(struct core *c, const uint8_t addr[16]);
+
+/* ---- policy_queue.c */
+/* Packets that their rule gave to a queue and that no queue took. */
+uint64_t policy_queue_bypassed(const struct msg_queue_state *m, unsigned closed);
+void policy_queue_state(struct core *c, struct msg_queue_state *last, const struct msg_queue_state *now);
+void policy_queue_sums(const struct core_policy *p, struct msg_queue_stats *ret);
 
 /* ---- policy_link.c */
 /* Makes plans anew and sends what changed. */

@@ -264,6 +264,10 @@ static void verdict_message(const struct ipc_hdr *hdr, const void *body, int fd,
 		c->refuse->verdict_now = s;
 		return;
 	}
+	if (hdr->type == MSG_QUEUE_STATS || hdr->type == MSG_QUEUE_REFUSED) {
+		policy_verdict_message(c, hdr, body);
+		return;
+	}
 	if ((hdr->type != MSG_EXEC_ASK && hdr->type != MSG_EXEC_DENIED) || hdr->len < sizeof(m) || hdr->len - sizeof(m) >= sizeof(path))
 		return;
 	memcpy(&m, body, sizeof(m));
@@ -311,6 +315,7 @@ void refuse_verdict(struct core *c, int fd)
 		verdict_gone(c);
 	add_stats(&c->refuse->before, &c->refuse->verdict_now);
 	memset(&c->refuse->verdict_now, 0, sizeof(c->refuse->verdict_now));
+	policy_queue_new_verdict(c);
 	if (peer_open(c->priv->loop, fd, verdict_message, verdict_gone, c, &c->refuse->verdict) < 0)
 		c->refuse->verdict = NULL;
 }

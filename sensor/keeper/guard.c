@@ -59,7 +59,8 @@ struct guard *guard_get(struct guards *all, uint16_t ns, int *ret_error)
 		return NULL;
 	g->all = all;
 	g->ns = ns;
-	g->result_fd = -1;
+	g->result_fd = g->queue.fd = -1;
+	g->queue.source = LOOP_SOURCE_NONE;
 	g->changes_source = g->result_source = LOOP_SOURCE_NONE;
 	g->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 	*ret_error = g->fd < 0 ? -errno : nft_sock_open(all->home_fd, g->fd, &g->sock);
@@ -89,12 +90,14 @@ static void guard_free(struct guard *g)
 		loop_remove(g->all->loop, &g->result_source);
 		nft_apply_end(g->pid, g->result_fd, &r);
 	}
+	guard_queue_close(g);
 	loop_timer_stop(g->all->loop, &g->refresh);
 	loop_timer_stop(g->all->loop, &g->overdue);
 	loop_remove(g->all->loop, &g->changes_source);
 	nft_sock_close(g->sock);
 	close_fd(&g->fd);
 	plan_free(&g->now);
+	plan_free(&g->applying);
 	plan_free(&g->next_plan);
 	plan_free(&g->incoming);
 	free(g);
@@ -139,6 +142,7 @@ void guards_free(struct guards *all)
 {
 	if (!all)
 		return;
+	loop_timer_stop(all->loop, &all->keep_timer);
 	while (all->first)
 		guard_free(all->first);
 	close_fd(&all->home_fd);
@@ -176,12 +180,22 @@ static void on_overdue(void *arg)
 	on_result(g, 0);
 }
 
+const struct plan *guard_newest(const struct guard *g)
+{
+	return g->has_next ? &g->next_plan : g->applying_next ? &g->applying : &g->now;
+}
+
+/* Who asked while it was being applied waits for what comes next. */
 static void ruleset_failed(struct guard *g, int status, const char *err)
 {
 	log_error("policy: the ruleset of namespace %u was not taken: %s %s", g->ns, strerror(-status), err);
-	plan_free(&g->next_plan);
-	g->has_next = false;
-	guard_answer_all(g, POLICY_HOW_NONE, status, err);
+	plan_free(&g->applying);
+	g->applying_next = false;
+	guard_answer(g, g->asks_applying, POLICY_HOW_NONE, status, err);
+	if (g->has_next)
+		guard_plan(g);
+	else
+		guard_answer_all(g, POLICY_HOW_NONE, status, err);
 }
 
 /* Takes the waiting plan and what is held to the kernel, as a whole. One at a time. */
@@ -189,7 +203,8 @@ void guard_ruleset(struct guard *g)
 {
 	static struct plan_hold holds[GUARD_HOLDS_MAX]; /* one thread */
 	const struct plan *p = g->has_next ? &g->next_plan : &g->now;
-	struct nft_job job = { .netns_fd = g->fd, .plan = p->count ? p : NULL, .holds = holds, .had_bridge = g->bridge4 || g->bridge6 || !g->seen_tables };
+	struct nft_job job = { .netns_fd = g->fd, .plan = p->count ? p : NULL, .holds = holds, .had_bridge = g->bridge4 || g->bridge6 || !g->seen_tables,
+			       .queue = g->queue.first, .native_queue = !g->all->no_native_queue };
 	int r;
 
 	if (g->pid) {
@@ -198,11 +213,20 @@ void guard_ruleset(struct guard *g)
 	}
 	job.hold_count = guard_holds(g, holds);
 	g->again = false;
+	g->asks_applying = g->ask_count;
 	if (!job.plan && !job.hold_count) {
 		guard_remove(g);
 		return;
 	}
 	guard_counters(g, true);
+	g->applying_next = g->has_next;
+	if (g->has_next) {
+		g->applying = g->next_plan;
+		g->applying_serial = g->next_serial;
+		g->next_plan = (struct plan){ 0 };
+		g->has_next = false;
+		job.plan = g->applying.count ? &g->applying : NULL;
+	}
 	r = nft_apply_start(&job, &g->pid, &g->result_fd);
 	if (r == 0)
 		r = loop_add(g->all->loop, &g->result_source, g->result_fd, EPOLLIN, on_result, g);
@@ -210,8 +234,6 @@ void guard_ruleset(struct guard *g)
 		ruleset_failed(g, r, "");
 		return;
 	}
-	g->applying_next = g->has_next;
-	g->asks_applying = g->ask_count;
 	loop_timer_set(g->all->loop, &g->overdue, APPLY_MAX_NS, on_overdue, g);
 }
 
@@ -246,11 +268,17 @@ static void on_result(void *arg, uint32_t events)
 	}
 	if (g->applying_next) {
 		plan_free(&g->now);
-		g->now = g->next_plan;
-		g->next_plan = (struct plan){ 0 };
-		g->serial = g->next_serial;
-		g->has_next = false;
+		g->now = g->applying;
+		g->applying = (struct plan){ 0 };
+		g->serial = g->applying_serial;
+		g->applying_next = false;
 	}
+	if (r.queue_error && !g->queue.error)
+		log_error("policy: namespace %u: packets cannot be queued: %s: the choice for failures holds for edges whose protocol is to be checked", g->ns,
+			  strerror(-r.queue_error));
+	g->queue.error = r.queue_error ? r.queue_error : g->queue.error;
+	g->queue.native = r.native_queue;
+	g->all->no_native_queue |= plan_has_checks(&g->now) && !r.native_queue;
 	g->bridge4 = r.bridge4;
 	g->bridge6 = r.bridge6;
 	g->active = g->seen_tables = true;
@@ -258,6 +286,7 @@ static void on_result(void *arg, uint32_t events)
 	guard_answer(g, g->asks_applying, POLICY_HOW_RULESET, 0, "");
 	guard_tampered(g, 0);
 	guard_refresh_later(g);
+	guard_queue_settle(g);
 	if (g->again)
 		guard_ruleset(g);
 	else
@@ -295,6 +324,7 @@ static void plan_complete(struct guard *g, const struct ipc_hdr *h, const struct
 	g->has_next = true;
 	g->told = true;
 	guard_ask_add(g, &ask);
+	guard_queue_plan(g, &g->next_plan);
 	if (!g->pid)
 		guard_plan(g);
 }

@@ -22,6 +22,9 @@ struct guard_events {
 	int (*ns_has)(void *arg, uint16_t ns, const uint8_t addr[16]);
 	/* Each such namespace. */
 	void (*ns_each)(void *arg, void (*cb)(uint16_t ns, void *cb_arg), void *cb_arg);
+	/* A message for the verdict process, with a descriptor (borrowed) or -1; MSG_FD: the queues' socket of the namespace. 0 or
+	 * -errno. NULL: there is no such process, and no protocol is checked. */
+	int (*verdict)(void *arg, uint16_t type, const void *body, size_t len, int fd, uint16_t ns);
 	void *arg;
 };
 
@@ -32,6 +35,9 @@ void guards_free(struct guards *g);
 void guards_message(struct guards *g, const struct ipc_hdr *h, const void *body);
 /* The namespace is going: nothing of ours may keep it. */
 void guards_ns_gone(struct guards *g, uint16_t ns);
+/* The verdict process was started, or ended. */
+void guards_verdict_started(struct guards *g);
+void guards_verdict_ended(struct guards *g);
 /* Core began anew: plans half sent are forgotten. */
 void guards_core_started(struct guards *g);
 

@@ -205,6 +205,7 @@ void guard_remove(struct guard *g)
 	g->seen_tables = true;
 	g->bridge4 = g->bridge6 = false;
 	loop_timer_stop(g->all->loop, &g->refresh);
+	guard_queue_settle(g);
 	guard_answer_all(g, POLICY_HOW_REMOVED, r, "");
 	guard_tampered(g, r);
 }
@@ -343,6 +344,7 @@ static void counter_cb(const char *name, uint64_t packets, uint64_t bytes, void 
 	unsigned n;
 	char dir[4];
 
+	guard_queue_count(c->g, name, packets);
 	if (!strcmp(name, "blocked"))
 		row.what = POLICY_COUNT_BLOCKED;
 	else if (!strcmp(name, "quarantined"))
@@ -373,6 +375,7 @@ void guard_counters(struct guard *g, bool final)
 			(void)nft_counters_read(g->sock, (enum nft_family)f, counter_cb, c);
 	}
 	counters_send(c);
+	guard_queue_tell(g, final);
 	free(c);
 }
 
@@ -411,7 +414,7 @@ static void change_cb(const struct nft_change *c, void *arg)
 {
 	struct guard *g = arg;
 	bool own = c->port == nft_sock_port(g->sock) || (g->pid && c->port == (uint32_t)g->pid) || c->port == g->last_pid ||
-		   (g->pid && c->pid == (uint32_t)g->pid);
+		   (c->pid && (c->pid == (uint32_t)g->pid || c->pid == g->last_pid));
 
 	if (!c->ours || own || !g->active)
 		return;

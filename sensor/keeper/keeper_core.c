@@ -65,9 +65,23 @@ static void guard_ns_each(void *keeper, void (*cb)(uint16_t ns, void *cb_arg), v
 	link_watch_each_ns(((struct keeper *)keeper)->watch, cb, cb_arg);
 }
 
+static int guard_verdict(void *keeper, uint16_t type, const void *body, size_t len, int fd, uint16_t ns)
+{
+	struct program *p = &((struct keeper *)keeper)->programs[PROGRAM_VERDICT];
+
+	if (!program_is_running(p))
+		return -ENOTCONN;
+	if (type == MSG_FD)
+		program_send_fd(p, MSG_FD_QUEUE, ns, "", fd);
+	else
+		program_send(p, type, 0, 0, body, len, fd);
+	return 0;
+}
+
 static int guards_open(struct keeper *k)
 {
-	const struct guard_events events = { .tell = guard_tell, .ns_fd = guard_ns_fd, .ns_has = guard_ns_has, .ns_each = guard_ns_each, .arg = k };
+	const struct guard_events events = { .tell = guard_tell, .ns_fd = guard_ns_fd, .ns_has = guard_ns_has, .ns_each = guard_ns_each,
+					     .verdict = guard_verdict, .arg = k };
 
 	return guards_new(k->loop, &events, &k->guards);
 }

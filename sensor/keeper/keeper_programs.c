@@ -98,6 +98,20 @@ void programs_introduce(struct keeper *k, enum msg_program_id other)
 	close(fds[1]);
 }
 
+/* Gives the verdict process and the inspector of packets the two ends of a new socket. */
+static void inspector_introduce(struct keeper *k)
+{
+	struct program *verdict = &k->programs[PROGRAM_VERDICT], *p = &k->programs[PROGRAM_INSPECT_PACKETS];
+	int fds[2];
+
+	if (!program_is_running(verdict) || !program_is_running(p) || ipc_pair(fds) < 0)
+		return;
+	program_send_fd(verdict, MSG_FD_INSPECTOR, 0, "packets", fds[0]);
+	program_send_fd(p, MSG_FD_VERDICT, 0, "", fds[1]);
+	close(fds[0]);
+	close(fds[1]);
+}
+
 static void on_started(struct program *p, void *arg)
 {
 	struct keeper *k = arg;
@@ -114,6 +128,10 @@ static void on_started(struct program *p, void *arg)
 		files_introduce(k, p->spec.id);
 	if (p->spec.id == PROGRAM_OPENER || p->spec.id == PROGRAM_VERDICT)
 		exec_introduce(k, p->spec.id);
+	if (p->spec.id == PROGRAM_VERDICT || p->spec.id == PROGRAM_INSPECT_PACKETS)
+		inspector_introduce(k);
+	if (p->spec.id == PROGRAM_VERDICT)
+		guards_verdict_started(k->guards);
 	if (p->spec.id == PROGRAM_OPENER)
 		opener_introduce(k);
 	else if (p->spec.id != PROGRAM_VERDICT)
@@ -147,8 +165,10 @@ static void on_ended(struct program *p, void *arg)
 		}
 		return;
 	}
-	if (p->spec.id == PROGRAM_VERDICT)
+	if (p->spec.id == PROGRAM_VERDICT) {
 		exec_verdict_ended(k);
+		guards_verdict_ended(k->guards);
+	}
 	/* The next broker has questions of its own. */
 	if (p->spec.id == PROGRAM_BROKER)
 		memset(k->waiting, 0, sizeof(k->waiting));
@@ -239,7 +259,8 @@ void programs_init(struct keeper *k)
 		{ .id = PROGRAM_OPENER, .exe_fd = -1, .main = opener_main, .uid = s->uid, .gid = s->gid, .caps = opener_caps,
 		  .cap_count = ARRAY_SIZE(opener_caps), .ping_every_ns = second, .hung_after_ns = 3 * second },
 		{ .id = PROGRAM_VERDICT, .exe_fd = -1, .main = verdict_main, .uid = s->uid, .gid = s->gid, .caps = verdict_caps,
-		  .cap_count = ARRAY_SIZE(verdict_caps), .ping_every_ns = 100 * NSEC_PER_MSEC, .hung_after_ns = 500 * NSEC_PER_MSEC },
+		  .cap_count = ARRAY_SIZE(verdict_caps), .ping_every_ns = 100 * NSEC_PER_MSEC, .hung_after_ns = 500 * NSEC_PER_MSEC,
+		  .backoff_max_ns = 200 * NSEC_PER_MSEC /* packets wait for it: guard_queue.c */ },
 	};
 
 	process_title = k->title;
@@ -249,7 +270,8 @@ void programs_init(struct keeper *k)
 	for (size_t i = 0; i < ARRAY_SIZE(specs); i++) {
 		struct program_spec spec = specs[i];
 
-		spec.backoff_max_ns = backoff_max_ns();
+		if (backoff_max_ns())
+			spec.backoff_max_ns = backoff_max_ns();
 		program_init(&k->programs[spec.id], k->loop, &spec, &events, k);
 	}
 }

@@ -17,6 +17,7 @@
 #include "base/cleanup.h"
 #include "enforce/nft_plan.h"
 #include "enforce/policy.h"
+#include "sensor/msg_queue.h"
 
 static void addr(uint8_t ret[16], const char *text)
 {
@@ -64,15 +65,21 @@ static struct policy_input shop(void)
 	return in;
 }
 
-static struct plan shop_plan(uint16_t ns)
+static struct plan plan_of(const struct policy_input *in, uint16_t ns)
 {
-	struct policy_input in = shop();
 	struct plan p = { 0 };
 	char err[200] = "";
 
-	assert_int_equal(policy_make(&in, ns, &p), 0);
+	assert_int_equal(policy_make(in, ns, &p), 0);
 	assert_int_equal(plan_check(&p, err, sizeof(err)), 0);
 	return p;
+}
+
+static struct plan shop_plan(uint16_t ns)
+{
+	struct policy_input in = shop();
+
+	return plan_of(&in, ns);
 }
 
 static void test_judge(void **state)
@@ -179,6 +186,66 @@ static void test_texts(void **state)
 	p = shop_plan(1);
 	golden("cut", nft_plan_text(&p, NULL, 0, NFT_FAMILY_INET, true, true));
 	workloads[1].cut = false;
+	plan_free(&p);
+}
+
+/* ---- protocols ----------------------------------------------------------------------------------------------------- */
+static const struct policy_protocol protocols[] = {
+	{ "shop/web", "TLS", 443, IPPROTO_TCP }, { "shop/web", "HTTP2", 443, IPPROTO_TCP }, { "shop/web", "DNS", 443, IPPROTO_UDP },
+	{ "shop/web", "HTTP", 80, IPPROTO_TCP }, { "shop/db", "MySQL", 3306, IPPROTO_TCP },
+};
+
+static unsigned protocol_records(const struct plan *p, const char *at, uint16_t port, const char *app)
+{
+	unsigned n = 0;
+	uint8_t a[16];
+
+	addr(a, at);
+	for (uint32_t i = 0; i < p->count; i++)
+		n += p->recs[i].kind == PLAN_PROTOCOL && !memcmp(p->recs[i].addr, a, 16) && p->recs[i].port_lo == port && p->recs[i].app == queue_app_hash(app);
+	return n;
+}
+
+static void test_protocols(void **state)
+{
+	struct policy_rule checked[ARRAY_SIZE(rules)];
+	struct policy_input in = shop();
+	struct plan p, q;
+
+	/* Nothing is known of what it speaks: nothing is checked. */
+	p = plan_of(&in, 1);
+	assert_false(plan_has_checks(&p));
+	plan_free(&p);
+	in.protocols = protocols;
+	in.protocol_count = ARRAY_SIZE(protocols);
+	p = plan_of(&in, 1);
+	assert_true(plan_has_checks(&p));
+	assert_int_equal(protocol_records(&p, "10.9.0.10", 443, "TLS"), 1);
+	assert_int_equal(protocol_records(&p, "10.9.0.10", 443, "HTTP2"), 1);
+	assert_int_equal(protocol_records(&p, "fd09::10", 443, "TLS"), 1);
+	assert_int_equal(protocol_records(&p, "10.9.0.10", 443, "DNS"), 0);  /* another l4 */
+	assert_int_equal(protocol_records(&p, "10.9.0.10", 80, "HTTP"), 0);  /* its rule does not ask for it */
+	assert_int_equal(protocol_records(&p, "10.8.0.10", 443, "TLS"), 0);  /* another namespace */
+	/* Another protocol is an update, no ruleset. */
+	in.protocol_count = 1;
+	q = plan_of(&in, 1);
+	assert_true(plan_is_update(&p, &q));
+	plan_free(&q);
+	plan_free(&p);
+	/* Both directions, a workload that fails closed, with and without nftables' own queue; 3 bits of mark have none for "closed". */
+	in.protocol_count = ARRAY_SIZE(protocols);
+	memcpy(checked, rules, sizeof(checked));
+	checked[0].check = checked[3].check = true;
+	checked[7].check = true; /* no single port: cannot be checked */
+	in.rules = checked;
+	p = plan_of(&in, 1);
+	golden("check", nft_plan_text(&p, NULL, 0, NFT_FAMILY_INET, true, true));
+	p.native_queue = true;
+	p.queue = 4711;
+	golden("check-native", nft_plan_text(&p, NULL, 0, NFT_FAMILY_INET, true, true));
+	p.mark = 7;
+	golden("check-3-bits", nft_plan_text(&p, NULL, 0, NFT_FAMILY_INET, true, true));
+	golden("check-bridge", nft_plan_text(&p, NULL, 0, NFT_FAMILY_BRIDGE, true, true));
 	plan_free(&p);
 }
 
@@ -356,6 +423,7 @@ int main(void)
 		cmocka_unit_test(test_judge),
 		cmocka_unit_test(test_namespaces_are_apart),
 		cmocka_unit_test(test_texts),
+		cmocka_unit_test(test_protocols),
 		cmocka_unit_test(test_lock_outs_are_refused),
 		cmocka_unit_test(test_bad_plans_are_refused),
 		cmocka_unit_test(test_replicas_are_updates),

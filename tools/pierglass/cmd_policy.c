@@ -91,6 +91,43 @@ static void show_holds(const json_t *j)
 	cli_table_free(t);
 }
 
+static void show_queue(const json_t *q)
+{
+	if (!q)
+		return;
+	printf("; protocols: %s %llu, %llu packets given to it (fail open) and %llu (closed), %llu waiting, bypassed %llu, dropped %llu, let go %llu "
+	       "and dropped %llu by the keeper, repeated %llu%s%s",
+	       str_of(q, "how"), (unsigned long long)u64_of(q, "number"), (unsigned long long)u64_of(q, "counted_open"),
+	       (unsigned long long)u64_of(q, "counted_closed"), (unsigned long long)u64_of(q, "waiting"),
+	       (unsigned long long)u64_of(q, "bypassed_open"), (unsigned long long)(u64_of(q, "bypassed_closed") + u64_of(q, "dropped_full")),
+	       (unsigned long long)u64_of(q, "kept_open"), (unsigned long long)u64_of(q, "kept_closed"), (unsigned long long)u64_of(q, "repeated"),
+	       str_of(q, "error")[0] ? ": " : "", str_of(q, "error"));
+}
+
+static uint64_t two(const json_t *j, const char *what, const char *how)
+{
+	char key[40];
+
+	snprintf(key, sizeof(key), "%s_%s", what, how);
+	return u64_of(j, key);
+}
+
+static void show_protocols(const json_t *p)
+{
+	static const char *const hows[] = { "open", "closed" };
+
+	if (!p || !u64_of(p, "packets"))
+		return;
+	printf("\nprotocols: %llu connections fit, %llu were wrong and reset, %llu cannot be known; %llu are being looked at",
+	       (unsigned long long)u64_of(p, "fits"), (unsigned long long)u64_of(p, "wrong"), (unsigned long long)u64_of(p, "unknowable"),
+	       (unsigned long long)u64_of(p, "connections"));
+	for (unsigned i = 0; i < 2; i++)
+		printf("; %s by on_failure: late %llu, unsure %llu, table full %llu, no rule %llu, odd %llu", i ? "refused" : "let go",
+		       (unsigned long long)two(p, "late", hows[i]), (unsigned long long)two(p, "unsure", hows[i]),
+		       (unsigned long long)two(p, "table_full", hows[i]), (unsigned long long)two(p, "no_rule", hows[i]),
+		       (unsigned long long)two(p, "odd", hows[i]));
+}
+
 static void show_namespaces(const json_t *j)
 {
 	json_t *v;
@@ -105,7 +142,9 @@ static void show_namespaces(const json_t *j)
 			 bool_of(v, "in_force") ? "in force" : "not in force yet", str_of(v, "last_change"), f64_of(v, "took_ms"), str_of(v, "bridged"),
 			 str_of(v, "error")[0] ? ": " : "", str_of(v, "error"));
 		cli_put(stdout, line);
+		show_queue(json_object_get(v, "queue"));
 	}
+	show_protocols(json_object_get(j, "protocols"));
 	printf("\n\nrefused packets: blocked %llu, in quarantine %llu, of unknown addresses %llu; table changed by others: %llu times\n",
 	       (unsigned long long)u64_of(j, "blocked_packets"), (unsigned long long)u64_of(j, "quarantined_packets"),
 	       (unsigned long long)u64_of(j, "unknown_packets"), (unsigned long long)u64_of(j, "tampered"));
@@ -142,6 +181,10 @@ static void put_rules(const json_t *j)
 		at = strlen(line);
 		json_array_foreach(json_object_get(v, "addresses"), k, a) {
 			snprintf(line + at, sizeof(line) - at, "%s%s", k ? ", " : "; now ", json_string_value(a));
+			at = strlen(line);
+		}
+		json_array_foreach(json_object_get(v, "protocols"), k, a) {
+			snprintf(line + at, sizeof(line) - at, "%s%s", k ? " or " : "; speaking ", json_string_value(a));
 			at = strlen(line);
 		}
 		if (u64_of(v, "connections"))
