@@ -226,6 +226,23 @@ def hostile():
     judge("no error, nothing that its policy had to refuse", not errors, errors[:5])
 
 
+def saved():
+    go("map")
+    b.until("!!data.map && !!data.alerts", 10)
+    page = b.run("savedPage()")
+    path = os.path.abspath(os.path.join(build, "page-saved.html"))
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(page)
+    before, errors = len(b.requests), len(b.errors)
+    b.open("file://" + path)
+    judge("a saved page shows the map by itself", b.until("[...document.querySelectorAll('#map .box')].some((g) => g.box.key === 'w:shop/web')", 10), b.errors[errors:])
+    judge("a saved page says that it is not live", shows("#notice", "not live"), text("#notice"))
+    go("findings")
+    judge("a saved page: findings, without buttons that need a sensor", shows("article", "peer.unlinked") and not b.run("!!document.querySelector('article [data-act]')"), text("#view"))
+    judge("a saved page: no token in it, nothing asked, nothing refused, no dialog", token not in page and all(r.startswith(("file://" + path, "data:,")) for r in b.requests[before:]) and len(b.errors) == errors and not b.dialogs,
+          b.requests[before:] + b.errors[errors:])
+
+
 def honest():
     go("map")
     do("gone")
@@ -236,7 +253,7 @@ def honest():
 
 
 try:
-    for step in (who_may, the_map, by_keyboard, a_line, squatter, buttons, others, the_past, hostile, honest):
+    for step in (who_may, the_map, by_keyboard, a_line, squatter, buttons, others, the_past, hostile, honest, saved):
         try:
             step()
         except (RuntimeError, subprocess.TimeoutExpired) as e:

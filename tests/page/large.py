@@ -42,8 +42,11 @@ def check(b, judge, picture):
     m = world()
     state = {"map": text(m), "n": 3}
 
-    def the_map(_):
-        return state["map"]
+    asked = []
+
+    def the_map(path):
+        asked.append(path)
+        return state.get("part", text({**m, "nodes": [], "edges": []})) if "since=" in path else state["map"]
 
     s = Served({"/v1/map": the_map, "/v1/version": b"{}", "/v1/status": text(STATUS), "/v1/policy": b'{"workloads":[],"holds":[]}', **{"/v1/" + n: b"[]" for n in ("alerts", "containers", "listeners", "models", "networks", "evidence", "flows")}})
     try:
@@ -67,8 +70,9 @@ def check(b, judge, picture):
         m["edges"].append({**m["edges"][0], "client": extra["id"]})
         m["time"] = "2026-11-22T08:00:05.000000000Z"
         begin = time.monotonic()
-        state["map"] = text(m)
-        judge("a new stack appears", b.until("[...document.querySelectorAll('#map .box')].some((g) => g.box.key === 's:stack-99')", 30))
+        state["part"] = text({**m, "nodes": [extra, m["nodes"][0]], "edges": m["edges"][-1:]})
+        judge("a new stack appears, by an answer that has only what changed", b.until("[...document.querySelectorAll('#map .box')].some((g) => g.box.key === 's:stack-99')", 30))
+        judge("the rest of the map is still there", b.run("data.map.edges.length") == 20001 and sum("since=" not in p for p in asked) <= 2, [b.run("data.map.edges.length"), asked])
         print("# a change on the sensor is in the picture after %.1f s" % (time.monotonic() - begin))
         after = set(b.run("[...document.querySelectorAll('#map .box')].map((g) => g.box.key + g.getAttribute('transform')).join('|')").split("|"))
         moved = [p for p in places.split("|") if p not in after]

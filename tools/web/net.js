@@ -55,19 +55,34 @@ async function request(path, more) {
 const get = async (path) => (await request(path)).json();
 const post = async (path, args) => (await request(path + '?' + new URLSearchParams(args), { method: 'POST' })).json();
 
+// A large map is asked for whole once a minute; between, for the edges seen since the last answer (its counters only grow).
+const DELTA_EDGES = 300, WHOLE_EVERY = 60000, OVERLAP = 5000;
+function deltaOf(name, a, path) {
+  const map = data.map;
+  if (name !== 'map' || !a.whole || a.wholePath !== path || path.includes('?') || !map || map.edges.length < DELTA_EDGES || Date.now() - a.whole > WHOLE_EVERY) return '';
+  return '?' + new URLSearchParams({ since: new Date(Date.parse(map.time) - OVERLAP).toISOString() });
+}
+function merged(map, part) {
+  const nodes = new Map(map.nodes.map((n) => [n.id, n])), edges = new Map(map.edges.map((e) => [edgeKey(e), e]));
+  for (const n of part.nodes) nodes.set(n.id, n);
+  for (const e of part.edges) edges.set(edgeKey(e), e);
+  return { ...part, nodes: [...nodes.values()], edges: [...edges.values()] };
+}
+
 async function load(name) {
   const a = asked[name] = asked[name] || { at: 0, took: 0 };
   if (a.busy) return;
   a.busy = true;
-  const begin = performance.now(), path = a.path = pathOf(name);
+  const begin = performance.now(), path = a.path = pathOf(name), delta = deltaOf(name, a, path);
   try {
-    const r = await request(path), text = await r.text();
+    const r = await request(path + delta), text = await r.text();
     a.error = a.refused = '';
     a.unknown = r.headers.get('Pierglass-Unknown-Field') || '';
     a.at = Date.now();
+    if (name === 'map' && !delta) Object.assign(a, { whole: a.at, wholePath: path });
     if (text !== a.text) {
       a.text = text;
-      data[name] = JSON.parse(text);
+      data[name] = delta ? merged(data[name], JSON.parse(text)) : JSON.parse(text);
       net.changed(name);
     }
   } catch (e) {
@@ -85,7 +100,7 @@ async function load(name) {
 const interval = (name) => Math.max(RESOURCES[name].every, 12 * (asked[name]?.took || 0));
 
 function refresh(name) {
-  if (asked[name]) asked[name].at = asked[name].failed = 0;
+  if (asked[name]) asked[name].at = asked[name].failed = asked[name].whole = 0;
   tick();
 }
 

@@ -94,8 +94,9 @@ async function evidenceGet(a, bundle) {
     done(clean(e.message));
   }
 }
-async function download(path, name) {
-  const url = URL.createObjectURL(await (await request(path)).blob());
+const download = async (path, name) => offer(await (await request(path)).blob(), name);
+function offer(blob, name) {
+  const url = URL.createObjectURL(blob);
   h('a', { href: url, download: name.replace(/[^\w.-]/g, '_') }).click();
   setTimeout(() => URL.revokeObjectURL(url), 10000);
 }
@@ -202,6 +203,25 @@ function modelFacts(m) {
       table(d.dimension, [['Fact', ''], ['Source', ''], ['Where', ''], ['Seen', 'num'], ['Last', '']], (groups.get(d.dimension) || []).slice(0, 100).map((f) => [clean(f.text), sourceTag(f.source), f.where && code(f.where), f.count, when(f.last_seen)]), 'No facts.'))));
 }
 
+// ---- a page of its own, with the data in it: for a ticket, a report
+const digestOf = async (text) => "'sha256-" + btoa(String.fromCharCode(...new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))))) + "'";
+async function savedPage() {
+  const [css, js] = await Promise.all(['/app.css', '/app.js'].map(async (path) => (await request(path)).text()));
+  const what = {};
+  for (const name of ['map', 'alerts', 'containers', 'listeners', 'models', 'networks', 'policy', 'status']) what[name] = data[name] || await get(RESOURCES[name].path);
+  const json = JSON.stringify(what).replace(/</g, '\\u003c'), policy = "default-src 'none'; img-src data:; style-src " + await digestOf(css) + '; script-src ' + await digestOf(js);
+  return ['<!doctype html><html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="', policy, '"><meta name="viewport" content="width=device-width, initial-scale=1"><title>Pierglass</title><link rel="icon" href="data:,"><style>', css,
+    '</style></head><body><a class="skip" href="#main" id="skip">Skip to the content</a><header><h1>Pierglass</h1><nav id="nav" aria-label="Views"></nav><label class="search"><span class="hidden">Filter</span><input id="filter" type="search"><span id="filter-error"></span></label>',
+    '<p id="health" role="status"></p></header><div id="notice" role="alert" hidden></div><p id="done"></p><main id="main" tabindex="-1"></main><script type="application/json" id="snapshot">', json, '</', 'script><script>', js, '</', 'script></body></html>'].join('');
+}
+async function savePage() {
+  try {
+    offer(new Blob([await savedPage()], { type: 'text/html' }), 'pierglass-' + new Date().toISOString().slice(0, 19).replace(/:/g, '') + '.html');
+  } catch (e) {
+    done(clean(e.message));
+  }
+}
+
 // ---- status
 function statusView() {
   const st = data.status;
@@ -209,6 +229,7 @@ function statusView() {
   const losses = Object.entries(st.loss).filter(([, n]) => n), row = (o) => Object.entries(o).filter(([, n]) => n !== '' && n !== null && typeof n !== 'object').map(([k, n]) => [k.replace(/_/g, ' '), typeof n === 'number' ? n.toLocaleString('en', { maximumFractionDigits: 1 }) : clean(n)]);
   const holds = data.policy?.holds || [];
   return [h('h2', {}, 'Sensor ' + clean(st.node)), facts([['Version', clean(st.version)], ['Since', clock(st.started)], ['Its clock', clock(st.time)]]),
+    !snapshot && h('p', { class: 'actions' }, h('button', { type: 'button', 'data-act': 'save', title: 'One file that shows map, findings, listeners and models as they are now, without the sensor', onclick: savePage }, 'Save this page with its data')),
     section('What was lost', losses.length ? table('Losses', [['Counter', ''], ['Count', 'num'], ['While this page looked', 'num']], losses.map(([k, n]) => ({ cls: n > (lossBase?.[k] || 0) ? 'odd' : '', key: k, cells: [k.replace(/_/g, ' '), n.toLocaleString('en'), (n - (lossBase?.[k] || 0)).toLocaleString('en')] })), '') : h('p', {}, 'Nothing.')),
     section('What is not seen', st.not_seen.length ? list(st.not_seen.map((x) => typeof x === 'string' ? clean(x) : row(x).map(([k, v]) => k + ': ' + v).join(', '))) : h('p', {}, 'Nothing that it knows of.')),
     section('Held', holds.length ? table('Held', [['Kind', ''], ['Container', ''], ['Peer', ''], ['Port', ''], ['Since', ''], ['Until', '']], holds.map((x) => [x.kind, clean(x.container), x.peer, x.port, when(x.since), clock(x.until)]), '') : h('p', {}, 'Nothing is blocked by hand or by an action.')),
