@@ -313,6 +313,15 @@ static void flow_add(struct replay *r, struct replay_packet *p, uint32_t packets
 	flow_add_hashed(r, p, flow_hash(r, p), packets, bytes, first_ns, last_ns);
 }
 
+static void linktype_note(struct replay_stats *s, int linktype)
+{
+	for (unsigned i = 0; i < s->linktypes_unknown_count; i++)
+		if (s->linktypes_unknown[i] == linktype)
+			return;
+	if (s->linktypes_unknown_count < sizeof(s->linktypes_unknown) / sizeof(s->linktypes_unknown[0]))
+		s->linktypes_unknown[s->linktypes_unknown_count++] = (uint16_t)linktype;
+}
+
 static void skip_note(struct replay *r, enum replay_outcome o, uint32_t packets)
 {
 	static const enum replay_skip of[REPLAY_OUTCOME_MAX] = {
@@ -401,8 +410,8 @@ static void packet_add(struct replay *r, const struct capture_packet *c, struct 
 		fragment_add(r, &u->packet, ts_ns);
 	} else {
 		skip_note(r, o, 1);
-		if (o == REPLAY_LINK_TYPE && c->linktype >= 0 && c->linktype < 64)
-			r->stats.linktypes_unknown |= 1ULL << c->linktype;
+		if (o == REPLAY_LINK_TYPE)
+			linktype_note(&r->stats, c->linktype);
 	}
 }
 

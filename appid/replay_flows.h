@@ -48,7 +48,8 @@ struct replay_stats {
 	uint64_t tunnelled, fragments, joined; /* joined: datagrams out of fragments */
 	uint64_t flows;
 	uint64_t first_ns, last_ns;
-	uint64_t linktypes_unknown;       /* bit per link type below 64 that was not read */
+	uint16_t linktypes_unknown[8];    /* link types that were not read, the first few */
+	unsigned linktypes_unknown_count;
 };
 
 struct replay_row {

@@ -131,7 +131,7 @@ static struct packet_part under_header(struct ip_joined *d, const uint8_t header
 		ip[5] = (uint8_t)len;
 		ip[6] = d->proto;
 	}
-	return (struct packet_part){ bytes_of(ip, len + hlen), len + hlen };
+	return (struct packet_part){ bytes_of(ip, len + hlen), len + hlen, false };
 }
 
 static void give(struct replay_frags *f, struct ip_gather *g, struct replay_datagram *ret)

@@ -7,9 +7,9 @@
 #include "appid/replay_link.h"
 
 enum {
-	PORT_VXLAN = 4789, PORT_VXLAN_OLD = 8472, PORT_GENEVE = 6081,
-	LT_ETHERNET = 1, LT_RAW = 101,
-	TYPE_IPV4 = 0x0800, TYPE_IPV6 = 0x86dd, TYPE_ETHERNET = 0x6558, TYPE_ERSPAN = 0x88be, TYPE_ERSPAN3 = 0x22eb,
+	PORT_VXLAN = 4789, PORT_VXLAN_GPE = 4790, PORT_VXLAN_OLD = 8472, PORT_GENEVE = 6081,
+	LT_ETHERNET = 1, LT_RAW = 101, LT_MPLS = 219,
+	TYPE_MPLS = 0x8847, TYPE_IPV4 = 0x0800, TYPE_IPV6 = 0x86dd, TYPE_ETHERNET = 0x6558, TYPE_ERSPAN = 0x88be, TYPE_ERSPAN3 = 0x22eb,
 };
 
 /* What lies in a tunnel. */
@@ -39,7 +39,7 @@ static enum replay_outcome outcome_of(enum packet_result r)
 /* ---- UDP tunnels -------------------------------------------------------------------------------------------- */
 static struct packet_part payload_of(const struct packet_view *v)
 {
-	return (struct packet_part){ bytes_of(v->payload, v->payload_cap_len), v->payload_len };
+	return (struct packet_part){ bytes_of(v->payload, v->payload_cap_len), v->payload_len, false };
 }
 
 /* On a port that is not VXLAN's: only if everything fits, to the last byte of the inner IP packet. */
@@ -74,11 +74,23 @@ static bool open_vxlan(const struct packet_view *v, uint16_t dport, uint16_t ext
 	return true;
 }
 
+/* draft-ietf-nvo3-vxlan-gpe: the P flag says that the header names what follows. */
+static bool open_vxlan_gpe(const struct packet_view *v, uint16_t dport, struct inner *ret)
+{
+	struct packet_part p = payload_of(v);
+	const uint8_t *h;
+
+	if (dport != PORT_VXLAN_GPE || packet_part_take(&p, 8, &h) != PACKET_OK || (h[0] & 0x3c) != 0x0c || h[3] < 1 || h[3] > 3)
+		return false;
+	*ret = (struct inner){ p, h[3] == 3 ? LT_ETHERNET : LT_RAW, true, be24_at(h + 4) };
+	return true;
+}
+
 static bool linktype_of_type(uint16_t type, int *ret)
 {
-	if (type != TYPE_IPV4 && type != TYPE_IPV6 && type != TYPE_ETHERNET)
+	if (type != TYPE_IPV4 && type != TYPE_IPV6 && type != TYPE_ETHERNET && type != TYPE_MPLS)
 		return false;
-	*ret = type == TYPE_ETHERNET ? LT_ETHERNET : LT_RAW;
+	*ret = type == TYPE_ETHERNET ? LT_ETHERNET : type == TYPE_MPLS ? LT_MPLS : LT_RAW;
 	return true;
 }
 
@@ -145,7 +157,8 @@ static bool open_tunnel(const struct packet_view *v, const struct packet_part *i
 	if (v->key.proto == IPPROTO_UDP) {
 		uint16_t dport = ntohs(v->key.port[!v->dir]);
 
-		return v->payload && (open_vxlan(v, dport, extra_port, ret) || open_geneve(v, dport, ret));
+		return v->payload && (open_vxlan(v, dport, extra_port, ret) || open_vxlan_gpe(v, dport, ret) ||
+				      open_geneve(v, dport, ret));
 	}
 	return (v->key.proto == IPPROTO_GRE || v->key.proto == IPPROTO_IPIP || v->key.proto == IPPROTO_IPV6) &&
 	       open_ip(ip, v->key.proto, ret);
@@ -192,8 +205,9 @@ enum replay_outcome replay_unwrap_ip(struct replay_packet *ret, struct packet_pa
 		enum replay_outcome r;
 		struct inner in;
 
+		ip.unsegmented = true;
 		ret->ip = ip;
-		r = outcome_of(decode_frame(ip.cap.p, bytes_left(&ip.cap), ip.wire_len, PACKET_LINK_RAW, 0, 0, &ret->view));
+		r = outcome_of(decode_frame(ip.cap.p, bytes_left(&ip.cap), ip.wire_len, PACKET_LINK_RAW_SENT, 0, 0, &ret->view));
 		if (r != REPLAY_OK)
 			return take_bare(ret, ip) ? REPLAY_OK : r;
 		if (ret->view.frag_first || ret->view.frag_later)
@@ -222,7 +236,7 @@ enum replay_outcome replay_unwrap_ip(struct replay_packet *ret, struct packet_pa
 enum replay_outcome replay_unwrap(int linktype, const uint8_t *frame, uint32_t cap_len, uint32_t wire_len, uint16_t extra_port,
 				  struct replay_packet *ret)
 {
-	struct packet_part p = { bytes_of(frame, cap_len), wire_len };
+	struct packet_part p = { bytes_of(frame, cap_len), wire_len, true };
 	enum replay_outcome r;
 
 	ret->frame_len = wire_len;

@@ -335,7 +335,6 @@ void replay_write_summary(const struct replay_stats *s, FILE *out)
 	note(out, s->too_deep, "packets", " carry a further tunnel that was left closed (encapsulation too deep)");
 	for (int i = 0; i < REPLAY_SKIP_MAX; i++)
 		note(out, s->skipped[i], "packets", " skipped: %s", replay_skip_name((enum replay_skip)i));
-	for (int i = 0; i < 64; i++)
-		if (s->linktypes_unknown >> i & 1)
-			fprintf(out, "  link type %d is not supported\n", i);
+	for (unsigned i = 0; i < s->linktypes_unknown_count; i++)
+		fprintf(out, "  link type %u is not supported\n", s->linktypes_unknown[i]);
 }

@@ -194,7 +194,7 @@ enum packet_result decode_frame(const void *frame, size_t cap_len, size_t wire_l
 		wire_len = cap_len;
 	if (wire_len > UINT32_MAX || link >= PACKET_LINK_MAX)
 		return PACKET_MALFORMED;
-	p = (struct packet_part){ bytes_of(frame, cap_len), (uint32_t)wire_len };
+	p = (struct packet_part){ bytes_of(frame, cap_len), (uint32_t)wire_len, link == PACKET_LINK_RAW_SENT };
 	for (;;) {
 		ret->frame_len = p.wire_len;
 		r = packet_take_link(&p, link, &ethertype, ret->vlan, &ret->vlan_count);

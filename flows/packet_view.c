@@ -105,7 +105,7 @@ static enum packet_result take_link_header(struct packet_part *p, enum packet_li
 	enum packet_result r;
 	uint32_t family;
 
-	if (link == PACKET_LINK_RAW)
+	if (link == PACKET_LINK_RAW || link == PACKET_LINK_RAW_SENT)
 		return ethertype_of_version(p, ret);
 	r = packet_part_take(p, shape[link].len, &h);
 	if (r != PACKET_OK)
@@ -166,7 +166,7 @@ static enum packet_result take_ipv4(struct packet_part *p, struct packet_ip *ip)
 		return r;
 	ihl = (h[0] & 0xf) * 4;
 	total = be16_at(h + 2);
-	if (!total && p->wire_len > 0xffff - 20) /* captured before segmentation (BIG TCP) */
+	if (!total && (p->unsegmented || p->wire_len > 0xffff - 20)) /* captured before segmentation (BIG TCP) */
 		total = p->wire_len + 20;
 	if (h[0] >> 4 != 4 || ihl < 20 || total < ihl)
 		return PACKET_MALFORMED;

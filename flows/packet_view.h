@@ -13,6 +13,7 @@
 enum packet_link {
 	PACKET_LINK_ETHERNET, /* IEEE 802.3 */
 	PACKET_LINK_RAW,      /* begins with the IP header */
+	PACKET_LINK_RAW_SENT, /* the same, unsegmented */
 	PACKET_LINK_NULL,     /* 4 bytes address family in the capturing host's byte order, BSD loopback */
 	PACKET_LINK_LOOP,     /* the same in network byte order */
 	PACKET_LINK_SLL,      /* Linux cooked capture v1 */
@@ -33,6 +34,7 @@ const char *packet_result_name(enum packet_result r);
 struct packet_part {
 	struct bytes cap;
 	uint32_t wire_len;
+	bool unsegmented; /* captured where it was sent, before segmentation: an IPv4 length of 0 means all of it */
 };
 
 struct packet_ip {

@@ -396,6 +396,77 @@ def link_unknown():
     return pcap([bytes(40)] * 3, link=147)
 
 
+def link_more():
+    """pcapng: one interface of each further link type; on Ethernet the further headers before IP, and lengths of 0."""
+    def kind(p):
+        return b"\x08\0" if p[0] >> 4 == 4 else b"\x86\xdd"
+
+    def wifi(p):
+        return b"\x08\2\0\0" + MAC_B + MAC_A + MAC_A + b"\0\0\xaa\xaa\3\0\0\0" + kind(p) + p
+
+    def llc(p):
+        return b"\xaa\xaa\3\0\0\0" + kind(p) + p
+
+    def marked(tag):
+        return lambda p: MAC_B + MAC_A + tag + kind(p) + p
+
+    def pktap(dlt):
+        return struct.pack("<III", 108, 1, dlt) + bytes(96)
+
+    def number(p, v4, v6):
+        return v4 if p[0] >> 4 == 4 else v6
+
+    def gpe(inner, what):
+        return ether(ip4(17, udp(5000, 4790, b"\x0c\0\0" + bytes([what]) + b"\0\0\7\0" + inner), "192.0.2.1", "192.0.2.2"))
+
+    preamble = b"\x55" * 7 + b"\xd5"
+    links = [
+        (6, lambda p: b"\x10\x40" + MAC_B + MAC_A + llc(p)),
+        (6, lambda p: b"\x10\x40" + MAC_B + b"\x82" + MAC_A[1:] + b"\6\x30\0\1\0\2" + llc(p)),
+        (10, lambda p: b"\x50" + MAC_B + MAC_A + llc(p)),
+        (122, lambda p: b"\x10\0" + MAC_B + b"\x10\0" + MAC_A + llc(p)),
+        (109, lambda p: struct.pack("<I", number(p, 2, 24)) + bytes(8) + p),
+        (117, lambda p: bytes([61, number(p, 2, 24), 0, 0]) + bytes(60) + p),
+        (119, lambda p: struct.pack("<II", 0x44, 144) + bytes(136) + wifi(p)),
+        (163, lambda p: struct.pack("!II", 0x80211001, 64) + bytes(56) + wifi(p)),
+        (138, lambda p: bytes(16) + kind(p) + p),
+        (197, lambda p: bytes(8) + b"\2\4" + bytes(8) + ether(p)),
+        (197, lambda p: bytes(8) + b"\x82\4" + bytes(6) + b"\x83" + bytes(7) + b"\3" + bytes(9) + ether(p)),
+        (197, lambda p: bytes(8) + bytes([number(p, 22, 23)]) + bytes(7) + p),
+        (219, lambda p: b"\0\1\0\x40\0\2\1\x40" + p),
+        (226, lambda p: bytes([1, number(p, 2, 26)]) + bytes(22) + p),
+        (240, lambda p: bytes(4) + ether(p) + bytes(4)),
+        (241, lambda p: bytes(4) + preamble + ether(p) + bytes(4)),
+        (242, lambda p: bytes(40) + kind(p) + b"\0\0" + p),
+        (258, lambda p: pktap(1) + ether(p)),
+        (258, lambda p: pktap(12) + p),
+        (258, lambda p: pktap(0) + struct.pack("<I", number(p, 2, 30)) + p),
+        (258, lambda p: pktap(127) + b"\0\0\x08\0" + bytes(4) + wifi(p)),
+        (258, lambda p: pktap(147) + p),
+        (274, lambda p: preamble + ether(p) + bytes(4)),
+        (281, marked(b"\x20\0\0\1")),
+        (282, lambda p: b"\x20\0\0\1" + ether(p)),
+        (284, marked(b"\xc0\x08\0\0")),
+        (285, marked(b"\xda\xda\0\0\xc0\x08\0\0")),
+        (1, lambda p: ether(b"\x0f\xc6\1" + bytes([number(p, 1, 2)]) + bytes(20) + p, 0x894f)),
+        (1, lambda p: ether(b"\x0f\xc6\1\3" + bytes(20) + ether(p), 0x894f)),
+        (1, lambda p: ether(b"\x0f\xc0\1\1" + p, 0x894f)),
+        (1, lambda p: ether(b"\0\0\0\5" + ether(p), 0x88e7)),
+        (1, lambda p: ether(b"\0\1\0\2" + kind(p) + p, 0x8926)),
+        (1, lambda p: ether(b"\0\1\0\2\0\3" + kind(p) + p, 0x893f)),
+        (1, lambda p: ether(ip4(47, b"\0\0\x88\x47\0\1\1\x40" + p, "192.0.2.1", "192.0.2.2"))),
+        (1, lambda p: gpe(p, number(p, 1, 2))),
+        (1, lambda p: gpe(ether(p), 3)),
+        (1, lambda p: ether(p[:2] + b"\0\0" + p[4:] if p[0] >> 4 == 4 else p)),
+    ]
+    out, blocks = section(), b""
+    for i, (link, dress) in enumerate(links):
+        out += interface(link)
+        for n, p in enumerate(http(sport=40000 + i) + http(sport=40000 + i, src="fd00::1", dst="fd00::2", version=6)):
+            blocks += enhanced(i, T0 // 1000 + i * 1000 + n, dress(p))
+    return out + blocks
+
+
 def interfaces():
     """pcapng: interfaces of four link types and time resolutions in one section, then a big-endian section."""
     ns = option(9, b"\x09") + option(2, b"eth0")
@@ -635,10 +706,10 @@ def amid():
 CAPTURES = [ethernet, one_byte_segments, reordered, vlans, overlays, deep, tunnels, fragments, cut, file_ends, file_damaged, malformed,
             big_endian, nanoseconds, modified, link_null, link_raw, link_sll2, link_ppp, link_80211, link_nflog, link_llc, link_slip, link_frelay, link_atm,
             link_rfc1483, link_ppi, link_wlan, link_ppp_kinds, link_pppoe, link_nflog_big, labels, erspan, blocks, block_too_long,
-            section_broken, link_unknown, interfaces, services, changes, quics, tiny, amid,
+            section_broken, link_unknown, link_more, interfaces, services, changes, quics, tiny, amid,
             merge_a, merge_b]
 
-NG = (interfaces, blocks, block_too_long, section_broken)
+NG = (interfaces, link_more, blocks, block_too_long, section_broken)
 
 
 def main():
