@@ -450,7 +450,7 @@ static void fragment(struct replay_packet *p, uint8_t buf[128], unsigned from, u
 	memset(buf + 20, fill, len < 108 ? len : 108);
 	memset(p, 0, sizeof(*p));
 	p->frame_len = total + 14;
-	p->ip = (struct packet_part){ bytes_of(buf, total < 128 ? total : 128), total };
+	p->ip = (struct packet_part){ bytes_of(buf, total < 128 ? total : 128), total , false };
 }
 
 static void test_frags_order_and_overlap(void **state)
@@ -512,7 +512,7 @@ static void test_frags_refused(void **state)
 		buf[0] = 0x60;
 		buf[5] = 64;
 		buf[6] = (uint8_t)next;
-		p.ip = (struct packet_part){ bytes_of(buf, 104), 104 };
+		p.ip = (struct packet_part){ bytes_of(buf, 104), 104 , false };
 		assert_int_equal(replay_frags_add(f, &p, 1, 1, &d), next == 44 ? 1 : -EBADMSG);
 	}
 	replay_frags_free(f);
@@ -584,7 +584,7 @@ static void test_names(void **state)
 
 static void test_write_summary(void **state)
 {
-	struct replay_stats s = { .packets = 9, .linktypes_unknown = 1ULL << 42, .skipped = { [REPLAY_SKIP_NO_FIRST] = 3 }, .too_deep = 1 };
+	struct replay_stats s = { .packets = 9, .linktypes_unknown = { 42, 147 }, .linktypes_unknown_count = 2, .skipped = { [REPLAY_SKIP_NO_FIRST] = 3 }, .too_deep = 1 };
 	enum replay_format f;
 	char *text = NULL;
 	size_t len = 0;
@@ -594,6 +594,7 @@ static void test_write_summary(void **state)
 	fclose(out);
 	assert_non_null(strstr(text, "3 packets skipped: fragments without their first\n"));
 	assert_non_null(strstr(text, "link type 42 is not supported\n"));
+	assert_non_null(strstr(text, "link type 147 is not supported\n"));
 	assert_non_null(strstr(text, "encapsulation too deep"));
 	assert_null(strstr(text, "malformed"));
 	free(text);
