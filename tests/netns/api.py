@@ -8,7 +8,7 @@ import time
 
 scheme, host, port, token, what = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4], sys.argv[5]
 context = ssl.create_default_context(cafile=scheme[6:]) if scheme.startswith("https") else None
-GET = ["/v1/status", "/v1/containers", "/v1/listeners", "/v1/flows", "/v1/map", "/v1/networks", "/v1/version", "/v1/feeds", "/v1/alerts",
+GET = ["/v1/status", "/v1/containers", "/v1/listeners", "/v1/flows", "/v1/map", "/v1/map?since=2h&until=1h", "/v1/networks", "/v1/version", "/v1/feeds", "/v1/alerts",
        "/v1/models", "/v1/tree", "/v1/syscalls?workload=x", "/metrics", "/v1/flows/stream", "/v1/events/stream", "/v1/alerts/stream"]
 POST = ["/v1/model/lock?workload=x", "/v1/model/reopen?workload=x", "/v1/model/accept?id=x", "/v1/model/import", "/v1/evidence/collect?id=x"]
 failures = 0
@@ -59,6 +59,12 @@ if what == "alive":
 
 before = rss()
 if what == "matrix":
+    for path in ("/", "/app.js", "/app.css"): # the page's own files: no token, but only for its own host, and nothing but GET
+        want(ask(path, auth=None), (200,), path + " without a token")
+        want(ask(path, auth=None, name="evil.example"), (421,), path + " for another host")
+        want(ask(path, auth=None, headers=["Origin: http://evil.example"]), (403,), path + " from another's page")
+        want(ask(path, auth=None, method="POST"), (404, 405), path + " by POST")
+        want(ask(path + "/", auth=None), (401,), path + "/ without a token")
     for path in GET:
         want(ask(path), (200,), path)
         want(ask(path, auth=None), (401,), path + " without a token")

@@ -7,7 +7,7 @@ const W = 176, GAP_X = 130, GAP_IN = 150, GAP_Y = 20, PAD = 14, HEAD = 34;
 const places = new Map(); // group key: Map of id: [column, row]
 const side = { of: '', x: 0 }; // where the right-hand groups stand, for what is opened and filtered
 
-const GROUPS = { 'x:in': 'Outside: who asks us', 'x:out': 'Outside: whom we ask', 'n:': 'This node', 's:': 'No stack' };
+const GROUPS = { 'x:in': 'Who asks us', 'x:out': 'Whom we ask', 'n:': 'This node', 's:': 'No stack' };
 
 function stackOf(n, outgoing) {
   if (n.kind === 'host' || n.kind === 'gateway') return 'n:';
@@ -207,7 +207,7 @@ function arrange(groups, edges, busy) {
     g.kind = g.key[0] === 'x' ? 'external' : g.key[0] === 'n' ? 'host' : 'stack';
     const room = Math.max(0, Math.min(INSIDE_MAX, SHOWN_MAX - stacks.length - shown));
     const nodes = g.nodes.sort((a, b) => g.kind === 'external' ? (busy.get(b.id) || 0) - (busy.get(a.id) || 0) || (a.id < b.id ? -1 : 1) : a.id < b.id ? -1 : 1);
-    const known = g.open && g.kind === 'external' && nodes.length > 10 ? nodes.filter((n) => asKey(n, g.key)) : [], alone = known.length ? nodes.filter((n) => !asKey(n, g.key)) : nodes;
+    const known = g.open && g.kind === 'external' && nodes.length > 6 ? nodes.filter((n) => asKey(n, g.key)) : [], alone = known.length ? nodes.filter((n) => !asKey(n, g.key)) : nodes;
     const all = asBoxes(g, known, at), operators = all.slice(0, room);
     for (const b of all.slice(room)) for (const n of b.nodes) at.delete(n.id);
     g.inside = g.open ? operators.concat(alone.slice(0, room - operators.length).map((n) => serviceBox(n, g))) : [];
@@ -215,7 +215,7 @@ function arrange(groups, edges, busy) {
     for (const b of g.inside) if (b.node) at.set(b.id, b);
     for (const n of nodes) if (!at.has(n.id)) at.set(n.id, g);
     g.sub = g.kind === 'stack' ? plural(nodes.length, 'service') + ' · ' + plural(sum(nodes, (n) => n.containers.length + n.containers_more), 'container') :
-      plural(nodes.length, g.kind === 'host' ? 'address' : 'peer', g.kind === 'host' ? 'addresses' : 'peers');
+      plural(nodes.length, g.kind === 'host' ? 'address' : 'address outside', g.kind === 'host' ? 'addresses' : 'addresses outside');
     shown += g.inside.length;
     boxes.push(g);
   }

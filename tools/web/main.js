@@ -101,7 +101,11 @@ function tokenAsk() {
 let streamEnd = null;
 function streamStart() {
   streamEnd?.();
-  streamEnd = stream('/v1/alerts/stream', () => { refresh('alerts'); if (net.needs.has('listeners')) refresh('listeners'); }, (st) => { net.streaming = st; redraw(); });
+  streamEnd = stream('/v1/alerts/stream', () => { refresh('alerts'); if (net.needs.has('listeners')) refresh('listeners'); }, (st) => {
+    net.streaming = st;
+    if (st === 'yes') refresh('alerts'); // what came while it was away
+    redraw();
+  });
 }
 
 // ---- the past: the map made of the history's flows

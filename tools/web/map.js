@@ -170,7 +170,7 @@ function frame(root) {
   drawn.elements.clear();
   for (const name of ['outer', 'edges', 'inner', 'labels']) drawn.layers[name] = s('g', { class: name });
   drawn.view = s('g', {}, Object.values(drawn.layers));
-  drawn.root = s('svg', { id: 'map', tabindex: 0, role: 'group', 'aria-label': 'Map: boxes are stacks and services, lines are who connects to whom. Arrow keys move, plus and minus zoom, 0 fits.' }, defs, drawn.view);
+  drawn.root = s('svg', { id: 'map', tabindex: 0, role: 'group', 'aria-label': 'Map: boxes are stacks and services, lines are who connects to whom (as a table: Connections). Arrow keys move, plus and minus zoom, 0 fits.' }, defs, drawn.view);
   drawn.legend = h('div', { class: 'legend' });
   root.replaceChildren(drawn.root, drawn.legend, h('div', { class: 'tools', role: 'toolbar', 'aria-label': 'Map' },
     h('button', { type: 'button', onclick: () => zoom(1.25), 'aria-label': 'Zoom in', title: 'Zoom in' }, '+'),
