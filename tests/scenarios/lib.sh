@@ -22,15 +22,16 @@ SC_LATENCY=$(mktemp)
 SC_RESULTS=$(mktemp)
 SC_BENIGN=0
 
-# What the feeds of all scenarios list: an address outside, a name, a file.
+# What the feeds of all scenarios list: an address outside, names, a file.
 SC_KIT='#!/bin/sh
 echo "this stands for a kit"
 '
 scenario_feeds() {
 	mkdir -p "$LAB_DIR/sensor-$1/state/feeds"
 	printf '# addresses\n203.0.113.66\n' >"$LAB_DIR/sensor-$1/state/feeds/addresses.ipset"
+	printf '# names\n0.0.0.0 kit.bad.example\n0.0.0.0 front.bad.example\n' >"$LAB_DIR/sensor-$1/state/feeds/names.hosts"
 	printf '%s  kit.sh\n' "$(printf '%s' "$SC_KIT" | sha256sum | cut -d' ' -f1)" >"$LAB_DIR/sensor-$1/state/feeds/files.sha256"
-	printf '%s\n' "		feeds:" "		  files: [$LAB_DIR/sensor-$1/state/feeds/addresses.ipset, $LAB_DIR/sensor-$1/state/feeds/files.sha256]" |
+	printf '%s\n' "		feeds:" "		  files: [$LAB_DIR/sensor-$1/state/feeds/addresses.ipset, $LAB_DIR/sensor-$1/state/feeds/files.sha256, $LAB_DIR/sensor-$1/state/feeds/names.hosts]" |
 		sed 's/^\t*//' >>"$LAB_DIR/sensor-$1/config.yaml"
 	chown -R "$(id -u pierglass 2>/dev/null || echo 0)" "$LAB_DIR/sensor-$1/state"
 }

@@ -8,7 +8,7 @@ if [ $# -gt 0 ]; then
 	cases=("$@")
 else
 	mapfile -t cases < <(find "$(dirname "$0")/cases" -name '*.sh' -printf '%f\n' | sed 's/\.sh$//' | sort -V)
-	cases+=(S7node S10udp A11sweep A13redis) # of variations/: what each other case misses
+	cases+=(S7node S8name S10udp A11sweep A13redis) # of variations/: what each other case misses
 fi
 docker_begin
 lab_outside a
