@@ -100,6 +100,14 @@ ok "that were updates of sets, no new ruleset" test "$(policy show --json | jq -
 
 # -- holds
 ok "block: the address of a gateway is refused with exit 4" sh -c "$LAB_BUILD/pierglass --run $LAB_DIR/sensor-a/run policy block app 172.30.0.1; [ \$? = 4 ]"
+empty() { [ -z "$1" ] || { echo "$1"; return 1; }; }
+locked_out=
+for a in 172.30.0.1 203.0.113.1 127.0.0.1 0.0.0.0 :: ::1 ::ffff:172.30.0.1 ::ffff:127.0.0.1 fe80::1 fd60::1 224.0.0.1 ff02::1 255.255.255.255 0.0.0.0/0 0.0.0.0/1 128.0.0.0/1 ::/0 \
+	$(awk '/^nameserver/ { print $2 }' /etc/resolv.conf); do
+	out=$(policy block app "$a" 2>&1) && locked_out+=" $a"
+	[ "${#out}" -gt 20 ] || locked_out+=" $a(no reason)"
+done
+ok "lock-outs are refused, each with a reason: the node, gateways, resolvers, everybody, halves of everybody" empty "$locked_out"
 ok "block" policy block app "$D" --for 5s
 ok "what is blocked is refused at once" refused app "$D" 7002
 ok "others reach it" served web "$D" 7002
