@@ -44,6 +44,7 @@ static void policy(struct jsonl *j, const struct core *c)
 	jsonl_u64(j, "in_force", in_force);
 	jsonl_u64(j, "rulesets", p->sent_rulesets);
 	jsonl_u64(j, "updates", p->sent_elements);
+	jsonl_u64(j, "failed", p->failed);
 	jsonl_u64(j, "tampered", p->tampers);
 	jsonl_u64(j, "blocked_packets", blocked);
 	jsonl_u64(j, "quarantined_packets", quarantined);

@@ -491,6 +491,7 @@ void policy_tick(struct core *c, uint64_t now_ns)
 	if (now_ns >= p->counters_at_ns) {
 		p->counters_at_ns = now_ns + COUNTERS_EVERY_NS;
 		policy_ask_counters(c);
+		policy_retry(c);
 		models = p->enforced ? policy_models_generation(c) : p->model_generation;
 		if (models != p->model_generation) {
 			p->model_generation = models;

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "sensor/core/model_priv.h"
 #include "sensor/core/policy_priv.h"
 
 /* ---- namespaces ------------------------------------------------------------------------------------------------------------ */
@@ -215,6 +216,37 @@ int policy_hold_send(struct core *c, struct policy_hold *h, bool on)
 }
 
 /* ---- answers -------------------------------------------------------------------------------------------------------------------- */
+/* Once for as long as it lasts: what was asked for does not hold. */
+static void tell_failed(struct core *c, const struct policy_ns *n)
+{
+	const struct ident_ns *ns = ident_ns_get(c->ident, n->ns);
+	_cleanup_free_ struct finding *f = calloc(1, sizeof(*f));
+
+	if (!f)
+		return;
+	f->kind = FINDING_LOSS_BLIND;
+	f->fact_kind = -1;
+	f->score = 85;
+	snprintf(f->key, sizeof(f->key), "policy\t%u\t%llu", n->ns, (unsigned long long)c->policy->failed);
+	snprintf(f->observed, sizeof(f->observed), "The policy is not in force in namespace %u (%.63s): %s %.200s", n->ns,
+		 ns && ns->name[0] ? ns->name : "the node", strerror(-n->state.status), n->state.err);
+	snprintf(f->why, sizeof(f->why), "The kernel did not take the whole of it, so it took nothing: what held before goes on to hold, \
+what fails open for a minute at most. It is tried again every 2 s.");
+	model_expect(f, "the rules of the enforced workloads in the kernel");
+	model_on_finding(c, NULL, f);
+}
+
+/* What was refused for want of memory, or by somebody who is in the way, may be taken now. */
+void policy_retry(struct core *c)
+{
+	for (unsigned i = 0; i < c->policy->ns_count; i++) {
+		struct policy_ns *n = c->policy->ns[i];
+
+		if (n->failing && !n->asked && plan_send(c, &n->sent, n->serial) == 0)
+			n->asked = true;
+	}
+}
+
 static void state_message(struct core *c, const struct msg_policy_state *m)
 {
 	struct core_policy *p = c->policy;
@@ -234,9 +266,15 @@ static void state_message(struct core *c, const struct msg_policy_state *m)
 	n->state.err[sizeof(n->state.err) - 1] = '\0';
 	n->asked = false;
 	if (m->status < 0) {
-		log_error("policy: namespace %u: %s %s", m->ns, strerror(-m->status), n->state.err);
+		p->failed++;
+		if (!n->failing) {
+			log_error("policy: namespace %u: %s %s", m->ns, strerror(-m->status), n->state.err);
+			tell_failed(c, n);
+		}
+		n->failing = true;
 		return;
 	}
+	n->failing = false;
 	n->lasting = m->how == POLICY_HOW_ELEMENTS || m->how == POLICY_HOW_RULESET || (n->lasting && m->how != POLICY_HOW_REMOVED);
 	if (m->how == POLICY_HOW_ELEMENTS) {
 		p->sent_elements++;

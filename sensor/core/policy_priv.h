@@ -83,6 +83,7 @@ struct policy_ns {
 	uint32_t serial, table;        /* of the plan that was sent, of the table that has its rules in words */
 	uint32_t serial_before, table_before;
 	bool asked, lasting; /* it holds a table */
+	bool failing;        /* what was sent last was not taken */
 	struct msg_policy_state state;
 	uint64_t refused_last[PLAN_WORKLOADS_MAX][2];
 	uint64_t *edge_last;
@@ -109,7 +110,7 @@ struct core_policy {
 	bool ready;                /* the keeper was told everything once */
 	bool lasting;              /* there are plans that are not empty */
 	uint64_t ident_generation, dns_generation, model_generation;
-	uint64_t made, sent_elements, sent_rulesets, tampers;
+	uint64_t made, sent_elements, sent_rulesets, tampers, failed;
 	uint32_t update_micros, ruleset_micros; /* of the last ones */
 	uint64_t counters_at_ns;
 	struct msg_queue_stats queue_now, queue_before; /* of the present verdict process, of those before */
@@ -149,6 +150,8 @@ void policy_queue_sums(const struct core_policy *p, struct msg_queue_stats *ret)
 void policy_send(struct core *c);
 int policy_hold_send(struct core *c, struct policy_hold *h, bool on);
 void policy_ask_counters(struct core *c);
+/* Sends what was not taken once more. */
+void policy_retry(struct core *c);
 void policy_link_free(struct core_policy *p);
 
 /* ---- policy_counts.c */

@@ -229,6 +229,20 @@ ok "as it was" refused stranger "$W" 7000
 ok "policy off --all leaves nothing" policy off --all
 ok "no table" no_tables
 ok "served" served stranger "$W" 7000
+# somebody else's table of our name, that nobody but its owner may touch
+# shellcheck disable=SC2016 # for the inner shell
+lab_in a setsid sh -c 'echo $$ >"$1"; { echo "add table inet pierglass { flags owner; }"; exec sleep 60; } | nft -i >/dev/null 2>&1' sh "$LAB_DIR/owner.pid" &
+until_true 5 test -s "$LAB_DIR/owner.pid"
+lab_defer "kill -KILL -- -\$(cat $LAB_DIR/owner.pid) 2>/dev/null; true"
+owned() { lab_in a nft list tables | grep -q pierglass; }
+until_true 5 owned
+ok "a table of our name with an owner: enforce" policy enforce shop/web
+not_in_force() { sensor a alerts --json | jq -es '.[0] | any(.finding == "loss.blind" and (.observed | contains("not in force")))'; }
+ok "that it is not in force is a finding" until_true 10 not_in_force
+kill -KILL -- "-$(cat "$LAB_DIR/owner.pid")"
+ok "the owner gone, it is in force by itself" until_true 10 in_force
+ok "and holds" refused stranger "$W" 7000
+ok "off" policy off --all
 ok "enforce once more" policy enforce shop/web
 until_true 5 in_force
 kill -KILL "$(sensor_keeper a)"
