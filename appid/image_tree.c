@@ -16,6 +16,8 @@
 #define PATH_BYTES_MAX 4095
 #define HOPS_MAX 40
 #define SHA256_LEN 32
+#define SHA1_LEN 20
+#define MD5_LEN 16
 
 struct node {
 	struct node *parent, *child, *next;
@@ -25,7 +27,7 @@ struct node {
 	uint32_t mode, layer;
 	enum image_kind kind;
 	bool gone, hashed, machine;
-	uint8_t sha256[SHA256_LEN];
+	uint8_t sha256[SHA256_LEN], sha1[SHA1_LEN], md5[MD5_LEN];
 	UT_hash_handle hh;
 	char path[]; /* "/a/b"; the root is "" */
 };
@@ -201,6 +203,8 @@ static void hard_link(struct image_tree *t, struct node *n, const char *to)
 	n->machine = o->machine;
 	n->hashed = o->hashed;
 	memcpy(n->sha256, o->sha256, sizeof(n->sha256));
+	memcpy(n->sha1, o->sha1, sizeof(n->sha1));
+	memcpy(n->md5, o->md5, sizeof(n->md5));
 	if (!o->data || t->kept_bytes + o->size > KEPT_BYTES_MAX)
 		return;
 	n->data = malloc(o->size + 1);
@@ -288,6 +292,8 @@ void image_tree_content_end(struct image_tree *t)
 		return;
 	}
 	memcpy(n->sha256, gcry_md_read(t->md, GCRY_MD_SHA256), SHA256_LEN);
+	memcpy(n->sha1, gcry_md_read(t->md, GCRY_MD_SHA1), SHA1_LEN);
+	memcpy(n->md5, gcry_md_read(t->md, GCRY_MD_MD5), MD5_LEN);
 	n->hashed = true;
 	if (!n->size && !n->data)
 		n->data = calloc(1, 1);
@@ -460,12 +466,15 @@ struct conf_fs image_tree_fs(struct image_tree *t)
 	return (struct conf_fs){ t, tree_read, tree_list, tree_stat, tree_link };
 }
 
-const uint8_t *image_tree_digest(struct image_tree *t, const char *path)
+bool image_tree_digests(struct image_tree *t, const char *path, struct image_digests *ret)
 {
 	int r;
 	const struct node *n = resolve(t, path, true, &r);
 
-	return n && n->kind == IMAGE_FILE && n->hashed ? n->sha256 : NULL;
+	if (!n || n->kind != IMAGE_FILE || !n->hashed)
+		return false;
+	*ret = (struct image_digests){ n->sha256, n->sha1, n->md5 };
+	return true;
 }
 
 uint64_t image_tree_refused(const struct image_tree *t)
@@ -486,6 +495,11 @@ struct image_tree *image_tree_new(void)
 
 	if (!t || gcry_md_open(&t->md, GCRY_MD_SHA256, 0)) {
 		free(t);
+		return NULL;
+	}
+	/* what package managers keep */
+	if (gcry_md_enable(t->md, GCRY_MD_SHA1) || gcry_md_enable(t->md, GCRY_MD_MD5)) {
+		image_tree_free(t);
 		return NULL;
 	}
 	t->root = node_new(t, "", NULL);

@@ -31,8 +31,11 @@ void image_tree_content_end(struct image_tree *t);
 
 /* Files for the readers; t must outlive it. */
 struct conf_fs image_tree_fs(struct image_tree *t);
-/* SHA-256 of a regular file that may be executed or is kept; links are followed. NULL: none. */
-const uint8_t *image_tree_digest(struct image_tree *t, const char *path);
+/* Digests (32, 20, 16 bytes) of a regular file that may be executed or is kept; links are followed. False: there are none. */
+struct image_digests {
+	const uint8_t *sha256, *sha1, *md5;
+};
+bool image_tree_digests(struct image_tree *t, const char *path, struct image_digests *ret);
 /* Times of the limits: what a person is told. */
 uint64_t image_tree_refused(const struct image_tree *t);
 

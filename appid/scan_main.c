@@ -12,6 +12,7 @@
 #include "appid/compose.h"
 #include "appid/config/conf_apps.h"
 #include "appid/config/conf_json.h"
+#include "appid/config/conf_package.h"
 #include "appid/config/conf_priv.h"
 #include "appid/config/conf_root.h"
 #include "appid/digest_text.h"
@@ -104,16 +105,25 @@ static int image_take(struct program *p)
 	return 0;
 }
 
-static void digest_json(const char *path, struct image_tree *t, struct jsonl *j)
+static void hex_json(struct jsonl *j, const char *key, const uint8_t *digest, int len)
 {
-	const uint8_t *sha = image_tree_digest(t, path);
 	char text[65] = "";
 
-	for (int i = 0; sha && i < 32; i++)
-		snprintf(text + 2 * i, 3, "%02x", sha[i]);
+	for (int i = 0; digest && i < len; i++)
+		snprintf(text + 2 * i, 3, "%02x", digest[i]);
+	jsonl_str(j, key, text);
+}
+
+static void digest_json(const char *path, struct image_tree *t, struct jsonl *j)
+{
+	struct image_digests d = { NULL };
+
+	(void)image_tree_digests(t, path, &d);
 	jsonl_obj(j, NULL);
 	jsonl_str(j, "path", path);
-	jsonl_str(j, "sha256", text);
+	hex_json(j, "sha256", d.sha256, 32);
+	hex_json(j, "sha1", d.sha1, 20);
+	hex_json(j, "md5", d.md5, 16);
 	jsonl_obj_end(j);
 }
 
@@ -160,6 +170,7 @@ static int run(struct program *p)
 		}
 	} else if (c) {
 		conf_scan(c, &p->start);
+		conf_packages(c);
 		conf_json(c, &j);
 		jsonl_newline(&j);
 		if (image)

@@ -7,9 +7,11 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct digest {
 	EVP_MD_CTX *ctx;
+	const EVP_MD *md;
 };
 
 int digest_prepare(void)
@@ -30,18 +32,29 @@ int digest_prepare(void)
 	return r == 0 ? 0 : -ENOTSUP;
 }
 
-struct digest *digest_new(void)
+static struct digest *new_of(const EVP_MD *md)
 {
-	struct digest *d = malloc(sizeof(*d));
+	struct digest *d = md ? malloc(sizeof(*d)) : NULL;
 
 	if (!d)
 		return NULL;
+	d->md = md;
 	d->ctx = EVP_MD_CTX_new();
-	if (!d->ctx || EVP_DigestInit_ex(d->ctx, EVP_sha256(), NULL) != 1) {
+	if (!d->ctx || EVP_DigestInit_ex(d->ctx, md, NULL) != 1) {
 		digest_free(d);
 		return NULL;
 	}
 	return d;
+}
+
+struct digest *digest_new(void)
+{
+	return new_of(EVP_sha256());
+}
+
+struct digest *digest_new_of(const char *algorithm)
+{
+	return new_of(!strcmp(algorithm, "md5") ? EVP_md5() : !strcmp(algorithm, "sha1") ? EVP_sha1() : NULL);
 }
 
 void digest_free(struct digest *d)
@@ -65,15 +78,31 @@ int digest_finish(struct digest *d, uint8_t ret[DIGEST_SHA256_LEN])
 	return EVP_DigestInit_ex(d->ctx, EVP_sha256(), NULL) == 1 ? 0 : -EIO;
 }
 
-void digest_text(const uint8_t sha256[DIGEST_SHA256_LEN], char ret[DIGEST_SHA256_TEXT])
+static void hex_text(const uint8_t *digest, size_t len, char ret[DIGEST_SHA256_TEXT])
 {
 	static const char hex[] = "0123456789abcdef";
 
-	for (size_t i = 0; i < DIGEST_SHA256_LEN; i++) {
-		ret[2 * i] = hex[sha256[i] >> 4];
-		ret[2 * i + 1] = hex[sha256[i] & 15];
+	for (size_t i = 0; i < len; i++) {
+		ret[2 * i] = hex[digest[i] >> 4];
+		ret[2 * i + 1] = hex[digest[i] & 15];
 	}
-	ret[2 * DIGEST_SHA256_LEN] = '\0';
+	ret[2 * len] = '\0';
+}
+
+int digest_finish_text(struct digest *d, char ret[DIGEST_SHA256_TEXT])
+{
+	uint8_t raw[EVP_MAX_MD_SIZE];
+	unsigned n = 0;
+
+	if (EVP_DigestFinal_ex(d->ctx, raw, &n) != 1 || n > DIGEST_SHA256_LEN)
+		return -EIO;
+	hex_text(raw, n, ret);
+	return EVP_DigestInit_ex(d->ctx, d->md, NULL) == 1 ? 0 : -EIO;
+}
+
+void digest_text(const uint8_t sha256[DIGEST_SHA256_LEN], char ret[DIGEST_SHA256_TEXT])
+{
+	hex_text(sha256, DIGEST_SHA256_LEN, ret);
 }
 
 int digest_hmac(const void *key, size_t key_len, const void *data, size_t len, uint8_t ret[DIGEST_SHA256_LEN])

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "appid/config/conf_json.h"
+#include "appid/config/conf_package.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -66,6 +67,13 @@ static void files(const struct conf *c, struct jsonl *j)
 			jsonl_obj(j, NULL);
 			jsonl_str(j, "path", p->path);
 			jsonl_str(j, "source", p->source);
+			if (p->package) {
+				jsonl_obj(j, "package");
+				jsonl_str(j, "name", p->package->name);
+				jsonl_str(j, "version", p->package->version);
+				jsonl_str(j, "digest", p->package->digest);
+				jsonl_obj_end(j);
+			}
 			jsonl_obj_end(j);
 		}
 		jsonl_arr_end(j);

@@ -24,6 +24,7 @@ struct conf_target {
 
 struct conf_placed {
 	const char *role, *path, *source;
+	struct conf_package *package; /* conf_package.h; NULL: none is known */
 	struct conf_placed *next;
 };
 

@@ -399,7 +399,7 @@ void conf_place(struct conf *c, const char *role, const char *path, const char *
 		return;
 	c->place_count++;
 	p = conf_alloc(c, sizeof(*p));
-	*p = (struct conf_placed){ role, conf_strdup(c, path), source ? shown(c, source) : NULL, NULL };
+	*p = (struct conf_placed){ role, conf_strdup(c, path), source ? shown(c, source) : NULL, NULL, NULL };
 	*c->places_end = p;
 	c->places_end = &p->next;
 }

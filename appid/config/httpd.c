@@ -430,12 +430,27 @@ static void given(struct httpd *h, const char *flag)
 	}
 }
 
+/* What the control and start scripts start. */
+static void daemon_of(struct conf *c, const char *script)
+{
+	static const char *const daemons[] = { "/usr/sbin/apache2", "/usr/sbin/httpd", "/usr/local/apache2/bin/httpd" };
+
+	if (!strstr(script, "ctl") && !strstr(script, "foreground"))
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(daemons); i++)
+		if (conf_is_file(c, daemons[i])) {
+			conf_place(c, "program", daemons[i], NULL);
+			return;
+		}
+}
+
 void conf_httpd(struct conf *c, const struct conf_run *r)
 {
 	struct httpd h = { .c = c, .r = r, .version = r->version, .env = r->env, .mark = conf_mark(c) };
 	const char *program = conf_basename(r->argv[0]), *path, *envvars, *name;
 	unsigned at = 0;
 
+	daemon_of(c, program);
 	path = find_config(&h);
 	/* The control scripts and the images' start script read the environment file first; the daemon itself does not. */
 	envvars = conf_env(r, "APACHE_ENVVARS");

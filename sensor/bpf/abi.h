@@ -286,7 +286,7 @@ enum pg_event_type {
 	PG_EV_SYSCALL,  /* first use of a system call by a cgroup: syscall, arch */
 	PG_EV_RAW,      /* a raw or packet socket was asked for: family, sock_type, proto; cookie 0 for AF_PACKET */
 	PG_EV_UNIX,     /* connect() to a socket in the file system; text: its path as the process named it */
-	PG_EV_ARP,      /* one more of many addresses asked for by ARP: addr; cookie: interface (low half) and namespace's number
+	PG_EV_ARP,      /* one more of many addresses asked for by ARP or neighbour discovery: addr; cookie: interface (low half) and namespace's number
 			 * of who asks; no process, cgroup 0 */
 	PG_EV_MAX
 };

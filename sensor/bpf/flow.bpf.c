@@ -50,55 +50,78 @@ struct {
 
 #define ETH_P_ARP 0x0806
 #define ARP_REQUEST 1
+#define ND_SOLICITATION 135
+#define IP6_AT 14 /* an extension header before ICMPv6 hides a solicitation: neighbours refuse such ones (RFC 6980) */
 
-/* A container looks for the neighbour of this address. A scan of its own network shows here alone: where nobody answers ARP,
- * no IP packet leaves. */
-static __noinline int arp_ask(struct __sk_buff *skb)
+/* One event for each further address that this interface's container looks for. e->addr is set. */
+static __always_inline void neighbour_note(struct __sk_buff *skb, struct pg_event *e)
 {
 	struct arp_asked_key k = { .ifindex = skb->ifindex, .ns = ns_of(skb) };
-	struct {
-		u16 hw, proto;
-		u8 hlen, plen;
-		u16 op;
-		u8 rest[20]; /* sender's MAC and address, target's MAC and address */
-	} arp;
 	struct arp_asked fresh = {}, *a;
-	struct pg_event e = {};
-	u64 now, bit;
-	u32 target;
+	u64 now = bpf_ktime_get_ns(), bit, low;
 
-	if (skb->protocol != bpf_htons(ETH_P_ARP) || bpf_skb_load_bytes(skb, 14, &arp, sizeof(arp)))
-		return 0;
-	__builtin_memcpy(&target, arp.rest + 16, 4);
-	if (arp.op != bpf_htons(ARP_REQUEST) || arp.plen != 4 || !__builtin_memcmp(arp.rest + 6, &target, 4)) /* or announces itself */
-		return 0;
-	now = bpf_ktime_get_ns();
 	a = bpf_map_lookup_elem(&arp_asked, &k);
 	if (!a) {
 		fresh.since_ns = now;
 		bpf_map_update_elem(&arp_asked, &k, &fresh, BPF_NOEXIST);
 		a = bpf_map_lookup_elem(&arp_asked, &k);
 		if (!a)
-			return 0;
+			return;
 	}
 	if (now - a->since_ns > ARP_WITHIN_NS) {
 		a->since_ns = now;
 		a->bits = 0;
 		a->count = 0;
 	}
-	bit = 1ULL << (((u64)target * 0x9e3779b97f4a7c15ULL) >> 58);
+	__builtin_memcpy(&low, e->addr + 8, 8);
+	bit = 1ULL << ((low * 0x9e3779b97f4a7c15ULL) >> 58);
 	if (a->bits & bit)
-		return 0;
+		return;
 	a->bits |= bit;
 	if (++a->count <= ARP_QUIET)
+		return;
+	e->version = PG_ABI_VERSION;
+	e->type = PG_EV_ARP;
+	e->ts_ns = now;
+	e->cookie = (u64)ns_of(skb) << 32 | skb->ifindex;
+	event_send(e);
+}
+
+/* A container looks for the neighbour of this address. A scan of its own network shows here alone: where nobody answers ARP,
+ * no IP packet leaves. */
+static __noinline int arp_ask(struct __sk_buff *skb)
+{
+	struct {
+		u16 hw, proto;
+		u8 hlen, plen;
+		u16 op;
+		u8 rest[20]; /* sender's MAC and address, target's MAC and address */
+	} arp;
+	struct pg_event e = {};
+
+	if (skb->protocol != bpf_htons(ETH_P_ARP) || bpf_skb_load_bytes(skb, 14, &arp, sizeof(arp)))
 		return 0;
-	e.version = PG_ABI_VERSION;
-	e.type = PG_EV_ARP;
-	e.ts_ns = now;
-	e.cookie = (u64)ns_of(skb) << 32 | skb->ifindex;
+	if (arp.op != bpf_htons(ARP_REQUEST) || arp.plen != 4 || !__builtin_memcmp(arp.rest + 6, arp.rest + 16, 4)) /* or announces itself */
+		return 0;
 	e.addr[10] = e.addr[11] = 0xff;
-	__builtin_memcpy(e.addr + 12, &target, 4);
-	event_send(&e);
+	__builtin_memcpy(e.addr + 12, arp.rest + 16, 4);
+	neighbour_note(skb, &e);
+	return 0;
+}
+
+/* The same by IPv6 (RFC 4861 4.3): a solicitation that has a source; one without asks whether its own address is free. */
+static __noinline int neighbour_ask(struct __sk_buff *skb)
+{
+	struct pg_event e = {};
+	u8 type = 0, any = 0;
+
+	if (bpf_skb_load_bytes(skb, IP6_AT + 40, &type, 1) || type != ND_SOLICITATION || bpf_skb_load_bytes(skb, IP6_AT + 8, e.addr, 16))
+		return 0;
+	for (int i = 0; i < 16; i++)
+		any |= e.addr[i];
+	if (!any || bpf_skb_load_bytes(skb, IP6_AT + 40 + 8, e.addr, 16))
+		return 0;
+	neighbour_note(skb, &e);
 	return 0;
 }
 
@@ -154,8 +177,11 @@ int container_ingress(struct __sk_buff *skb)
 		struct place at = { .send_if = skb->ifindex };
 		struct pg_flow *f = flow_of_sender(&p, &at);
 
-		if (!f)
+		if (!f) {
 			if_mac_learn(skb);
+			if (p.group_dst && p.key.proto == IPPROTO_ICMPV6)
+				neighbour_ask(skb);
+		}
 		return flow_account(skb, &p, &at, f) ? TC_DROP : TC_NEXT;
 	}
 }

@@ -16,6 +16,7 @@
 #define UDP_SETTLE_NS NSEC_PER_SEC
 #define UDP_SETTLE_KNOWN_NS (7 * NSEC_PER_SEC)
 #define PORT_SYSTEM 1024
+#define NAMELESS_NS (300 * 1000000ULL)
 
 static bool is_engine(const struct core *c, uint32_t pid)
 {
@@ -276,6 +277,34 @@ static bool judge_shared(struct core *c, const struct ident_container *ct, const
 	return true;
 }
 
+struct chosen_search {
+	char ports[32];
+	bool found;
+};
+
+static void chosen_cb(const struct fact *f, void *arg)
+{
+	struct chosen_search *s = arg;
+	const char *exe;
+	size_t n = fact_fields(f->key, &exe);
+
+	if (strlen(s->ports) == n && !memcmp(f->key, s->ports, n))
+		s->found = true;
+}
+
+/* Above the ports that services have, where some program of this workload listens now here, now there. */
+static bool is_chosen_port(const struct model *m, const char *port)
+{
+	const char *slash = strchr(port, '/');
+	struct chosen_search s = { .found = false };
+
+	if (!slash || strtoul(slash + 1, NULL, 10) < FACT_EPHEMERAL_FIRST)
+		return false;
+	snprintf(s.ports, sizeof(s.ports), "%.8s/" FACT_EPHEMERAL, slash - port == 3 && port[0] == 'u' ? "udp" : "tcp");
+	model_each_fact(m, FACT_LISTENER, chosen_cb, &s);
+	return s.found;
+}
+
 static void judge_listener(struct core *c, const struct ident_container *ct, const struct waiting *w)
 {
 	struct model *m = model_of(c, ct);
@@ -299,7 +328,7 @@ static void judge_listener(struct core *c, const struct ident_container *ct, con
 		return;
 	}
 	model_each_fact(m, FACT_LISTENER, port_cb, &p);
-	if ((!w->exe[0] && p.owners) || (w->exe[0] && p.same))
+	if ((!w->exe[0] && (p.owners || is_chosen_port(m, port))) || (w->exe[0] && p.same))
 		return; /* the port is known, its program could not be told; or only its applet */
 	if (!p.owners && p.declared)
 		return; /* declared, whoever it is: configuration names ports, not programs */
@@ -443,6 +472,8 @@ void model_on_listener(struct core *c, const struct pg_event *ev)
 	memset(&w, 0, sizeof(w));
 	w.ev = *ev;
 	process_names(c, &w);
+	if (!w.exe[0]) /* who it was may be told in a moment */
+		due += NAMELESS_NS;
 	if (ev->proto == IPPROTO_UDP && ntohs(ev->port) >= PORT_SYSTEM) /* if it is still there then */
 		due += udp_chooses_ports(c, &w) ? UDP_SETTLE_KNOWN_NS : UDP_SETTLE_NS;
 	if (due == now && judge(c, &w))
@@ -479,6 +510,8 @@ void model_waiting_tick(struct core *c, uint64_t now_ns)
 	for (struct waiting **at = &cm->waiting, *w; (w = *at);) {
 		bool over = now_ns >= w->until_ns;
 
+		if (now_ns >= w->due_ns && !w->exe[0])
+			process_names(c, w);
 		if (now_ns >= w->due_ns && w->ev.proto == IPPROTO_UDP && !is_process_event(&w->ev) && !is_still_open(c, w->ev.cookie)) {
 			udp_was_short(c, w);
 			over = true;

@@ -9,6 +9,7 @@
 
 #include "appid/config/conf_apps.h"
 #include "appid/config/conf_json.h"
+#include "appid/config/conf_package.h"
 #include "appid/digest_text.h"
 #include "appid/archive_image.h"
 
@@ -25,16 +26,18 @@ static void read_tree(struct image_tree *t)
 	const struct conf_fs fs = image_tree_fs(t);
 	const struct conf_start start = { .argv = argv };
 	struct conf *c = conf_new(&fs, now, ticks + 2000);
+	struct image_digests digests;
 	struct jsonl j;
 
 	jsonl_init(&j);
 	if (c) {
 		conf_scan(c, &start);
+		conf_packages(c);
 		conf_json(c, &j);
 	}
 	jsonl_done(&j);
 	conf_free(c);
-	(void)image_tree_digest(t, "/bin/sh");
+	(void)image_tree_digests(t, "/bin/sh", &digests);
 }
 
 /* Entries of the fuzzer's own making: "kind path NUL link NUL". */

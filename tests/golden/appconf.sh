@@ -175,6 +175,52 @@ check "drift as JSON fits its schema" eval 'pg "$b" --cmd apache2 --baseline "$d
 	jq -e ".drift | length > 0" "$dir/json" && python3 tests/golden/schema.py scan <"$dir/json"'
 check "a baseline that is none: usage" eval 'pg "$b" --baseline "$b/start"; [ $? = 2 ]'
 
+# ---- packages ------------------------------------------------------------------------------------------------------
+k=$dir/packages
+mkdir -p "$k/var/lib/dpkg/info" "$k/usr/sbin" "$k/usr/bin" "$k/opt" "$k/etc/nginx"
+for x in usr/sbin/nginx usr/bin/redis-check-rdb opt/own; do printf 'ELF %s' "$x" >"$k/$x"; chmod 755 "$k/$x"; done
+ln -s redis-check-rdb "$k/usr/bin/redis-server"
+: >"$k/etc/nginx/nginx.conf"
+printf 'Package: ../../../etc/passwd\nStatus: install ok installed\nVersion: 0\n\nPackage: gone\nStatus: deinstall ok config-files\nVersion: 1\n\n' >"$k/var/lib/dpkg/status"
+printf 'Package: nginx-light\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1.22.1-9\n\n' >>"$k/var/lib/dpkg/status"
+printf 'Package: tools\nStatus: install ok installed\nArchitecture: amd64\nMulti-Arch: same\nVersion: 7:7.0' >>"$k/var/lib/dpkg/status"
+sums() { (cd "$k" && md5sum "$@"); }
+sums usr/sbin/nginx >"$k/var/lib/dpkg/info/nginx-light.md5sums"
+sums usr/bin/redis-check-rdb | sed 's| usr/| |' >"$k/var/lib/dpkg/info/tools:amd64.md5sums" # as before /usr was merged
+sums opt/own >"$k/var/lib/dpkg/info/gone.md5sums"
+package() { # ROOT COMMAND WANTED
+	pg "$1" --cmd "$2" --json >"$dir/json" && python3 tests/golden/schema.py scan <"$dir/json" && jq -c '.files.program[-1].package | [.name, .version, .unchanged]' "$dir/json" >"$dir/got" || return 1
+	[ "$(cat "$dir/got")" = "$3" ] || { cat "$dir/got"; return 1; }
+}
+check "dpkg: the program's package, as it was packaged" package "$k" nginx '["nginx-light","1.22.1-9",true]'
+check "dpkg: a link, an architecture in the name, a merged /usr" package "$k" redis-server '["tools","7:7.0",true]'
+printf x >>"$k/usr/sbin/nginx"
+check "dpkg: another content than was packaged" package "$k" nginx '["nginx-light","1.22.1-9",false]'
+says_changed() { pg "$k" --cmd nginx | grep -q '/usr/sbin/nginx  (package nginx-light 1.22.1-9, NOT as it was packaged)'; }
+check "and a person is told" says_changed
+check "dpkg: a program of no package, and of one that was removed" package "$k" /opt/own '[null,null,null]'
+mkdir -p "$k/var/lib/dpkg/status.d"
+mv "$k/var/lib/dpkg/status" "$dir/status"
+printf 'Package: nginx-light\nVersion: 1.22.1-9\n' >"$k/var/lib/dpkg/status.d/nginx-light"
+mv "$k/var/lib/dpkg/info/nginx-light.md5sums" "$k/var/lib/dpkg/status.d/nginx-light.md5sums"
+check "status.d: an image without dpkg" package "$k" nginx '["nginx-light","1.22.1-9",false]'
+rm -r "$k/var/lib/dpkg"
+mkdir -p "$k/lib/apk/db"
+apk_sum=$(sha1sum "$k/usr/sbin/nginx" | cut -c1-40 | sed 's/../\\x&/g' | xargs -0 printf '%b' | base64)
+printf 'P:busybox\nV:1.36\nF:bin\nR:busybox\nZ:Q1AAAAAAAAAAAAAAAAAAAAAAAAAAA=\n\nP:nginx\nV:1.26-r0\nF:etc/nginx\nR:nginx.conf\nF:usr/sbin\nR:nginx\na:0:0:755\nZ:Q1%s\n\n' "$apk_sum" >"$k/lib/apk/db/installed"
+check "apk: the program's package, as it was packaged" package "$k" nginx '["nginx","1.26-r0",true]'
+printf y >>"$k/usr/sbin/nginx"
+check "apk: another content than was packaged" package "$k" nginx '["nginx","1.26-r0",false]'
+tar -C "$k" -cf "$dir/layer.tar" .
+printf '{"architecture":"amd64","os":"linux","config":{"Cmd":["nginx"]},"rootfs":{"type":"layers","diff_ids":["sha256:%s"]}}' "$(sha256sum "$dir/layer.tar" | cut -c1-64)" >"$dir/config.json"
+printf '[{"Config":"config.json","RepoTags":["x:1"],"Layers":["layer.tar"]}]' >"$dir/manifest.json"
+tar -C "$dir" -cf "$dir/image.tar" manifest.json config.json layer.tar
+check "the same of an image archive" package "$dir/image.tar" nginx '["nginx","1.26-r0",false]'
+mkdir -p "$k/var/lib/rpm" && rm -r "$k/lib/apk"
+: >"$k/var/lib/rpm/rpmdb.sqlite"
+rpm_is_said() { pg "$k" --cmd nginx --json | jq -e 'any(.notes[]; contains("RPM database, which is not read")) and (.files.program[0] | has("package") | not)'; }
+check "an RPM database is not read, which is said" rpm_is_said
+
 # ---- the shared cases ------------------------------------------------------------------------------------------
 if [ -d ../shared/data/appconf ]; then
 	score() { tests/golden/appconf_score.py build/pierglass ../shared/data/appconf; }

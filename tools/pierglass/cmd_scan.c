@@ -42,6 +42,11 @@ struct scan {
 	char buf[IPC_BODY_MAX];
 };
 
+static void json_freep(json_t **j)
+{
+	json_decref(*j);
+}
+
 static void digest_freep(struct digest **d)
 {
 	digest_free(*d);
@@ -194,6 +199,19 @@ static void show_list(const json_t *root, const char *key, const char *title)
 	}
 }
 
+static void show_package(const json_t *p)
+{
+	const json_t *same = json_object_get(p, "unchanged");
+
+	if (!p)
+		return;
+	fputs("  (package ", stdout);
+	cli_put(stdout, str_of(p, "name"));
+	putchar(' ');
+	cli_put(stdout, str_of(p, "version"));
+	fputs(!same ? ")" : json_is_true(same) ? ", as it was packaged)" : ", NOT as it was packaged)", stdout);
+}
+
 static void show_files(const json_t *files)
 {
 	const char *role;
@@ -209,6 +227,7 @@ static void show_files(const json_t *files)
 				cli_put(stdout, str_of(v, "source"));
 				putchar(')');
 			}
+			show_package(json_object_get(v, "package"));
 			putchar('\n');
 		}
 	}
@@ -262,9 +281,24 @@ static void show(const json_t *root)
 }
 
 /* ---- what is known of it only here -------------------------------------------------------------------------------- */
+/* The program as its package brought it, or not. of: the digests there are, by name. */
+static void packaged_put(json_t *file, const json_t *of)
+{
+	json_t *package = json_object_get(file, "package");
+	const char *want = str_of(package, "digest"), *colon = strchr(want, ':');
+	char algorithm[8];
+
+	if (!colon || (size_t)(colon - want) >= sizeof(algorithm))
+		return;
+	snprintf(algorithm, sizeof(algorithm), "%.*s", (int)(colon - want), want);
+	if (str_of(of, algorithm)[0])
+		json_object_set_new(package, "unchanged", json_boolean(!strcmp(str_of(of, algorithm), colon + 1)));
+}
+
 static void digest_put(json_t *file, int root)
 {
-	_cleanup_(digest_freep) struct digest *d = digest_new();
+	_cleanup_(digest_freep) struct digest *d = digest_new(), *md5 = digest_new_of("md5"), *sha1 = digest_new_of("sha1");
+	_cleanup_(json_freep) json_t *of = json_object();
 	uint8_t sha[DIGEST_SHA256_LEN];
 	char text[DIGEST_SHA256_TEXT];
 	static char buf[1 << 16];
@@ -277,13 +311,19 @@ static void digest_put(json_t *file, int root)
 		return;
 	while ((n = read(fd, buf, sizeof(buf))) > 0 && (uint64_t)n <= left) {
 		left -= (uint64_t)n;
-		if (digest_add(d, buf, (size_t)n) < 0)
+		if (digest_add(d, buf, (size_t)n) < 0 || (md5 && digest_add(md5, buf, (size_t)n) < 0) ||
+		    (sha1 && digest_add(sha1, buf, (size_t)n) < 0))
 			return;
 	}
 	if (n != 0 || digest_finish(d, sha) < 0)
 		return;
 	digest_text(sha, text);
 	json_object_set_new(file, "sha256", json_string(text));
+	if (md5 && digest_finish_text(md5, text) == 0)
+		json_object_set_new(of, "md5", json_string(text));
+	if (sha1 && digest_finish_text(sha1, text) == 0)
+		json_object_set_new(of, "sha1", json_string(text));
+	packaged_put(file, of);
 }
 
 /* The digests that the reading process took, where no directory is there to take them from. */
@@ -294,8 +334,10 @@ static void digests_take(json_t *list, const json_t *digests)
 
 	json_array_foreach(list, i, v)
 		json_array_foreach(digests, k, d)
-			if (!strcmp(str_of(v, "path"), str_of(d, "path")) && str_of(d, "sha256")[0])
+			if (!strcmp(str_of(v, "path"), str_of(d, "path")) && str_of(d, "sha256")[0]) {
 				json_object_set_new(v, "sha256", json_string(str_of(d, "sha256")));
+				packaged_put(v, d);
+			}
 }
 
 static void complete(const struct cli_options *o, json_t *root, int dir, const json_t *image)
