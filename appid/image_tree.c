@@ -173,7 +173,7 @@ static bool whiteout(struct image_tree *t, char *path)
 
 	if (strncmp(name, ".wh.", 4) != 0)
 		return false;
-	if (!strcmp(name, ".wh..wh..opq")) {
+	if (slash && !strcmp(name, ".wh..wh..opq")) {
 		*slash = '\0';
 		n = find(t, path);
 		if (n)
