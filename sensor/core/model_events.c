@@ -73,14 +73,14 @@ static bool is_at_start(const char *name)
 #define YOUNG_NS (5 * NSEC_PER_SEC)
 #define ANCESTORS_MAX 16
 
-/* One of the container's own that has run for a while. */
-static bool is_settled(struct core *c, const struct process *p)
+/* One of the container's own that has run for a while: its first process came from outside as well. */
+static bool is_settled(struct core *c, const struct ident_container *ct, const struct process *p)
 {
 	if (!p || clock_wall_ns() - clock_boot_to_wall_ns(p->start_boot_ns) < YOUNG_NS)
 		return false;
 	for (unsigned i = 0; p && i < ANCESTORS_MAX; i++, p = processes_get(c->procs, p->parent))
 		if (p->entered)
-			return false;
+			return ct->pid && p->tgid == ct->pid;
 	return true;
 }
 
@@ -99,7 +99,7 @@ static void on_syscall(struct core *c, const struct core_event_view *v)
 	if (!config_checks(&c->config, CHECK_SYSCALL) || v->runtime || !v->name || !v->name[0] || !m)
 		return;
 	if (is_ordinary(v->name) && model_dimension_state(m, FACT_SYSCALL) != MODEL_LEARNING &&
-	    !(is_at_start(v->name) && is_settled(c, v->p)))
+	    !(is_at_start(v->name) && is_settled(c, v->container, v->p)))
 		return;
 	in.key = v->name;
 	in.observed = observed;
