@@ -17,50 +17,79 @@ static const enum app_id kin[][2] = {
 /* As models have them: without what comes after the dot. */
 static uint32_t hash_of(enum app_id app)
 {
+	static uint32_t hashes[APP_MAX]; /* filled at the first call */
 	char name[40];
 
-	snprintf(name, sizeof(name), "%.*s", (int)strcspn(app_name(app), "."), app_name(app));
-	return queue_app_hash(name);
+	for (int i = 0; !hashes[APP_UNKNOWN] && i < APP_MAX; i++) {
+		enum app_id a = (enum app_id)(APP_MAX - 1 - i);
+
+		snprintf(name, sizeof(name), "%.*s", (int)strcspn(app_name(a), "."), app_name(a));
+		hashes[a] = queue_app_hash(name);
+	}
+	return hashes[app];
 }
 
-static bool is_allowed(const struct msg_queue_ask *m, enum app_id app)
+/* Whether app is what has that name, or its kin. */
+static bool is_of(uint32_t name, enum app_id app)
 {
-	uint32_t h = hash_of(app);
-
-	for (unsigned i = 0; i < m->count && i < QUEUE_APPS_MAX; i++)
-		if (m->app[i] == h)
-			return true;
+	if (hash_of(app) == name)
+		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(kin); i++)
+		for (int way = 0; way < 2; way++)
+			if (kin[i][way] == app && hash_of(kin[i][!way]) == name)
+				return true;
 	return false;
 }
 
 static bool fits(const struct msg_queue_ask *m, enum app_id app)
 {
-	if (is_allowed(m, app))
-		return true;
-	for (size_t i = 0; i < ARRAY_SIZE(kin); i++)
-		for (int way = 0; way < 2; way++)
-			if (kin[i][way] == app && is_allowed(m, kin[i][!way]))
-				return true;
+	for (unsigned i = 0; i < m->count; i++)
+		if (is_of(m->app[i], app))
+			return true;
 	return false;
 }
 
-static bool any_recogniser(const struct msg_queue_ask *m)
+static const struct recogniser *recogniser_at(unsigned i)
 {
-	for (int app = APP_UNKNOWN + 1; app < APP_MAX; app++)
-		if (is_allowed(m, (enum app_id)app))
+	return i < recog_text_count ? &recog_text[i] : &recog_binary[i - recog_text_count];
+}
+
+/* The recogniser of SMTP's greeting is that of FTP's, too. */
+static bool recognises(const struct recogniser *r, uint32_t name)
+{
+	return is_of(name, r->app) || (r->app == APP_SMTP && is_of(name, APP_FTP_CONTROL));
+}
+
+/* Whether our recognisers know all that begins a conversation of this name. Of LDAP they know one message only. */
+static bool is_judged(uint32_t name, bool datagram)
+{
+	static const enum app_id datagrams[] = { APP_DNS, APP_MDNS, APP_LLMNR, APP_NTP, APP_VXLAN, APP_TFTP, APP_QUIC };
+
+	for (size_t i = 0; datagram && i < ARRAY_SIZE(datagrams); i++)
+		if (hash_of(datagrams[i]) == name)
+			return true;
+	for (unsigned i = 0; !datagram && i < recog_text_count + recog_binary_count; i++)
+		if (recogniser_at(i)->app != APP_LDAP && recognises(recogniser_at(i), name))
 			return true;
 	return false;
+}
+
+/* Of several names one that cannot be judged is enough: then nothing is wrong. */
+static bool all_judged(const struct msg_queue_ask *m)
+{
+	for (unsigned i = 0; i < m->count; i++)
+		if (!is_judged(m->app[i], m->datagram))
+			return false;
+	return m->count > 0;
 }
 
 /* Whether one that was not ruled out is of what is allowed. */
 static bool in_the_race(const struct msg_queue_ask *m, const struct recog_state *s)
 {
-	for (unsigned i = 0; i < recog_text_count + recog_binary_count; i++) {
-		const struct recogniser *r = i < recog_text_count ? &recog_text[i] : &recog_binary[i - recog_text_count];
-
-		if (((s->alive[0] | s->alive[1]) >> i & 1) && fits(m, r->app))
-			return true;
-	}
+	for (unsigned i = 0; i < recog_text_count + recog_binary_count; i++)
+		for (unsigned k = 0; k < m->count; k++)
+			if (((s->alive[0] | s->alive[1]) >> i & 1) && recognises(recogniser_at(i), m->app[k]))
+				return true;
 	return false;
 }
 
@@ -117,10 +146,9 @@ bool allowed_answer(const void *body, size_t len, struct msg_queue_answer *ret)
 	heads[0] = (struct bytes){ at, at + m.len[0] };
 	heads[1] = (struct bytes){ at + m.len[0], at + m.len[0] + m.len[1] };
 	*ret = (struct msg_queue_answer){ .id = m.id };
-	if (!any_recogniser(&m))
+	ret->what = (uint8_t)(m.datagram ? datagram_judge(&m, heads, &app) : stream_judge(&m, heads, &app));
+	if (ret->what != QUEUE_FITS && !all_judged(&m))
 		ret->what = QUEUE_CANNOT;
-	else
-		ret->what = (uint8_t)(m.datagram ? datagram_judge(&m, heads, &app) : stream_judge(&m, heads, &app));
 	snprintf(ret->app, sizeof(ret->app), "%s", app_name(app));
 	return true;
 }

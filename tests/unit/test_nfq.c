@@ -415,6 +415,9 @@ static void test_answers(void **state)
 	assert_int_equal(SAYS("TLS", "GET / HTTP/1.1\r\nHost: a\r\n\r\n", ""), QUEUE_WRONG);
 	assert_int_equal(SAYS("Skype", "GET / HTTP/1.1\r\nHost: a\r\n\r\n", ""), QUEUE_CANNOT);
 	assert_int_equal(SAYS("HTTP", "", ""), QUEUE_WRONG);
+	assert_int_equal(SAYS("LDAP", "\x30\x0c\x02\x01\x01\x60", ""), QUEUE_CANNOT); /* a bind: only STARTTLS is known here */
+	assert_int_equal(SAYS("FTP_CONTROL", "", "2"), QUEUE_MORE); /* its greeting begins as another's */
+	assert_int_equal(answer("Syslog", "<13>Oct 11 22:14:15 a su: b", 27, "", 0, true, app), QUEUE_CANNOT); /* as datagrams it is nobody's */
 	assert_int_equal(answer("DNS", "\x12\x34\x01\0\0\1\0\0\0\0\0\0\2db\4shop\0\0\1\0\1", 25, "", 0, true, app), QUEUE_FITS);
 	assert_int_equal(answer("DNS", "GET / HTTP/1.1\r\n\r\n", 18, "", 0, true, app), QUEUE_WRONG);
 }

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "appid/allowed.h"
 #include "appid/recognise.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -411,6 +412,53 @@ static void test_mixed_conversations(void **state)
 		}
 }
 
+/* What may be spoken, asked for after each byte of the conversation, as the verdict process does: never wrong. */
+static void test_allowed_is_never_wrong(void **state)
+{
+	static struct {
+		struct msg_queue_ask head;
+		char bytes[2 * QUEUE_HEAD_MAX];
+	} m;
+	unsigned known = 0, sure = 0, wrong = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(talks); i++) {
+		const struct talk *t = &talks[i];
+		struct msg_queue_answer a = { .what = QUEUE_MORE };
+		size_t len[2] = { 0, 0 };
+		char app[40];
+		static char heads[2][QUEUE_HEAD_MAX];
+
+		snprintf(app, sizeof(app), "%.*s", (int)strcspn(t->app, "."), t->app);
+		for (size_t k = 0; t->proto == 6 && k < ARRAY_SIZE(t->said) && a.what != QUEUE_FITS && a.what != QUEUE_CANNOT; k++)
+			for (size_t at = 0; at < t->said[k].len && a.what != QUEUE_FITS && a.what != QUEUE_CANNOT; at++) {
+				unsigned side = t->said[k].server;
+
+				if (len[side] == QUEUE_HEAD_MAX)
+					break;
+				heads[side][len[side]++] = t->said[k].data[at];
+				m.head = (struct msg_queue_ask){ .port = { 40000, t->port }, .len = { (uint16_t)len[0], (uint16_t)len[1] }, .count = 1 };
+				m.head.app[0] = queue_app_hash(app);
+				memcpy(m.bytes, heads[0], len[0]);
+				memcpy(m.bytes + len[0], heads[1], len[1]);
+				assert_true(allowed_answer(&m, sizeof(m.head) + len[0] + len[1], &a));
+				if (a.what != QUEUE_WRONG)
+					continue;
+				print_message("# %s: after %zu bytes of the client, %zu of the server, it is said not to be %s but %s\n", t->name, len[0],
+					      len[1], app, a.app);
+				wrong++;
+				k = ARRAY_SIZE(t->said) - 1;
+				break;
+			}
+		known += t->proto == 6 && a.what != QUEUE_CANNOT;
+		sure += a.what == QUEUE_FITS || a.what == QUEUE_LIKELY;
+		if (t->proto == 6 && a.what == QUEUE_MORE)
+			print_message("# %s: not sure at its end\n", t->name);
+	}
+	print_message("# %u conversations, %u of them sure\n", known, sure);
+	assert_int_equal(wrong, 0);
+	assert_true(known > 30 && sure + 5 >= known);
+}
+
 static void test_tables_fit_the_mask(void **state)
 {
 	assert_true(recog_text_count + recog_binary_count <= 64);
@@ -442,6 +490,7 @@ int main(void)
 		cmocka_unit_test(test_names_agree_with_ndpi),
 		cmocka_unit_test(test_random_bytes_are_nothing),
 		cmocka_unit_test(test_mixed_conversations),
+		cmocka_unit_test(test_allowed_is_never_wrong),
 		cmocka_unit_test(test_tables_fit_the_mask),
 	};
 
