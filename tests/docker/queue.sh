@@ -162,6 +162,18 @@ kill -KILL "$pid"
 ok "it comes again: the closed one serves" until_true 5 http "$S"
 ok "ssh is refused" until_true 5 ssh_refused "$W"
 
+# -- the keeper and with it all programs are killed: what it made holds, the queues are nobody's
+kill -KILL "$(sensor_keeper a)"
+lab_gone "$(sensor_keeper a)"
+ok "the keeper killed: the open one serves" http "$W"
+ok "the closed one does not" refused_closed
+sensor_start a "$(lab_socket a)"
+ok "a new one: it is in force, with a queue" until_true 10 show '.namespaces | any(.in_force and .queue.bound)'
+ok "http passes" until_true 5 http "$W"
+ok "also with the closed one" until_true 5 http "$S"
+ok "ssh is refused" ssh_refused "$W"
+ok "ssh is refused (closed)" ssh_refused "$S"
+
 # -- off
 ok "monitor" policy monitor shop/web
 ok "ssh is answered" until_true 5 ssh_answered "$W"

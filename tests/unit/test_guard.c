@@ -31,6 +31,7 @@
 #include "sensor/keeper/guard.h"
 #include "sensor/msg.h"
 #include "sensor/msg_policy.h"
+#include "sensor/msg_queue.h"
 
 #define NS 7
 #define SERVER "10.9.0.10"
@@ -49,6 +50,12 @@ static struct {
 	uint64_t edge_packets, refused;
 	char name[4][40];
 	pid_t echo;
+	struct {
+		int fd;
+		unsigned sockets, plans, services, has_stale;
+	} verdict;    /* what a verdict process would have heard */
+	bool checked, closed;
+	struct msg_queue_state queue;
 	int no;       /* how a refused connection ends: reset, or silence in the bridge family */
 } t;
 
@@ -169,6 +176,8 @@ static void tell(void *arg, uint16_t type, uint32_t seq, const void *body, size_
 	} else if (type == MSG_POLICY_TAMPER) {
 		memcpy(&t.tamper, body, sizeof(t.tamper));
 		t.tampers++;
+	} else if (type == MSG_QUEUE_STATE) {
+		memcpy(&t.queue, body, sizeof(t.queue));
 	} else if (type == MSG_POLICY_COUNTERS) {
 		memcpy(&head, body, sizeof(head));
 		for (unsigned i = 0; i < head.count; i++) {
@@ -198,9 +207,25 @@ static void ns_each(void *arg, void (*cb)(uint16_t ns, void *cb_arg), void *cb_a
 	cb(NS, cb_arg);
 }
 
+static int verdict(void *arg, uint16_t type, const void *body, size_t len, int fd, uint16_t ns)
+{
+	struct msg_queue_plan m;
+
+	if (type == MSG_FD) {
+		t.verdict.fd = fd;
+		t.verdict.sockets++;
+	} else if (type == MSG_QUEUE_PLAN) {
+		memcpy(&m, body, sizeof(m));
+		t.verdict.plans++;
+		t.verdict.services = m.flags & QUEUE_PLAN_GONE ? 0 : m.count;
+		t.verdict.has_stale = m.has_stale;
+	}
+	return 0;
+}
+
 static void guards_begin(void)
 {
-	static const struct guard_events events = { .tell = tell, .ns_fd = ns_fd, .ns_has = ns_has, .ns_each = ns_each };
+	static const struct guard_events events = { .tell = tell, .ns_fd = ns_fd, .ns_has = ns_has, .ns_each = ns_each, .verdict = verdict };
 
 	assert_int_equal(guards_new(t.loop, &events, &t.guards), 0);
 }
@@ -224,25 +249,25 @@ static void answered(unsigned before)
 
 /* ---- plans ------------------------------------------------------------------------------------------------------------------ */
 /* The friend may, the stranger may not; replicas: further peers; edges: further edges, which ask for another ruleset. */
-static void plan_send(unsigned replicas, unsigned edges, bool enforced, const char *endpoint)
+static void plan_post(unsigned replicas, unsigned edges, bool enforced, const char *endpoint)
 {
 	static struct {
 		struct msg_policy_plan head;
 		struct plan_rec recs[POLICY_PART_RECS];
 	} m;
-	struct policy_workload w = { "web", false, false };
+	struct policy_workload w = { "web", false, t.closed };
+	static const struct policy_protocol http = { "web", "HTTP", 80, IPPROTO_TCP };
 	struct policy_rule rules[64];
 	struct policy_endpoint es[80] = { { "web", NS, { 0 } }, { "app", NS, { 0 } } };
 	struct policy_place net = { .ns = NS, .kind = PLAN_NET };
 	struct policy_input in = { .mark = 0x00f00000, .workloads = &w, .workload_count = enforced, .rules = rules, .rule_count = 1 + edges, .endpoints = es,
-				   .endpoint_count = 3 + replicas, .places = &net, .place_count = 1 };
+				   .endpoint_count = 3 + replicas, .places = &net, .place_count = 1, .protocols = &http, .protocol_count = t.checked };
 	struct ipc_hdr h = { .type = MSG_POLICY_PLAN, .seq = ++t.serial };
-	unsigned before = t.states;
 	struct plan p = { 0 };
 	uint8_t bits;
 
 	policy_prefix("10.9.0.0/24", net.addr, &net.bits);
-	rules[0] = (struct policy_rule){ .workload = 0, .dir = PLAN_IN, .peer = "app", .port = "tcp/80" };
+	rules[0] = (struct policy_rule){ .workload = 0, .dir = PLAN_IN, .check = true, .peer = "app", .port = "tcp/80" };
 	for (unsigned i = 0; i < edges; i++)
 		rules[1 + i] = (struct policy_rule){ .workload = 0, .dir = PLAN_IN, .peer = "app", .port = i % 2 ? "tcp/81" : "udp/9" };
 	policy_prefix(endpoint ? endpoint : SERVER, es[0].addr, &bits);
@@ -264,6 +289,13 @@ static void plan_send(unsigned replicas, unsigned edges, bool enforced, const ch
 	h.len = (uint32_t)(sizeof(m.head) + p.count * sizeof(p.recs[0]));
 	plan_free(&p);
 	guards_message(t.guards, &h, &m);
+}
+
+static void plan_send(unsigned replicas, unsigned edges, bool enforced, const char *endpoint)
+{
+	unsigned before = t.states;
+
+	plan_post(replicas, edges, enforced, endpoint);
 	answered(before);
 }
 
@@ -504,6 +536,100 @@ static void test_another_keeper(void **state)
 	assert_int_equal(connect_from(3), 0);
 }
 
+/* A plan that comes while another one is applied is applied, too. */
+static void test_two_at_once(void **state)
+{
+	unsigned before = t.states;
+
+	plan_post(0, 0, true, NULL);
+	plan_post(0, 3, true, NULL);
+	answered(before);
+	answered(before + 1);
+	assert_int_equal(t.state.status, 0);
+	assert_int_equal(t.state.serial, t.serial);
+	shf("ip netns exec %s nft list table inet pierglass | grep -q 'chain e3'", t.name[0]);
+	plan_send(0, 0, false, NULL);
+	assert_int_equal(tables(), 0);
+}
+
+static unsigned queues(void)
+{
+	char cmd[160], line[256];
+	unsigned n = 0;
+	FILE *f;
+
+	snprintf(cmd, sizeof(cmd), "ip netns exec %s cat /proc/net/netfilter/nfnetlink_queue", t.name[0]);
+	f = popen(cmd, "r");
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f))
+		n++;
+	pclose(f);
+	return n;
+}
+
+/* Who connects, while the keeper's loop runs. */
+static int connect_meanwhile(unsigned who)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		enter(t.name[who]);
+		_exit(try_connect(SERVER, 80, 700));
+	}
+	while (waitpid(pid, &status, WNOHANG) == 0)
+		assert_int_equal(loop_step(t.loop, 5 * NSEC_PER_MSEC), 0);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+/* Without a verdict process the keeper decides, by the choice for failures; what waits for one is told to the next. */
+static void test_queues(void **state)
+{
+	uint16_t ns = NS;
+	struct ipc_hdr h = { .type = MSG_POLICY_COUNTERS, .len = sizeof(ns) };
+
+	if (getenv("GUARD_BRIDGE"))
+		skip();
+	memset(&t.verdict, 0, sizeof(t.verdict));
+	plan_send(0, 0, true, NULL);
+	assert_int_equal(queues(), 0); /* nothing is known of what it speaks */
+	for (int closed = 0; closed < 2; closed++) {
+		t.checked = true;
+		t.closed = closed;
+		plan_send(0, 0, true, NULL);
+		assert_int_equal(queues(), 2);
+		assert_int_equal(t.verdict.sockets, 1); /* it is the same for both */
+		assert_int_equal(t.verdict.services, 1);
+		assert_int_equal(connect_meanwhile(2), ETIMEDOUT); /* nobody reads: it waits */
+		assert_int_equal(connect_meanwhile(3), ECONNREFUSED);
+		guards_verdict_ended(t.guards);
+		run_ms(350);
+		assert_int_equal(connect_meanwhile(2), closed ? ETIMEDOUT : 0);
+		assert_int_equal(connect_meanwhile(3), ECONNREFUSED);
+		guards_message(t.guards, &h, &ns);
+		assert_true(t.queue.bound && !t.queue.error);
+		assert_true(t.queue.kept[closed] > 0);
+		assert_int_equal(t.queue.counted[closed], t.queue.queued[closed]);
+		guards_verdict_started(t.guards);
+		assert_int_equal(t.verdict.sockets, 2);
+		assert_int_equal(t.verdict.services, 1);
+		assert_int_equal(t.verdict.has_stale, 1);
+		run_ms(300);
+		assert_int_equal(connect_meanwhile(2), ETIMEDOUT); /* it waits for that one */
+		guards_verdict_ended(t.guards);
+		guards_verdict_started(t.guards); /* at once: what waits is given to it */
+		guards_message(t.guards, &h, &ns);
+		assert_true(t.queue.repeated[closed] > 0);
+		t.verdict.sockets = 1;
+	}
+	t.checked = t.closed = false;
+	plan_send(0, 0, true, NULL);
+	assert_int_equal(queues(), 0);
+	assert_int_equal(connect_meanwhile(2), 0);
+	plan_send(0, 0, false, NULL);
+}
+
 static void test_counters(void **state)
 {
 	uint16_t ns = NS;
@@ -564,6 +690,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_enforced), cmocka_unit_test(test_lock_outs),	 cmocka_unit_test(test_swaps),	 cmocka_unit_test(test_foreign_hands),
 		cmocka_unit_test(test_holds),	 cmocka_unit_test(test_another_keeper), cmocka_unit_test(test_counters),
+		cmocka_unit_test(test_two_at_once), cmocka_unit_test(test_queues),
 	};
 
 	return cmocka_run_group_tests(tests, begin, end);
