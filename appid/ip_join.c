@@ -159,7 +159,7 @@ struct ip_gather *ip_join_add(struct ip_join *j, const struct ip_piece *p, uint6
 			g = j->at[i];
 	if (!g)
 		g = gather_new(j, p);
-	if (!g || (g->has_last && end > g->total) || !reserve(g, (keep + UNIT - 1) & ~(UNIT - 1u)))
+	if (!g || (g->has_last && end > g->total) || (!p->more && end < g->total) /* its end is elsewhere */ || !reserve(g, (keep + UNIT - 1) & ~(UNIT - 1u)))
 		return NULL;
 	if (now_ns > g->last_ns)
 		g->last_ns = now_ns;
