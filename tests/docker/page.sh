@@ -43,9 +43,10 @@ cat >"$LAB_DIR/do.sh" <<END
 #!/bin/bash
 d() { "$LAB_DOCKER" -H unix://$LAB_DIR/a/docker.sock "\$@"; }
 case \$1 in
-squat) d exec -d p-web sh -c 'read -r p </var/run/apache2/apache2.pid; kill \$p; sleep 0.7; nc -lk -p 80' ;;
+squat) d exec -d p-web sh -c 'read -r p </var/run/apache2/apache2.pid; kill \$p; for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do nc -lk -p 80; sleep 0.3; done' ;;
 late) d run -d --name p-late --network front --label com.docker.compose.project=shop --label com.docker.compose.service=late pg-many sh -c 'while sleep 0.3; do curl -s -m 2 -o /dev/null http://p-web/; done' ;;
 holds) "$LAB_BUILD/pierglass" --run "$LAB_DIR/sensor-s/run" policy --json ;;
+collect) "$LAB_BUILD/pierglass" --run "$LAB_DIR/sensor-s/run" evidence collect "\$2" ;;
 gone) kill -STOP $(sensor_program s core) ;;
 back) kill -CONT $(sensor_program s core) ;;
 esac

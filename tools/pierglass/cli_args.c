@@ -22,7 +22,7 @@ static const struct cli_command commands[] = {
 	{ "feed", "mAF", "reputation feeds: feed list, feed check THING… [--feed FILE]…, feed test FILE…", cmd_feed },
 	{ "alerts", "flwemxn", "what is neither declared nor learned; -f: as it happens", cmd_alerts },
 	{ "why", "a", "everything about an alert: what was expected, by whose word, what else happened", cmd_why },
-	{ "evidence", "Ao", "list | show ID | export ID [-o FILE.tar.gz] | verify FILE", cmd_evidence },
+	{ "evidence", "Ao", "list | collect FINDING | show ID | export ID [-o FILE.tar.gz] | verify FILE", cmd_evidence },
 	{ "model", "AdS", "list | show W [--seccomp] | lock W | reopen W | accept ALERT | export W | import FILE", cmd_model },
 	{ "policy", "Aep", "show [W] | plan W | enforce W | confirm W | monitor W | off [W] | block, unblock, quarantine, release CONTAINER", cmd_policy },
 	{ "metrics", "", "counters and sizes in Prometheus' text format", cmd_metrics },

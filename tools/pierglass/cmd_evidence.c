@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* evidence: list, show ID, export ID -o FILE (tar, or tar.gz by its name), verify FILE: digests of what stands in the manifest, without
+/* evidence: list, collect FINDING, show ID, export ID -o FILE (tar, or tar.gz by its name), verify FILE: digests of what stands in the manifest, without
  * a sensor. Exit 1: something differs. */
 #include <errno.h>
 #include <fcntl.h>
@@ -340,18 +340,46 @@ static int evidence_verify(const char *file)
 	return code;
 }
 
+static int evidence_collect(const struct cli_options *o, const char *finding)
+{
+	char path[512] = "/v1/evidence/collect", line[512];
+	json_t *j;
+	int code;
+
+	if (!cli_query(path, sizeof(path), "id", finding)) {
+		fputs("pierglass: evidence: the id is too long\n", stderr);
+		return CLI_USAGE;
+	}
+	code = cli_post(o, path, "", 0, &j);
+	if (code)
+		return code;
+	if (o->json) {
+		_cleanup_free_ char *text = json_dumps(j, JSON_COMPACT);
+
+		puts(text ? text : "{}");
+	} else {
+		snprintf(line, sizeof(line), "%s is being made: pierglass evidence list", str_of(j, "workload"));
+		cli_put(stdout, line);
+		putchar('\n');
+	}
+	json_decref(j);
+	return CLI_OK;
+}
+
 int cmd_evidence(const struct cli_options *o)
 {
 	const char *what = o->argument_count ? o->arguments[0] : "list", *arg = o->argument_count > 1 ? o->arguments[1] : NULL;
 
 	if (!strcmp(what, "list") && !arg)
 		return evidence_list(o);
+	if (!strcmp(what, "collect") && arg)
+		return evidence_collect(o, arg);
 	if (!strcmp(what, "show") && arg)
 		return evidence_show(o, arg);
 	if (!strcmp(what, "export") && arg)
 		return evidence_export(o, arg);
 	if (!strcmp(what, "verify") && arg)
 		return evidence_verify(arg);
-	fputs("pierglass: evidence: list | show ID | export ID [-o FILE.tar.gz] | verify FILE\n", stderr);
+	fputs("pierglass: evidence: list | collect FINDING | show ID | export ID [-o FILE.tar.gz] | verify FILE\n", stderr);
 	return CLI_USAGE;
 }
