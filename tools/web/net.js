@@ -9,7 +9,7 @@ const RESOURCES = {
   alerts: { path: '/v1/alerts?limit=1000&all=1', every: 10000 },
   containers: { path: '/v1/containers', every: 6000 },
   listeners: { path: '/v1/listeners', every: 4000 },
-  evidence: { path: '/v1/evidence', every: 10000 },
+  evidence: { path: '/v1/evidence', every: 3000 },
   models: { path: '/v1/models', every: 8000 },
   networks: { path: '/v1/networks', every: 30000 },
   policy: { path: '/v1/policy', every: 8000 },
