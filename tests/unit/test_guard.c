@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The keeper's guard on a real kernel, in namespaces of its own: two "containers" and a client behind a bridge, plans as core sends
  * them. Swaps under load with one prober that is always allowed and one that never is; foreign hands; holds; what is left.
- * GUARD_SWAPS=1000 for the long form; GUARD_BRIDGE=1: with br_netfilter off. */
+ * FULL=1 or GUARD_SWAPS=1000 for the long form; GUARD_BRIDGE=1: with br_netfilter off. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -419,7 +419,8 @@ static pid_t talker(unsigned who, struct probes *p)
 
 static void test_swaps(void **state)
 {
-	unsigned swaps = getenv("GUARD_SWAPS") ? (unsigned)strtoul(getenv("GUARD_SWAPS"), NULL, 10) : 60, rulesets = 0, elements = 0;
+	const char *asked = getenv("GUARD_SWAPS") ? getenv("GUARD_SWAPS") : getenv("FULL") ? "1000" : "60";
+	unsigned swaps = (unsigned)strtoul(asked, NULL, 10), rulesets = 0, elements = 0;
 	struct probes *p = mmap(NULL, sizeof(*p) * 3, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	pid_t a, b, c;
 
