@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Line coverage of the parsers of packets in appid/ and sensor/facts.c (readers of images, compose files and rules are scan's): unit tests, fuzz seeds and the generator's captures, run on an
-# instrumented build of its own (build/cov). Prints one line per file, then the sum; exits 1 when one of them is
-# below LEAST percent (90).
+# Line coverage of the parsers of packets in appid/ and sensor/facts.c (the readers of images, compose files and rules are scan's):
+# unit tests, fuzz seeds and the generator's captures, run on an instrumented build of its own (build/cov). Prints one line per
+# file, then the sum; exits 1 when one of them is below LEAST percent (90).
 # tools/coverage.sh [FILE.c]...     with files: also the lines that were never reached
 set -u
 cd "$(dirname "$0")/.." || exit 1
