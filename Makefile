@@ -37,7 +37,7 @@ SENSOR_O := $(call room,sensor/*.c)
 CLI_O    := $(filter-out $(B)/tools/pierglass/main.o,$(call room,tools/pierglass/*.c))
 # Libraries are named where they are linked, one executable each (DESIGN section 3 gives the licence reason).
 KEEPER_L := -lbpf -lnftables -lnftnl -lmnl -lnetfilter_queue -lseccomp -lcap-ng
-CORE_L   := -luv -lmaxminddb -lcurl -ljansson -lsqlite3 -lmicrohttpd -lfyaml -lbpf -lseccomp -lcrypto
+CORE_L   := -luv -lmaxminddb -lcurl -ljansson -lsqlite3 -lmicrohttpd -lfyaml -lbpf -lseccomp -lcrypto -lfixbuf -lglib-2.0
 CLI_L    := -lnftnl -lmnl -lcurl -ljansson -lcrypto -lz -lncursesw -ltinfo -lbpf
 INSPECT_L:= -lndpi -lgcrypt -lldns -lbpf -lseccomp -lcap-ng -ljansson -lfyaml -lexpat -larchive -lmaxminddb
 
@@ -64,6 +64,9 @@ $(B)/sensor/bpf/%.skel.h: $(B)/sensor/bpf/%.bpf.o
 
 skeletons: $(BPF_SKEL)
 $(KEEPER_O) $(B)/sensor/keeper/keeper_main.o: | $(BPF_SKEL)
+
+# libfixbuf wants glib; in one file.
+CFLAGS_sensor_core_ipfix := $(shell pkg-config --cflags glib-2.0 2>/dev/null)
 
 # --- C ----------------------------------------------------------------------------------------
 $(B)/sensor/core/page.o $(B)/fuzz/obj/sensor/core/page.o: $(wildcard tools/web/*)
@@ -131,7 +134,7 @@ helpers: $(HELPERS)
 # Fuzz targets: clang's libFuzzer over the sources themselves, always with ASan and UBSan.
 FUZZ_T   := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 FUZZ_SRC := $(sort $(wildcard base/*.c flows/*.c sensor/*.c)) $(filter-out appid/inspect_main.c,$(sort $(wildcard appid/*.c appid/config/*.c))) \
-            $(sort $(wildcard sensor/watch/*.c intel/*.c)) sensor/keeper/link_parse.c sensor/core/config_api.c sensor/core/config_feeds.c enforce/action.c enforce/pcapng.c enforce/plan.c enforce/policy.c \
+            $(sort $(wildcard sensor/watch/*.c intel/*.c)) sensor/keeper/link_parse.c sensor/core/config_api.c sensor/core/config_exports.c sensor/core/config_feeds.c enforce/action.c enforce/pcapng.c enforce/plan.c enforce/policy.c \
             enforce/nft_plan.c enforce/nft_elems.c enforce/nfq_msg.c enforce/nfq_conns.c enforce/nfq_sock.c
 FUZZ_O   := $(patsubst %.c,$(B)/fuzz/obj/%.o,$(FUZZ_SRC))
 FUZZ_F   := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -g -O1 $(STD) -Wno-unknown-warning-option -DPG_SAN=1

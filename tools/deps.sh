@@ -7,11 +7,11 @@ set -u
 
 build_pkgs="gcc make libc6-dev clang-14 bpftool libbpf-dev libnftables-dev libnftnl-dev libmnl-dev
 	libnetfilter-queue-dev libseccomp-dev libcap-ng-dev libuv1-dev libcurl4-openssl-dev libssl-dev libjansson-dev
-	libsqlite3-dev libmaxminddb-dev libmicrohttpd-dev libfyaml-dev libndpi-dev libgcrypt20-dev libldns-dev libpcap-dev libexpat1-dev libarchive-dev uthash-dev libxxhash-dev libncurses-dev zlib1g-dev"
+	libsqlite3-dev libmaxminddb-dev libmicrohttpd-dev libfyaml-dev libndpi-dev libgcrypt20-dev libldns-dev libpcap-dev libexpat1-dev libarchive-dev libfixbuf-dev pkg-config uthash-dev libxxhash-dev libncurses-dev zlib1g-dev"
 # What the tests use: harness, sanitisers and linters, traffic and measuring tools, the makers of test images.
 test_pkgs="libcmocka-dev llvm-14 libclang-rt-14-dev cppcheck clang-tidy-14 shellcheck jq git iproute2 iputils-ping iptables nftables procps
 	util-linux ethtool curl netcat-openbsd python3 python3-jsonschema sqlite3 mmdebstrap docker-compose libndpi-bin tshark tcpdump busybox-static
-	dnsmasq-base graphviz zsh openssl debhelper dpkg-dev chromium"
+	dnsmasq-base nfdump graphviz zsh openssl debhelper dpkg-dev chromium"
 # What `make bench` measures replay beside.
 bench_pkgs="libndpi-bin softflowd nfdump"
 # What running needs beyond what building brings: an engine, see engine_missing().

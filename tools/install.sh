@@ -26,7 +26,7 @@ for f in etc/schema/*.json; do
 	[ -e "$f" ] || continue
 	install -D -m 0644 "$f" "$root/share/pierglass/schema/${f##*/}"
 done
-for f in etc/stack.yml etc/Dockerfile etc/ci-scan.sh etc/pierglass-container; do
+for f in etc/ipfix.md etc/stack.yml etc/Dockerfile etc/ci-scan.sh etc/pierglass-container; do
 	install -D -m "$([ -x "$f" ] && echo 0755 || echo 0644)" "$f" "$root/share/pierglass/${f##*/}"
 done
 for f in etc/man/*.[1-8]; do

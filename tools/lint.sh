@@ -102,7 +102,7 @@ check_tidy() {
 	fi
 	# Skeletons that the loaders include must exist; `make` built them, or this does.
 	make -s -j"$(nproc)" skeletons >"$out" 2>&1 || { result "clang-tidy" 1; return; }
-	product_c | nice xargs -P "$(nproc)" -n 4 sh -c '"$@" -- -std=gnu11 -D_GNU_SOURCE -I. -Ibuild' tidy "$tidy" --quiet \
+	product_c | nice xargs -P "$(nproc)" -n 4 sh -c '"$@" -- -std=gnu11 -D_GNU_SOURCE -I. -Ibuild '"$(pkg-config --cflags glib-2.0)" tidy "$tidy" --quiet \
 		>"$out.tidy" 2>"$out.err"
 	status=$?
 	grep -E '(warning|error):' "$out.tidy" | sed "s|^$PWD/||" | sort -u >"$out.found"

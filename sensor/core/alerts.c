@@ -2,25 +2,19 @@
 #include "sensor/core/alerts.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "base/cleanup.h"
 #include "base/log.h"
 #include "sensor/core/geo.h"
+#include "sensor/core/line_file.h"
 #include "sensor/core/outputs.h"
 
 #define SUBSCRIBERS_MAX 8
 
 struct alerts {
-	char path[320];
-	int fd;
-	uint64_t bytes, max_bytes;
-	unsigned files;
+	struct line_file file;
 	struct outputs *outputs;
 	bool said; /* that the file cannot be written */
 	struct {
@@ -69,79 +63,24 @@ void json_alert(struct jsonl *j, const char *key, const struct core *c, const st
 	jsonl_obj_end(j);
 }
 
-/* ---- the file -------------------------------------------------------------------------------------------------- */
-static int file_open(struct alerts *a)
-{
-	struct stat st;
-
-	a->fd = open(a->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0640);
-	if (a->fd < 0)
-		return -errno;
-	a->bytes = fstat(a->fd, &st) == 0 ? (uint64_t)st.st_size : 0;
-	return 0;
-}
-
-/* alerts.jsonl -> alerts.jsonl.1 -> …; the last goes. */
-static void file_rotate(struct alerts *a)
-{
-	char from[340], to[340];
-
-	close_fd(&a->fd);
-	a->fd = -1;
-	for (unsigned i = a->files; i-- > 0;) {
-		if (i)
-			snprintf(from, sizeof(from), "%s.%u", a->path, i);
-		else
-			snprintf(from, sizeof(from), "%s", a->path);
-		snprintf(to, sizeof(to), "%s.%u", a->path, i + 1);
-		if (i + 1 == a->files)
-			unlink(from);
-		else
-			rename(from, to);
-	}
-}
-
-static int file_write(struct alerts *a, const char *line, size_t len)
-{
-	ssize_t n;
-	int r;
-
-	if (a->fd >= 0 && a->bytes + len > a->max_bytes)
-		file_rotate(a);
-	if (a->fd < 0) {
-		r = file_open(a);
-		if (r < 0)
-			return r;
-	}
-	n = write(a->fd, line, len); /* one write: a line is whole or not there */
-	if (n != (ssize_t)len) {
-		r = n < 0 ? -errno : -ENOSPC;
-		if (n > 0 && ftruncate(a->fd, (off_t)a->bytes) < 0)
-			r = -EIO;
-		return r;
-	}
-	a->bytes += len;
-	return 0;
-}
-
 int alerts_open(const char *state_dir, const struct config *config, struct alerts **ret)
 {
 	struct alerts *a = calloc(1, sizeof(*a));
+	char path[320];
 	int r;
 
 	if (!a)
 		return -ENOMEM;
-	snprintf(a->path, sizeof(a->path), "%s/alerts.jsonl", state_dir);
-	a->max_bytes = config->alerts_max_bytes;
-	a->files = config->alerts_files;
+	a->file.fd = -1;
+	snprintf(path, sizeof(path), "%s/alerts.jsonl", state_dir);
 	r = outputs_open(config, &a->outputs);
 	if (r < 0) {
 		free(a);
 		return r;
 	}
-	r = file_open(a);
+	r = line_file_open(&a->file, path, config->alerts_max_bytes, config->alerts_files);
 	if (r < 0)
-		log_warn("%s: %s, ignoring: alerts are kept in the database only until it can be written", a->path, strerror(-r));
+		log_warn("%s: %s, ignoring: alerts are kept in the database only until it can be written", path, strerror(-r));
 	*ret = a;
 	return 0;
 }
@@ -161,8 +100,7 @@ void alerts_close(struct core *c, struct alerts *a)
 	if (!a)
 		return;
 	outputs_close(c, a->outputs);
-	if (a->fd >= 0)
-		close(a->fd);
+	line_file_close(&a->file);
 	free(a);
 }
 
@@ -183,11 +121,11 @@ void alerts_tell(struct alerts *a, struct core *c, const struct finding *f)
 			a->subscribers[i].cb(f, line, a->subscribers[i].arg);
 	jsonl_newline(&j);
 	line = jsonl_text(&j, &len);
-	r = line ? file_write(a, line, len) : -ENOMEM;
+	r = line ? line_file_write(&a->file, line, len) : -ENOMEM;
 	if (r < 0) {
 		core_lost(c, LOSS_FINDINGS, 1);
 		if (!a->said)
-			log_warn("%s: %s, ignoring: the alert is in the database", a->path, strerror(-r));
+			log_warn("%s: %s, ignoring: the alert is in the database", a->file.path, strerror(-r));
 	}
 	a->said = r < 0;
 	jsonl_done(&j);

@@ -49,6 +49,8 @@ void config_defaults(struct config *c)
 		.evidence_max_bytes = 2ULL << 30,
 		.evidence_keep_days = 30,
 		.policy = { .ct_mark = 0x00f00000 },
+		.exports = { .lines_what = RECORD_FLOWS | RECORD_ALERTS, .lines_max_bytes = 64ULL << 20, .lines_files = 4, .ipfix_domain = 1,
+			     .ipfix_enterprise = 32473, .otlp_what = RECORD_METRICS | RECORD_ALERTS, .otlp_interval_s = 60 },
 	};
 	if (gethostname(c->node, sizeof(c->node) - 1) || !c->node[0])
 		snprintf(c->node, sizeof(c->node), "localhost");
@@ -624,13 +626,14 @@ static const struct config_key top_keys[] = {
 	{ "geo", config_section, "keys country, asn", 0, 0, 0, config_geo_keys },
 	{ "policy", config_section, "keys default, analyst, protocols, ct_mark, workloads", 0, 0, 0, policy_keys },
 	{ "evidence", config_section, "keys ring, ring_bytes, freeze, file_bytes, bundle_bytes, max_bytes, keep_days", 0, 0, 0, evidence_keys },
+	{ "exports", config_section, "keys lines, ipfix, otlp", 0, 0, 0, config_exports_keys },
 	{ "test", config_section, "key without", 0, 0, 0, test_keys },
 	{ "actions", config_section, "keys default, findings, workloads", 0, 0, 0, actions_keys },
 	{ NULL, NULL, NULL, 0, 0, 0, NULL },
 };
 static const struct config_key top = {
 	"the file", config_section,
-	"keys docker, node, hooks, limits, store, payload, learning, alerts, api, feeds, geo, policy, actions, evidence", 0, 0, 0, top_keys
+	"keys docker, node, hooks, limits, store, payload, learning, alerts, api, feeds, geo, policy, actions, evidence, exports", 0, 0, 0, top_keys
 };
 #undef AT
 

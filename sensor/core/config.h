@@ -45,6 +45,27 @@ struct config_api {
 	char hosts[8][128];        /* api.hosts: names by which it is reached, beside the address and localhost */
 };
 
+/* What is sent to others besides findings. */
+enum config_record { RECORD_FLOWS = 1 << 0, RECORD_ALERTS = 1 << 1, RECORD_EVENTS = 1 << 2, RECORD_METRICS = 1 << 3 };
+struct config_exports {
+	/* exports.lines: JSON lines */
+	unsigned lines_to_count;
+	char lines_to[4][128];     /* to: "file" (STATE/export.jsonl), "tcp://A:P", "syslog-tcp://A:P" */
+	unsigned lines_what;       /* what: enum config_record; flows and alerts */
+	char lines_filter[1025];   /* filter: "" none */
+	uint64_t lines_max_bytes;  /* max_bytes: of the file, 64 MiB */
+	uint32_t lines_files;      /* files: 4 */
+	/* exports.ipfix */
+	char ipfix_to[128];        /* to: "udp://A:P", "tcp://A:P"; "" none */
+	char ipfix_filter[1025];
+	uint32_t ipfix_domain, ipfix_enterprise; /* domain: 1; enterprise: 32473 */
+	/* exports.otlp */
+	char otlp_to[128];         /* to: "http(s)://collector:4318"; "" none */
+	unsigned otlp_what;        /* what: metrics and alerts */
+	char otlp_filter[1025];    /* of the records, not of the metrics */
+	uint32_t otlp_interval_s;  /* interval: of the metrics, 60 */
+};
+
 struct config {
 	unsigned engine_count;
 	char engines[8][108];      /* docker: [/var/run/docker.sock] */
@@ -84,6 +105,7 @@ struct config {
 	char never_block[64][64];  /* feeds.never_block: addresses and prefixes that no feed may name */
 	struct config_policy policy;
 	struct config_api api;
+	struct config_exports exports;
 	unsigned silent_count;
 	char silent[32][32];       /* alerts.silence: [finding, …]: kept nowhere, told nobody */
 	uint32_t without;          /* test.without: [check, …], bits of enum core_check; for tests only */

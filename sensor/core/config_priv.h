@@ -45,6 +45,6 @@ int config_node_line(struct fy_node *n, int fallback);
 extern const struct config_key config_api_keys[];
 /* What does not fit together, as a sentence; NULL: nothing. */
 const char *config_api_fault(const struct config_api *a);
-extern const struct config_key config_feeds_keys[], config_geo_keys[];
+extern const struct config_key config_feeds_keys[], config_geo_keys[], config_exports_keys[];
 
 #endif

@@ -15,6 +15,7 @@
 #include "sensor/core/core_priv.h"
 #include "sensor/core/declared.h"
 #include "sensor/core/evidence.h"
+#include "sensor/core/exports.h"
 #include "sensor/core/feeds.h"
 #include "sensor/core/images.h"
 #include "sensor/core/model.h"
@@ -105,6 +106,8 @@ const char *core_loss_name(enum core_loss l)
 		return "protocol_unchecked";
 	case LOSS_EXEC_UNJUDGED:
 		return "exec_unjudged";
+	case LOSS_EXPORT:
+		return "export";
 	case LOSS_MAX:
 		break;
 	}
@@ -242,6 +245,7 @@ static void core_tick(uv_timer_t *t)
 	actions_tick(c, clock_mono_ns());
 	declared_tick(c, clock_mono_ns());
 	evidence_tick(c, clock_mono_ns());
+	exports_tick(c, clock_mono_ns());
 }
 
 void core_save(struct core *c)
@@ -320,6 +324,8 @@ int core_open_tables(struct core *c)
 		r = evidence_open(c);
 	if (r == 0)
 		r = refuse_open(c);
+	if (r == 0)
+		r = exports_open(c);
 	return r < 0 ? r : core_feeds_open(c);
 }
 
@@ -390,6 +396,7 @@ void core_close(struct core *c)
 	cached_names_free(c);
 	events_stop(c);
 	core_feeds_close(c);
+	exports_close(c);
 	refuse_close(c);
 	evidence_close(c);
 	actions_close(c);

@@ -31,6 +31,7 @@ struct core_policy;
 struct core_actions;
 struct core_evidence;
 struct core_refuse;
+struct exports;
 
 /* What is known of one engine. */
 struct core_engine {
@@ -87,6 +88,7 @@ enum core_loss {
 	LOSS_EVIDENCE,             /* parts of evidence, or whole bundles, that a limit cut or that could not be had */
 	LOSS_EXEC_UNJUDGED,        /* programs started or refused by the choice for failures: nobody judged them in time */
 	LOSS_PROTOCOL_UNCHECKED,   /* connections and packets let go or refused by the choice for failures: nobody knew what they speak */
+	LOSS_EXPORT,               /* records that an export had no room for or that nobody took */
 	LOSS_MAX
 };
 const char *core_loss_name(enum core_loss l);
@@ -117,6 +119,7 @@ struct core {
 	struct core_actions *actions; /* sensor/core/actions.h */
 	struct core_evidence *evidence; /* sensor/core/evidence.h */
 	struct core_refuse *refuse;   /* sensor/core/refuse.h */
+	struct exports *exports;      /* sensor/core/exports.h; NULL: none are configured */
 	unsigned engine_count;
 	struct core_engine engines[MSG_ENGINES_MAX];
 	struct msg_program programs[PROGRAM_MAX];

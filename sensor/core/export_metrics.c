@@ -9,6 +9,7 @@
 #include "base/version.h"
 #include "intel/finding.h"
 #include "sensor/core/export_text.h"
+#include "sensor/core/exports.h"
 #include "sensor/core/json_views.h"
 #include "sensor/core/model.h"
 #include "sensor/core/store.h"
@@ -132,6 +133,26 @@ static void findings(struct text_out *t, const struct core *c)
 		value(t, "findings", "finding", finding_name((enum finding_kind)i), counts[i]);
 }
 
+static void export_sent(const char *name, const char *target, uint64_t sent, uint64_t lost, void *arg)
+{
+	value(arg, "export_sent_total", "export", name, sent);
+}
+
+static void export_lost(const char *name, const char *target, uint64_t sent, uint64_t lost, void *arg)
+{
+	value(arg, "export_lost_total", "export", name, lost);
+}
+
+static void exports(struct text_out *t, const struct core *c)
+{
+	if (!c->exports)
+		return;
+	head(t, COUNTER, "export_sent_total", "Records that an export's receiver took.");
+	exports_each(c, export_sent, t);
+	head(t, COUNTER, "export_lost_total", "Records that an export had no room for, or that nobody took.");
+	exports_each(c, export_lost, t);
+}
+
 /* ---- traffic by workload --------------------------------------------------------------------------------------------- */
 struct traffic {
 	struct {
@@ -192,6 +213,7 @@ char *metrics_export(struct core *c, size_t *ret_len)
 	programs(&t, c);
 	tables(&t, c);
 	findings(&t, c);
+	exports(&t, c);
 	traffic(&t, c);
 	return text_take(&t, ret_len);
 }

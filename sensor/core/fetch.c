@@ -261,5 +261,6 @@ void fetch_close(struct core *c)
 
 bool core_wants_fetch(const struct config *cfg)
 {
-	return cfg->feed_url_count > 0 || cfg->journald || cfg->syslog[0] || cfg->webhook[0];
+	return cfg->feed_url_count > 0 || cfg->journald || cfg->syslog[0] || cfg->webhook[0] ||
+	       cfg->exports.lines_to_count || cfg->exports.ipfix_to[0] || cfg->exports.otlp_to[0];
 }

@@ -9,6 +9,7 @@
 #include "base/version.h"
 #include "sensor/core/api.h"
 #include "sensor/core/feeds.h"
+#include "sensor/core/exports.h"
 #include "sensor/core/json_views.h"
 #include "sensor/core/model.h"
 #include "sensor/core/store.h"
@@ -403,6 +404,7 @@ void json_status(struct jsonl *j, struct core *c, const struct json_rates *r, co
 	json_loss(j, c);
 	ledger(j, c);
 	core_json_outputs(j, c);
+	json_exports(j, c);
 	json_enforce(j, c);
 	counters(j, c, a, s);
 	not_seen(j, c, s, store_warning);

@@ -18,12 +18,12 @@
 
 enum { CONNECT_MS = 2000, ROOM_MS = 1000 };
 
-/* One of each kind is enough: there is one configuration. */
+/* One of each is enough: there is one configuration. */
 static struct sink {
 	char target[288];
-	int fd;
-	bool stream;
-} sinks[3] = { { .fd = -1 }, { .fd = -1 }, { .fd = -1 } };
+	int fd; /* -1: closed; looked at only where target is not "" */
+	enum { SINK_MESSAGES, SINK_COUNTED, SINK_BYTES, SINK_FRAMES } form;
+} sinks[10];
 
 static bool wait_writable(int fd, int ms)
 {
@@ -89,31 +89,50 @@ static int remote(const char *place, int type)
 	return -EINVAL;
 }
 
-static int target_open(const char *target)
-{
-	static const char udp[] = "syslog-udp://", tcp[] = "syslog-tcp://";
+/* What a target's scheme means. */
+static const struct {
+	const char *scheme;
+	int type, form;
+} schemes[] = {
+	{ "syslog-udp://", SOCK_DGRAM, SINK_MESSAGES },
+	{ "syslog-tcp://", SOCK_STREAM, SINK_COUNTED },
+	{ "bytes-tcp://", SOCK_STREAM, SINK_BYTES },
+	{ "frames-udp://", SOCK_DGRAM, SINK_FRAMES },
+};
 
+static int sink_open(struct sink *s, const char *target)
+{
+	s->form = SINK_MESSAGES;
 	if (!strcmp(target, "journald"))
 		return local("/run/systemd/journal/socket");
 	if (!strcmp(target, "syslog-unix"))
 		return local("/dev/log");
-	if (!strncmp(target, udp, sizeof(udp) - 1))
-		return remote(target + sizeof(udp) - 1, SOCK_DGRAM);
-	if (!strncmp(target, tcp, sizeof(tcp) - 1))
-		return remote(target + sizeof(tcp) - 1, SOCK_STREAM);
+	for (size_t i = 0; i < ARRAY_SIZE(schemes); i++)
+		if (!strncmp(target, schemes[i].scheme, strlen(schemes[i].scheme))) {
+			s->form = schemes[i].form;
+			return remote(target + strlen(schemes[i].scheme), schemes[i].type);
+		}
 	return -EINVAL;
 }
 
+/* The target's, else a free one. */
 static struct sink *sink_of(const char *target)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(sinks); i++)
-		if (sinks[i].fd >= 0 && !strcmp(sinks[i].target, target))
+	struct sink *free_one = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(sinks); i++) {
+		if (!strcmp(sinks[i].target, target))
 			return &sinks[i];
-	for (size_t i = 0; i < ARRAY_SIZE(sinks); i++)
-		if (sinks[i].fd < 0)
-			return &sinks[i];
-	close_fd(&sinks[0].fd);
-	return &sinks[0];
+		if (!sinks[i].target[0] && !free_one)
+			free_one = &sinks[i];
+	}
+	if (!free_one) {
+		free_one = &sinks[0];
+		close_fd(&free_one->fd);
+	}
+	free_one->fd = -1;
+	snprintf(free_one->target, sizeof(free_one->target), "%s", target);
+	return free_one;
 }
 
 static int send_all(int fd, const char *p, size_t len)
@@ -131,6 +150,24 @@ static int send_all(int fd, const char *p, size_t len)
 	return 0;
 }
 
+/* Datagrams, each behind its length. */
+static int send_frames(int fd, const uint8_t *p, size_t len)
+{
+	while (len) {
+		size_t n = len < 2 ? 0 : (size_t)p[0] << 8 | p[1];
+		int r;
+
+		if (!n || n > len - 2)
+			return -EINVAL;
+		r = send_all(fd, (const char *)p + 2, n);
+		if (r < 0)
+			return r;
+		p += 2 + n;
+		len -= 2 + n;
+	}
+	return 0;
+}
+
 int fetch_output_send(const char *target, const void *text, size_t len)
 {
 	struct sink *s = sink_of(target);
@@ -138,24 +175,25 @@ int fetch_output_send(const char *target, const void *text, size_t len)
 	int r = 0;
 
 	/* A receiver that went away says so by an end of its stream before we write into nowhere. */
-	if (s->fd >= 0 && s->stream && recv(s->fd, &end, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
+	if (s->fd >= 0 && (s->form == SINK_COUNTED || s->form == SINK_BYTES) && recv(s->fd, &end, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
 		close_fd(&s->fd);
 	if (s->fd < 0) {
-		s->fd = target_open(target);
-		if (s->fd < 0) {
-			r = s->fd;
-			s->fd = -1;
+		r = sink_open(s, target);
+		if (r < 0)
 			return r;
+		s->fd = r;
+		r = 0;
+	}
+	if (s->form == SINK_FRAMES) {
+		r = send_frames(s->fd, text, len);
+	} else {
+		if (s->form == SINK_COUNTED) { /* RFC 6587, 3.4.1 */
+			snprintf(frame, sizeof(frame), "%zu ", len);
+			r = send_all(s->fd, frame, strlen(frame));
 		}
-		snprintf(s->target, sizeof(s->target), "%s", target);
-		s->stream = !strncmp(target, "syslog-tcp", 10);
+		if (!r)
+			r = send_all(s->fd, text, len);
 	}
-	if (s->stream) { /* RFC 6587, 3.4.1 */
-		snprintf(frame, sizeof(frame), "%zu ", len);
-		r = send_all(s->fd, frame, strlen(frame));
-	}
-	if (!r)
-		r = send_all(s->fd, text, len);
 	if (r < 0)
 		close_fd(&s->fd); /* half a message ends with its connection */
 	return r;
@@ -164,5 +202,6 @@ int fetch_output_send(const char *target, const void *text, size_t len)
 void fetch_output_close(void)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(sinks); i++)
-		close_fd(&sinks[i].fd);
+		if (sinks[i].target[0])
+			close_fd(&sinks[i].fd);
 }

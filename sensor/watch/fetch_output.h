@@ -5,7 +5,9 @@
 
 #include <stddef.h>
 
-/* Sends one message to "journald", "syslog-unix", "syslog-udp://ADDRESS:PORT" or "syslog-tcp://ADDRESS:PORT" (IPv6 in brackets).
+/* Sends one message to "journald", "syslog-unix", "syslog-udp://ADDRESS:PORT" or "syslog-tcp://ADDRESS:PORT" (IPv6 in brackets), bytes
+ * as they are to "bytes-tcp://ADDRESS:PORT", or datagrams, each behind its length in two bytes, to
+ * "frames-udp://ADDRESS:PORT".
  * Waits for a connection at most two seconds, for room one. 0; -EINVAL: no such target; -errno. */
 int fetch_output_send(const char *target, const void *text, size_t len);
 void fetch_output_close(void);

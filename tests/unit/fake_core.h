@@ -49,7 +49,7 @@ const char *core_loss_name(enum core_loss l)
 		"user_flow_table", "labels_dropped", "inspector_evicted", "inspector_pieces", "process_table", "listener_table", "edge_table", "event_throttled", "event_unnamed", "file_queue", "file_throttled", "file_hash", "engine_gaps",
 		"engine_answers", "container_late", "container_table",
 		"bad_version", "store", "unsaved", "history", "api_stream", "model_waiting", "findings", "actions", "evidence", "exec_unjudged",
-		"protocol_unchecked",
+		"protocol_unchecked", "export",
 	};
 	return names[l];
 }
