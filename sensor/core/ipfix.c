@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "sensor/core/json_views.h"
@@ -78,7 +79,7 @@ static void add_elements(fbInfoModel_t *m, uint32_t ent)
 		{ "pierglassNode", "node of the sensor" },
 	};
 
-	for (uint16_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+	for (unsigned i = 0; i < ARRAY_SIZE(own); i++) {
 		fbInfoElement_t e = FB_IE_INIT_FULL(own[i].name, ent, (uint16_t)(i + 1), FB_IE_VARLEN, 0, 0, 0, FB_STRING, own[i].what);
 
 		fbInfoModelAddElement(m, &e);
@@ -244,7 +245,8 @@ int ipfix_flow(struct ipfix *x, const struct core_flow_view *v, const char *node
 		.start_ms = v->first_seen_ns / NSEC_PER_MSEC, .end_ms = v->last_seen_ns / NSEC_PER_MSEC, .flow_id = v->id, .proto = v->l4,
 		.end_reason = !v->state || strcmp(v->state, "closed") ? END_IDLE : END_DETECTED,
 		.app = text(v->app && v->app[0] ? v->app : "Unknown"), .confidence = text(label_confidence_name(v->app_confidence)),
-		.verdict = text(verdict), .host = text(v->host), .network = text(v->server.network && v->server.network[0] ? v->server.network : v->client.network),
+		.verdict = text(verdict), .host = text(v->host),
+		.network = text(v->server.network && v->server.network[0] ? v->server.network : v->client.network),
 		.engine = text(v->engine), .node = text(node),
 	};
 	int done = 0;
