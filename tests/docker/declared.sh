@@ -30,6 +30,10 @@ run caller -e BACKEND_URL=http://D-plain:80/ -e MODE=D-mounted pg-many sh -c 'ex
 run linked --link D-mounted:web pg-many sh -c 'exec sleep infinity'
 # shellcheck disable=SC2218 # run is not the one of bats: the word after it names a container
 run hostile pg-web sh -c "$start"
+run nginx pg-many sh -c 'printf "server { listen 127.0.0.1:8085; listen [::]:8086 default_server; }\n" >/etc/nginx/conf.d/more.conf; exec nginx -g "daemon off;"'
+run redis pg-many sh -c 'exec redis-server /etc/redis/redis.conf --port 6390 --daemonize no'
+run postgres pg-many sh -c 'echo "port = 5499" >/etc/postgresql/*/main/conf.d/p.conf; exec start-postgres'
+run sshd pg-many sh -c 'echo "Port 2022" >/etc/ssh/sshd_config.d/p.conf; mkdir -p /run/sshd; exec /usr/sbin/sshd -D'
 run twin pg-web sh -c "$start"
 
 declared() { sensor s containers --json | jq -c --arg n "D-$1" '.[] | select(.name == $n) | .declared'; }
@@ -38,10 +42,28 @@ listens() { declares "$1" "[.listeners[] | [.port, .source]] | contains([[$2, \"
 for c in plain mounted k8s; do
 	ok "$c: what it listens on is read, with its line" until_true 15 listens "$c" 80 "/etc/apache2/ports.conf:$([ $c = plain ] && echo 5 || echo 1)"
 done
+# What the programs themselves say that they are configured to listen on.
+itself() {
+	case $1 in
+	plain) in_ plain apache2ctl -S | sed -nE 's/^(\*|[0-9.]+|\[.*\]):([0-9]+) .*/\2/p' ;;
+	nginx) in_ nginx nginx -T 2>/dev/null | sed -nE 's/^[^#]*listen[[:space:]]+([^;[:space:]]*:)?([0-9]+)[; ].*/\2/p' ;;
+	redis) in_ redis redis-cli -p 6390 CONFIG GET port | tail -n 1 ;;
+	postgres) in_ postgres psql -h /tmp -p 5499 -U postgres -Atc 'show port' ;;
+	sshd) in_ sshd /usr/sbin/sshd -T | sed -n 's/^port //p' ;;
+	esac | sort -un | paste -sd,
+}
+agrees() { # NAME: and so does the kernel, of what was really opened
+	local said declared open
+	said=$(itself "$1")
+	declared=$(declared "$1" | jq -r '[.listeners[] | select(.l4 == "tcp") | .port] | unique | map(tostring) | join(",")')
+	open=$(sensor s listeners --json | jq -r --arg c "D-$1" '[.[] | select(.container == $c and .l4 == "tcp" and .workload != "engine resolver") | .port] | unique | map(tostring) | join(",")')
+	[ -n "$said" ] && [ "$said" = "$declared" ] && [ "$said" = "$open" ] || { echo "itself: $said; declared: $declared; open: $open"; return 1; }
+}
+for c in plain nginx redis postgres sshd; do ok "$c: the program itself agrees with what was read, and with what is open" until_true 15 agrees "$c"; done
 ok "documents, logs and the files that were read" declares plain '[.files[] | [.role, .path]] |
 	contains([["documents", "/var/www/html"], ["config", "/etc/apache2/apache2.conf"]])'
 ok "command as the engine has it" declares plain '.command[0] == "sh"'
-ok "learning ends" until_true 150 learned_all 7
+ok "learning ends" until_true 150 learned_all 11
 edge_of() { sensor s model show "$1" --json | jq -e --arg p "$2" --arg w "$3" 'any(.facts[]; .dimension == "edge-out" and .source == "declared" and .fact[0] == $p and (.where | startswith($w)))' >/dev/null ||
 	{ sensor s model show "$1" --json | jq -c '.facts[] | select(.dimension == "edge-out")'; return 1; }; }
 ok "an edge that the environment names" until_true 10 edge_of pg-many/D-caller pg-web/D-plain env:BACKEND_URL
