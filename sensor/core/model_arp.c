@@ -21,23 +21,24 @@ static const struct ident_container *asker_of(struct core *c, uint16_t ns, uint3
 struct newest {
 	struct core *c;
 	const struct ident_container *ct;
+	const struct model *m; /* NULL: none */
 	const struct process *p;
 	unsigned rank;
 };
 
-/* A shell only starts what scans, and for a moment each of its children is a shell as well. */
+/* A shell only starts what scans, and for a moment each of its children is a shell as well; and its loops wait by sleep. */
 static bool is_shell(const struct process *p)
 {
 	size_t n = strlen(p->exe);
 
-	return n > 2 && !strcmp(p->exe + n - 2, "sh");
+	return (n > 2 && !strcmp(p->exe + n - 2, "sh")) || (n > 6 && !strcmp(p->exe + n - 6, "/sleep"));
 }
 
 static void newest_cb(uint32_t index, const struct process *p, void *arg)
 {
 	struct newest *n = arg;
 	bool recent = clock_wall_ns() - clock_boot_to_wall_ns(p->start_boot_ns) < RECENT_NS;
-	unsigned rank = (is_shell(p) ? 0 : 2) + recent;
+	unsigned rank = (is_shell(p) ? 0 : 2) + recent + (n->m && !model_knows_program(n->m, p->exe) ? 4 : 0);
 
 	if (!p->exe[0] || !p->cgroup || (p->exit_mono_ns && clock_mono_ns() - p->exit_mono_ns > RECENT_NS))
 		return;
@@ -51,7 +52,7 @@ static void newest_cb(uint32_t index, const struct process *p, void *arg)
 
 const struct process *model_likely_process(struct core *c, const struct ident_container *ct)
 {
-	struct newest n = { .c = c, .ct = ct };
+	struct newest n = { .c = c, .ct = ct, .m = model_of(c, ct) };
 
 	processes_each(c->procs, newest_cb, &n);
 	return n.p;

@@ -102,7 +102,9 @@ int model_events_start(struct core *c);
 /* model_volume.c: bytes and connections per edge, beside what was learned; at each tick. */
 void model_volume_tick(struct core *c, uint64_t now_ns);
 void model_volume_closed(const struct flow *f);
-/* model_arp.c: what was started last in the container, shells only if there is nothing else; NULL: nothing is known. */
+/* model_processes.c: it ran here while that was learned. */
+bool model_knows_program(const struct model *m, const char *exe);
+/* model_arp.c: one that the model does not know, else what was started last in the container, shells only if there is nothing else; NULL: nothing is known. */
 const struct process *model_likely_process(struct core *c, const struct ident_container *ct);
 /* model_dns.c: a container looked a name up (or its questions had no address for an answer). */
 void model_dns_forget(struct core *c);

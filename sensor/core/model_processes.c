@@ -66,7 +66,7 @@ static void exe_copy(char *ret, size_t len, const char *name)
 	snprintf(ret, len, "%.*s", (int)applet_exe_len(name, strlen(name)), name);
 }
 
-static bool exe_is_known(const struct model *m, const char *exe)
+bool model_knows_program(const struct model *m, const char *exe)
 {
 	struct exe_search s = { .exe = exe };
 
@@ -174,7 +174,7 @@ static void judge_process(struct core *c, const struct ident_container *ct, cons
 		model_see(m, FACT_PROCESS, key, &s, NULL);
 		return;
 	}
-	known = exe_is_known(m, w->exe);
+	known = model_knows_program(m, w->exe);
 	/* A known program from another parent: of interest when it is a shell that a server starts, not when a daemon's first parent
 	 * ended early, or somebody ran it by docker exec, or it was found running and its parent is gone. */
 	if (known && (from_engine || w->parent_is_init || w->ev.type == PG_EV_PROCESS || !fact_exe_is_interpreter(w->exe)))

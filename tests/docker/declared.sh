@@ -30,9 +30,9 @@ run caller -e BACKEND_URL=http://D-plain:80/ -e MODE=D-mounted pg-many sh -c 'ex
 run linked --link D-mounted:web pg-many sh -c 'exec sleep infinity'
 # shellcheck disable=SC2218 # run is not the one of bats: the word after it names a container
 run hostile pg-web sh -c "$start"
-run nginx pg-many sh -c 'printf "server { listen 127.0.0.1:8085; listen [::]:8086 default_server; }\n" >/etc/nginx/conf.d/more.conf; exec nginx -g "daemon off;"'
+run nginx pg-many sh -c 'printf "server {\n listen 127.0.0.1:8085;\n listen [::]:8086 default_server;\n}\n" >/etc/nginx/conf.d/more.conf; exec nginx -g "daemon off;"'
 run redis pg-many sh -c 'exec redis-server /etc/redis/redis.conf --port 6390 --daemonize no'
-run postgres pg-many sh -c 'echo "port = 5499" >/etc/postgresql/*/main/conf.d/p.conf; exec start-postgres'
+run postgres pg-many sh -c 'for d in /etc/postgresql/*/main/conf.d; do echo "port = 5499" >$d/p.conf; done; exec start-postgres'
 run sshd pg-many sh -c 'echo "Port 2022" >/etc/ssh/sshd_config.d/p.conf; mkdir -p /run/sshd; exec /usr/sbin/sshd -D'
 run twin pg-web sh -c "$start"
 
