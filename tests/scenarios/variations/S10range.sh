@@ -11,6 +11,11 @@ while True:
 	except OSError: pass
 	time.sleep(0.15); s.close()'
 }
-case_benign() { sleep 3; }
+# and the sensor loses its core
+case_benign() {
+	kill -9 "$(sensor_program s core)"
+	until_true 10 sensor_is_ready s
+	sleep 3
+}
 case_attack() { bg ftp nc -l -p 40123; sleep 0.5; }
 case_expect='listener.new S10range-ftp /usr/bin/nc.openbsd *'
