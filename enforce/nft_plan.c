@@ -407,12 +407,25 @@ static void decided_rules(struct text *t)
 	unsigned allowed = mark_of(t, PLAN_MARK_ALLOWED), check = mark_of(t, PLAN_MARK_ALLOWED | PLAN_MARK_CHECK), no = mark_of(t, PLAN_MARK_REFUSED);
 
 	fprintf(t->f, "\t\tct mark and 0x%08x == 0x%08x accept\n", t->plan->mark, allowed);
+	if (plan_has_checks(t->plan))
+		fprintf(t->f, "\t\tct mark and 0x%08x == 0x%08x tcp flags & (fin | syn | rst | ack) == syn goto again\n", no, no);
 	fprintf(t->f, "\t\tct mark and 0x%08x == 0x%08x goto refuse\n", no, no);
 	if (plan_has_checks(t->plan)) {
 		fprintf(t->f, "\t\tmeta mark and 0x%08x == 0x%08x goto decided\n", t->plan->mark, allowed);
 		fprintf(t->f, "\t\tmeta mark and 0x%08x == 0x%08x goto wrong\n", t->plan->mark, no);
 	}
 	fprintf(t->f, "\t\tct mark and 0x%08x == 0x%08x goto check\n", check, check);
+}
+
+/* A new connection of the ports of one that was refused: the server still has that one, and so has connection tracking. It is judged
+ * as any other; the server tells by its answer that it does not know it, and forgets the old one. */
+static void again_chain(struct text *t)
+{
+	unsigned check = mark_of(t, PLAN_MARK_ALLOWED | PLAN_MARK_CHECK);
+
+	fprintf(t->f, "\tchain again {\n\t\tct mark set ct mark and 0x%08x\n", ~t->plan->mark);
+	maps(t, "out", "in");
+	fprintf(t->f, "\t\tct mark and 0x%08x == 0x%08x goto check\n\t\taccept\n\t}\n", check, check);
 }
 
 static void forward_chain(struct text *t)
@@ -425,6 +438,8 @@ static void forward_chain(struct text *t)
 		maps(t, "src", "dst");
 		fprintf(t->f, "\t\taccept\n\t}\n");
 	}
+	if (t->ct && t->plan && plan_has_checks(t->plan))
+		again_chain(t);
 	fprintf(t->f, "\tchain forward {\n\t\ttype filter hook forward priority %d; policy accept;\n", PLAN_PRIORITY);
 	gate_rules(t, true, true);
 	if (!t->plan) {
