@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "appid/config/conf_json.h"
-#include "appid/config/conf_package.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "appid/config/conf_package.h"
 #include "appid/config/conf_priv.h"
 
 static int compare(const void *a, const void *b)

@@ -77,6 +77,15 @@ def check(b, judge, picture):
         after = set(b.run("[...document.querySelectorAll('#map .box')].map((g) => g.box.key + g.getAttribute('transform')).join('|')").split("|"))
         moved = [p for p in places.split("|") if p not in after]
         judge("what did not change did not move", not moved, moved[:5])
+        whole = sum("since=" not in p for p in asked)
+        s.said = b'event: lost\ndata: {"lost":7}\n\n'
+        s.say.set()
+        judge("messages of the stream that were lost are told", b.until("document.getElementById('notice').textContent.includes('Live messages were lost: 7')", 15),
+              b.run("document.getElementById('notice').textContent"))
+        end = time.monotonic() + 15
+        while sum("since=" not in p for p in asked) == whole and time.monotonic() < end:
+            b.until("0", 0.2)
+        judge("... and the whole map is asked for anew", sum("since=" not in p for p in asked) > whole, asked[-5:])
         b.run("openAll(true)")
         b.until("document.querySelectorAll('#map .box').length > 200", 10)
         shown = b.run("document.querySelectorAll('#map .box').length + ' ' + document.querySelectorAll('#map .edge').length")

@@ -54,7 +54,11 @@ class Served:
                     self.end_headers()
                     self.wfile.write(b": hello\n\n")
                     self.wfile.flush()
-                    outer.over.wait()
+                    while not outer.over.is_set():
+                        if outer.say.wait(0.1):
+                            outer.say.clear()
+                            self.wfile.write(outer.said)
+                            self.wfile.flush()
                     self.close_connection = True
                 elif path in answers:
                     a = answers[path]
@@ -69,7 +73,7 @@ class Served:
             def log_message(self, *_):
                 pass
 
-        self.over = threading.Event()
+        self.over, self.say, self.said = threading.Event(), threading.Event(), b""
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         self.url = "http://127.0.0.1:%d/" % self.server.server_address[1]
