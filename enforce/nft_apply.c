@@ -69,6 +69,7 @@ static int apply(const struct nft_job *job, struct nft_result *r)
 	int rc;
 
 	plan.queue = job->queue;
+	plan.earlier = job->earlier;
 	plan.native_queue = checks && job->native_queue;
 	text = texts(job, job->plan ? &plan : NULL, r);
 	rc = text ? run_text(text, r) : -ENOMEM;

@@ -23,6 +23,7 @@ struct nft_job {
 	const struct plan *plan; /* NULL: only what is held */
 	const struct plan_hold *holds;
 	uint32_t hold_count;
+	uint16_t earlier;        /* as in struct plan */
 	bool had_bridge;         /* a bridge table is there and goes if it is not needed */
 	uint16_t queue;          /* number of the first queue that is bound for this; 0: none */
 	bool native_queue;       /* to be tried */

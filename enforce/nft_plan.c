@@ -428,6 +428,11 @@ static void again_chain(struct text *t)
 	fprintf(t->f, "\t\tct mark and 0x%08x == 0x%08x goto check\n\t\taccept\n\t}\n", check, check);
 }
 
+static int priority(const struct text *t)
+{
+	return PLAN_PRIORITY - (t->plan ? (int)t->plan->earlier : 0);
+}
+
 static void forward_chain(struct text *t)
 {
 	bool cut = t->ct && any_cut(t);
@@ -440,7 +445,7 @@ static void forward_chain(struct text *t)
 	}
 	if (t->ct && t->plan && plan_has_checks(t->plan))
 		again_chain(t);
-	fprintf(t->f, "\tchain forward {\n\t\ttype filter hook forward priority %d; policy accept;\n", PLAN_PRIORITY);
+	fprintf(t->f, "\tchain forward {\n\t\ttype filter hook forward priority %d; policy accept;\n", priority(t));
 	gate_rules(t, true, true);
 	if (!t->plan) {
 		fprintf(t->f, "\t}\n");
@@ -474,7 +479,7 @@ static void forward_chain(struct text *t)
  * host network is theirs. */
 static void local_chains(struct text *t)
 {
-	fprintf(t->f, "\tchain input {\n\t\ttype filter hook input priority %d; policy accept;\n\t\tiifname \"lo\" accept\n", PLAN_PRIORITY);
+	fprintf(t->f, "\tchain input {\n\t\ttype filter hook input priority %d; policy accept;\n\t\tiifname \"lo\" accept\n", priority(t));
 	gate_rules(t, true, false);
 	if (t->plan) {
 		fprintf(t->f, "\t\tct state established,related accept\n\t\t" NOT_SYN " accept\n");
@@ -485,7 +490,7 @@ static void local_chains(struct text *t)
 			fprintf(t->f, "\t\tip6 saddr @always6 accept\n");
 		fprintf(t->f, "\t\tmeta l4proto . th dport vmap @serves\n");
 	}
-	fprintf(t->f, "\t}\n\tchain output {\n\t\ttype filter hook output priority %d; policy accept;\n\t\toifname \"lo\" accept\n", PLAN_PRIORITY);
+	fprintf(t->f, "\t}\n\tchain output {\n\t\ttype filter hook output priority %d; policy accept;\n\t\toifname \"lo\" accept\n", priority(t));
 	gate_rules(t, false, true);
 	fprintf(t->f, "\t}\n");
 }

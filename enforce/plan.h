@@ -18,6 +18,10 @@
 #define PLAN_REFRESH_S 20u
 #define PLAN_QUEUE 20550         /* and the next one */
 #define PLAN_PRIORITY (-10)      /* before the engine's filter rules, after its address translation */
+/* A ruleset's chains are hooked before the old one's are gone, and a packet meets each by the generation of that moment: it must meet
+ * the new chain last, or it may pass between the two. So each ruleset stands one later than the one before it, in a range that begins
+ * anew after so many: one change in so many has that gap of some nanoseconds. */
+#define PLAN_PRIORITIES 80
 
 /* What the bits of our part of the conntrack mark say, times its lowest bit. */
 enum plan_mark {
@@ -61,6 +65,7 @@ _Static_assert(sizeof(struct plan_rec) == 32, "struct plan_rec has no hidden pad
 
 struct plan {
 	uint16_t ns;
+	uint16_t earlier; /* than PLAN_PRIORITY, below PLAN_PRIORITIES */
 	uint32_t mark; /* our bits of the conntrack mark, neighbouring, 3 or more */
 	uint16_t queue;    /* the keeper's: number of the first of its two NFQUEUEs (open, closed); 0: PLAN_QUEUE */
 	bool native_queue; /* the keeper's: the kernel has nftables' own `queue` */

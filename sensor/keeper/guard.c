@@ -212,6 +212,7 @@ void guard_ruleset(struct guard *g)
 		return;
 	}
 	job.hold_count = guard_holds(g, holds);
+	job.earlier = (uint16_t)(PLAN_PRIORITIES - 1 - g->turn++ % PLAN_PRIORITIES);
 	g->again = false;
 	g->asks_applying = g->ask_count;
 	if (!job.plan && !job.hold_count) {

@@ -52,6 +52,7 @@ struct guard {
 	bool bridge4, bridge6;
 	uint64_t handle[NFT_FAMILY_MAX];
 	uint32_t rules[NFT_FAMILY_MAX];
+	unsigned turn;         /* rulesets begun */
 
 	struct plan now, applying, next_plan, incoming; /* next_plan waits while another is being applied */
 	int incoming_bad;

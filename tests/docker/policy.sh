@@ -121,8 +121,8 @@ ok "and everything again" served stranger "$D" 7002
 # -- a container on the host network
 ok "enforce a container on the host network" policy enforce shop/onhost
 until_true 5 in_force
-ok "host network: a learned client is served" served app 203.0.113.1 7005
-ok "host network: a stranger is refused" refused stranger 203.0.113.1 7005
+ok "host network: a learned client is served" until_true 5 served app 203.0.113.1 7005
+ok "host network: a stranger is refused" until_true 5 refused stranger 203.0.113.1 7005
 ok "host network: the node's own ports are not touched" sh -c "$(declare -f lab_in lab_ns); LAB_ID=$LAB_ID; LAB_DIR=$LAB_DIR; timeout 3 nsenter --net=/run/netns/$(lab_ns a) $LAB_BUILD/tests/helpers/lab_traffic send tcp 127.0.0.1 7005 8 >/dev/null"
 ok "host network: off" policy monitor shop/onhost
 

@@ -443,6 +443,8 @@ static void test_swaps(void **state)
 	waitpid(c, NULL, 0);
 	print_message("# %u swaps (%u rulesets, %u of elements): allowed %u, refused %u, wrongly %u (%s) and %u\n", swaps, rulesets, elements, p[0].allowed,
 		      p[1].refused, p[0].wrong_refused, strerror((int)p[0].last_error), p[1].wrong_allowed);
+	if (t.tampers)
+		print_message("# somebody else (%.16s) changed the table %u times meanwhile\n", t.tamper.comm, t.tampers);
 	print_message("# one connection meanwhile: %u messages, %s\n", p[2].allowed, p[2].wrong_refused ? strerror((int)p[2].last_error) : "none lost");
 	assert_true(p[2].allowed > 10);
 	assert_int_equal(p[2].wrong_refused, 0);
