@@ -15,7 +15,7 @@ static const struct {
 } arguments[] = {
 	{ API_ARG_LIMIT, "limit", "{\"type\":\"integer\",\"minimum\":1,\"maximum\":20000}", "at most so many, the latest" },
 	{ API_ARG_WORKLOAD, "workload", "{\"type\":\"string\"}", "only what concerns this workload (or node of the map)" },
-	{ API_ARG_FORMAT, "format", "{\"enum\":[\"json\",\"dot\",\"graphml\",\"mermaid\",\"node-graph\",\"html\"]}", "form of the map" },
+	{ API_ARG_FORMAT, "format", "{\"enum\":[\"json\",\"dot\",\"graphml\",\"mermaid\",\"cytoscape\",\"node-graph\",\"html\"]}", "form of the map" },
 	{ API_ARG_HISTORY, "history", "{\"enum\":[\"0\",\"1\"]}", "1: flows that ended, too" },
 	{ API_ARG_KIND, "kind", "{\"type\":\"string\"}", "kinds of events, commas between" },
 	{ API_ARG_CONTAINER, "container", "{\"type\":\"string\"}", "name or beginning of an id" },

@@ -24,6 +24,8 @@ const char *map_format_name(enum map_format f)
 		return "mermaid";
 	case MAP_NODE_GRAPH:
 		return "node-graph";
+	case MAP_CYTOSCAPE:
+		return "cytoscape";
 	case MAP_HTML:
 		return "html";
 	case MAP_FORMAT_MAX:
@@ -62,7 +64,7 @@ static int add_format(struct api_query *q, const char *value, char *err, size_t 
 			q->format = (enum map_format)i;
 			return 0;
 		}
-	return bad(err, err_len, "format", "json, dot, graphml, mermaid, node-graph or html");
+	return bad(err, err_len, "format", "json, dot, graphml, mermaid, cytoscape, node-graph or html");
 }
 
 /* "exec,listen": names of kinds. */

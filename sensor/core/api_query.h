@@ -12,7 +12,7 @@
 #define API_FLOWS_DEFAULT 10000
 #define API_FLOWS_MAX 20000 /* about 17 MB and 0.2 s of the loop */
 
-enum map_format { MAP_JSON, MAP_DOT, MAP_GRAPHML, MAP_MERMAID, MAP_NODE_GRAPH, MAP_HTML, MAP_FORMAT_MAX };
+enum map_format { MAP_JSON, MAP_DOT, MAP_GRAPHML, MAP_MERMAID, MAP_NODE_GRAPH, MAP_HTML, MAP_CYTOSCAPE, MAP_FORMAT_MAX };
 const char *map_format_name(enum map_format f);
 
 /* Which arguments a path takes. */

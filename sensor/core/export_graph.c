@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The map as GraphML (yEd, Gephi, networkx), Mermaid (Markdown) and for Grafana's node graph panel. */
+/* The map as GraphML (yEd, Gephi, networkx), Mermaid (Markdown), for Cytoscape and for Grafana's node graph panel. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -125,6 +125,60 @@ void export_node_graph(struct core *c, const struct map_view *m, struct jsonl *j
 		jsonl_obj_end(j);
 	}
 	jsonl_arr_end(j);
+	jsonl_obj_end(j);
+	jsonl_newline(j);
+}
+
+/* ---- Cytoscape (js.cytoscape.org, "Elements JSON"; Cytoscape's .cyjs) ---------------------------------------------------- */
+static void cytoscape_id(struct jsonl *j, const char *key, char letter, size_t i)
+{
+	char id[24];
+
+	snprintf(id, sizeof(id), "%c%zu", letter, i);
+	jsonl_str(j, key, id);
+}
+
+void export_cytoscape(struct core *c, const struct map_view *m, struct jsonl *j)
+{
+	char l4[JSON_L4_LEN];
+
+	jsonl_obj(j, NULL);
+	jsonl_obj(j, "elements");
+	jsonl_arr(j, "nodes");
+	for (size_t i = 0; i < m->node_count; i++) {
+		const struct topo_node *n = m->nodes[i];
+
+		jsonl_obj(j, NULL);
+		jsonl_obj(j, "data");
+		cytoscape_id(j, "id", 'n', i);
+		jsonl_str(j, "name", n->id);
+		jsonl_str(j, "kind", topo_kind_name(n->kind));
+		jsonl_str(j, "workload", n->workload ? n->workload : "");
+		jsonl_str(j, "engine", n->engine ? n->engine : "");
+		jsonl_obj_end(j);
+		jsonl_obj_end(j);
+	}
+	jsonl_arr_end(j);
+	jsonl_arr(j, "edges");
+	for (size_t i = 0; i < m->edge_count; i++) {
+		const struct topo_edge *e = m->edges[i];
+
+		jsonl_obj(j, NULL);
+		jsonl_obj(j, "data");
+		cytoscape_id(j, "id", 'e', i);
+		cytoscape_id(j, "source", 'n', map_index_of(m, e->client));
+		cytoscape_id(j, "target", 'n', map_index_of(m, e->server));
+		jsonl_str(j, "l4", json_l4_name(e->l4, l4));
+		jsonl_u64(j, "port", e->port);
+		jsonl_str(j, "app", e->app[0] ? e->app : "Unknown");
+		jsonl_u64(j, "bytes_to_server", e->bytes_to_server);
+		jsonl_u64(j, "bytes_to_client", e->bytes_to_client);
+		jsonl_u64(j, "flows", e->flows);
+		jsonl_obj_end(j);
+		jsonl_obj_end(j);
+	}
+	jsonl_arr_end(j);
+	jsonl_obj_end(j);
 	jsonl_obj_end(j);
 	jsonl_newline(j);
 }

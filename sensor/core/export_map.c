@@ -326,6 +326,7 @@ const char *map_content_type(enum map_format f)
 	switch (f) {
 	case MAP_JSON:
 	case MAP_NODE_GRAPH:
+	case MAP_CYTOSCAPE:
 		return "application/json";
 	case MAP_DOT:
 		return "text/vnd.graphviz; charset=utf-8";
@@ -353,6 +354,10 @@ char *map_export(struct core *c, const struct map_want *want, enum map_format f,
 	switch (f) {
 	case MAP_JSON:
 		export_json(c, &m, &j);
+		out = jsonl_take(&j, ret_len);
+		break;
+	case MAP_CYTOSCAPE:
+		export_cytoscape(c, &m, &j);
 		out = jsonl_take(&j, ret_len);
 		break;
 	case MAP_NODE_GRAPH:

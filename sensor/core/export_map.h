@@ -42,6 +42,7 @@ char *export_dot(struct core *c, const struct map_view *m, size_t *ret_len);
 char *export_graphml(struct core *c, const struct map_view *m, size_t *ret_len);
 char *export_mermaid(struct core *c, const struct map_view *m, size_t *ret_len);
 void export_node_graph(struct core *c, const struct map_view *m, struct jsonl *j);
+void export_cytoscape(struct core *c, const struct map_view *m, struct jsonl *j);
 char *export_html(struct core *c, const struct map_view *m, size_t *ret_len);
 
 /* export_metrics.c: counters and sizes as Prometheus' text; owned by the caller, NULL: no memory. */

@@ -74,6 +74,8 @@ d = x.parse(sys.argv[1])
 n, e = d.getElementsByTagName("node"), d.getElementsByTagName("edge")
 ids = {k.getAttribute("id") for k in n}
 sys.exit(0 if len(n) >= 7 and len(e) >= 6 and all(k.getAttribute("source") in ids and k.getAttribute("target") in ids for k in e) else "edges hang")' "$dir/m.xml"; }
+cytoscape() { pg map --format cytoscape | jq -e '.elements | ([.nodes[].data.id]) as $ids | (.nodes | length) >= 7 and (.edges | length) >= 6 and
+	([.nodes[].data.id, .edges[].data.id] | length == (unique | length)) and all(.edges[].data; (.source | IN($ids[])) and (.target | IN($ids[])))' >/dev/null; }
 mermaid() { pg map --format mermaid >"$dir/m.mmd" && head -n 1 "$dir/m.mmd" | grep -qx 'flowchart LR' &&
 	! tail -n +2 "$dir/m.mmd" | grep -Evq '^    n[0-9]+(\[|\(\[|\[\[|\{\{)"[^"<>|]*"(\]|\]\)|\]\]|\}\})$|^    n[0-9]+ -->\|"[^"<>|]*"\| n[0-9]+$'; }
 html() { pg map --format html >"$dir/m.html" && [ "$(grep -o '<script' "$dir/m.html" | wc -l)" = 2 ] && python3 -c '
@@ -102,6 +104,7 @@ for run in plain hostile; do
 	ok "$run: top without a terminal is a table" is_text top
 	ok "$run: flows --history --json fits" fits flows flows --history --json
 	ok "$run: map --format node-graph fits" fits node-graph map --format node-graph
+	ok "$run: Cytoscape JSON: no edge hangs" cytoscape
 	ok "$run: Graphviz draws the map" graphviz
 	ok "$run: GraphML parses, no edge hangs" graphml
 	ok "$run: Mermaid lines have their form" mermaid

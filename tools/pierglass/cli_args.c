@@ -54,7 +54,7 @@ static const struct cli_option options[] = {
 	{ "--color", NULL, 0, OPTION_VALUE, AT(color), "auto always never" },
 	{ "--history", NULL, 'h', OPTION_FLAG, AT(history), NULL },
 	{ "--format", NULL, 'm', OPTION_VALUE, AT(format),
-	  "table json dot graphml mermaid node-graph html text csv auto lines stix misp plain ecs ocsf" },
+	  "table json dot graphml mermaid cytoscape node-graph html text csv auto lines stix misp plain ecs ocsf" },
 	{ "--containers", NULL, 'c', OPTION_VALUE, AT(containers), "FILE" },
 	{ "--vxlan-port", NULL, 'v', OPTION_VALUE, AT(vxlan_port), NULL },
 	{ "--kind", "-k", 'k', OPTION_VALUE, AT(kind), "exec fork exit listen bind close connect syscall raw-socket unix-connect file throttle" },
@@ -228,7 +228,7 @@ int cmd_help(const struct cli_options *o)
 	     "  --since T            flows, map, alerts: last seen since T: 10m, 2h, 3d, or 2026-11-22T10:30 (UTC)\n"
 	     "  --color WHEN         auto (default: on a terminal, unless NO_COLOR is set), always or never\n"
 	     "  -w, --workload W     flows, map: only what has W at one end; events, alerts: only W's\n"
-	     "  --format F           map: table (default), json, dot, graphml, mermaid, node-graph or html\n"
+	     "  --format F           map: table (default), json, dot, graphml, mermaid, cytoscape, node-graph or html\n"
 	     "                       replay: text (default), json (one object per line) or csv\n"
 	     "                       feed: auto (default), lines, csv, stix, misp or json\n"
 	     "  --all                alerts: those too that another one of their incident explains\n"

@@ -57,7 +57,7 @@ static void show(const json_t *j, bool parts)
 
 int cmd_map(const struct cli_options *o)
 {
-	static const char *const formats[] = { "table", "json", "dot", "graphml", "mermaid", "node-graph", "html" };
+	static const char *const formats[] = { "table", "json", "dot", "graphml", "mermaid", "cytoscape", "node-graph", "html" };
 	const char *format = o->format ? o->format : o->json ? "json" : "table";
 	char path[CLI_PATH_MAX] = "/v1/map";
 	struct cli_answer a;
@@ -74,7 +74,7 @@ int cmd_map(const struct cli_options *o)
 	if (i == ARRAY_SIZE(formats)) {
 		fputs("pierglass: map: unknown format \"", stderr);
 		cli_put(stderr, format);
-		fputs("\": expected table, json, dot, graphml, mermaid, node-graph or html\n", stderr);
+		fputs("\": expected table, json, dot, graphml, mermaid, cytoscape, node-graph or html\n", stderr);
 		return CLI_USAGE;
 	}
 	if ((i > 1 && !cli_query(path, sizeof(path), "format", format)) ||
@@ -95,7 +95,7 @@ int cmd_map(const struct cli_options *o)
 	code = cli_get(o, path, &a);
 	if (code)
 		return code;
-	if (!strcmp(format, "json") || !strcmp(format, "node-graph"))
+	if (!strcmp(format, "json") || !strcmp(format, "cytoscape") || !strcmp(format, "node-graph"))
 		cli_put_json(stdout, a.text, a.len);
 	else
 		fwrite(a.text, 1, a.len, stdout);
