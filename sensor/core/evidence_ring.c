@@ -257,8 +257,8 @@ static int ring_begin(struct ring *r)
 	char text[512];
 	int e;
 
-	snprintf(text, sizeof(text), "container %s (%s) on %s; first bytes of each flow and direction, to %u bytes", ct->name, ct->workload,
-		 r->job->core->node, (unsigned)PG_SAMPLE_BUDGET);
+	snprintf(text, sizeof(text), "container %s (%s) on %s; first bytes of each flow and direction, to %u bytes (of datagrams %u)",
+		 ct->name, ct->workload, r->job->core->node, (unsigned)PG_SAMPLE_BUDGET, (unsigned)PG_SAMPLE_DATAGRAM_BUDGET);
 	e = pcapng_begin(&r->png, ring_put, r, "Linux", "pierglass " PIERGLASS_VERSION, text);
 	for (unsigned i = 0; i < ct->endpoint_count && i < IDENT_ENDPOINTS_MAX && e == 0; i++) {
 		snprintf(text, sizeof(text), "%s on network %s", ct->name, ct->endpoints[i].network_name);
