@@ -178,7 +178,6 @@ static void env_file(struct compose *x, const char *path, bool own, const struct
 		equals++;
 		while (isspace((unsigned char)*equals))
 			equals++;
-		n = strlen(equals);
 		if (*equals == '"' || *equals == '\'') {
 			char *close = strchr(equals + 1, *equals);
 

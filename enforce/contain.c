@@ -97,7 +97,7 @@ static int check_start(uint32_t pid, uint64_t start_boot_ns)
 {
 	const uint64_t tick_ns = 1000000000ULL / (uint64_t)sysconf(_SC_CLK_TCK);
 	char path[40], text[2048];
-	uint64_t ticks;
+	uint64_t ticks = 0;
 	int r;
 
 	snprintf(path, sizeof(path), "/proc/%u/stat", pid);

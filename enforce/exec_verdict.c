@@ -235,7 +235,7 @@ static void judge(struct exec_verdict *v, const struct fanotify_event_metadata *
 	uint32_t pid = (uint32_t)m->pid;
 	const struct msg_exec_place *place;
 	const struct cached *known;
-	struct program_id p;
+	struct program_id p = { 0 };
 	char path[PATH_LEN];
 	size_t len;
 
@@ -248,12 +248,8 @@ static void judge(struct exec_verdict *v, const struct fanotify_event_metadata *
 	p.watch = place->watch;
 	known = cache_slot(v, &p);
 	len = path_of(m->fd, path);
-	if (exec_is_loader(path) && loader_is_due(v, pid)) {
-		(void)respond(v->group, m->fd, true);
-		close(m->fd);
-		v->stats.allowed++;
-	} else if (is_script(m->fd)) {
-		/* Its interpreter, which comes next, is what is run. */
+	/* Of a script its interpreter, which comes next, is what is run. */
+	if ((exec_is_loader(path) && loader_is_due(v, pid)) || is_script(m->fd)) {
 		(void)respond(v->group, m->fd, true);
 		close(m->fd);
 		v->stats.allowed++;
@@ -376,7 +372,7 @@ void exec_drain(int group, const struct exec_places *p, struct msg_exec_stats *s
 			return;
 		for (; FAN_EVENT_OK(m, n); m = FAN_EVENT_NEXT(m, n)) {
 			const struct msg_exec_place *place = NULL;
-			struct program_id id;
+			struct program_id id = { 0 };
 			bool deny;
 
 			if (m->fd < 0)

@@ -57,7 +57,7 @@ static int open_here(bool events, int *ret_fd)
 int nft_sock_open(int home_fd, int netns_fd, struct nft_sock **ret)
 {
 	struct nft_sock *s = calloc(1, sizeof(*s));
-	struct sockaddr_nl self;
+	struct sockaddr_nl self = { 0 };
 	socklen_t len = sizeof(self);
 	int r = 0;
 

@@ -55,6 +55,19 @@ static bool has_address(const struct ident_container *ct, const char *text)
 	return false;
 }
 
+/* Whether n names ct's service, as seen by who: of its own project; of Swarm, with or without the stack's name. */
+static bool is_service(const struct ident_container *ct, const struct ident_container *who, const char *n)
+{
+	size_t stack = strlen(ct->swarm_stack);
+
+	if (ct->compose_service[0] && !strcasecmp(ct->compose_service, n) && !strcmp(ct->compose_project, who->compose_project))
+		return true;
+	if (!ct->swarm_service[0])
+		return false;
+	return !strcasecmp(ct->swarm_service, n) || (stack && !strncmp(ct->swarm_service, ct->swarm_stack, stack) &&
+						     ct->swarm_service[stack] == '_' && !strcasecmp(ct->swarm_service + stack + 1, n));
+}
+
 static void peer_cb(const struct ident_container *ct, void *arg)
 {
 	struct peer_search *s = arg;
@@ -66,12 +79,7 @@ static void peer_cb(const struct ident_container *ct, void *arg)
 	/* As the engine's resolver answers: names and aliases; a service within the same project or stack. */
 	if (!strcasecmp(ct->name, n) || has_address(ct, n))
 		rank = 4;
-	else if (ct->compose_service[0] && !strcasecmp(ct->compose_service, n) && !strcmp(ct->compose_project, s->who->compose_project))
-		rank = 3;
-	else if (ct->swarm_service[0] && (!strcasecmp(ct->swarm_service, n) ||
-					  (ct->swarm_stack[0] && !strncmp(ct->swarm_service, ct->swarm_stack, strlen(ct->swarm_stack)) &&
-					   ct->swarm_service[strlen(ct->swarm_stack)] == '_' &&
-					   !strcasecmp(ct->swarm_service + strlen(ct->swarm_stack) + 1, n))))
+	else if (is_service(ct, s->who, n))
 		rank = 3;
 	else if (has_alias(s->c, ct, n))
 		rank = 2;

@@ -47,6 +47,13 @@ static const char *const migrations[] = {
 };
 #define SCHEMA_VERSION ((int)ARRAY_SIZE(migrations))
 
+static const char flow_more_sql[] = "UPDATE flows SET flows = flows + ?, bytes_to_server = bytes_to_server + ?, bytes_to_client = bytes_to_client + ?,"
+	" packets_to_server = packets_to_server + ?, packets_to_client = packets_to_client + ?,"
+	" first_seen = min(first_seen, ?), last_seen = max(last_seen, ?) WHERE id = ?";
+
+static const char flow_each_sql[] = "SELECT * FROM flows WHERE last_seen >= ?1 AND last_seen <= ?4 AND (?2 IS NULL OR client = ?2 OR server = ?2)"
+	" ORDER BY last_seen DESC LIMIT ?3";
+
 static const char *const statements[STMT_MAX] = {
 	[STMT_BEGIN] = "BEGIN IMMEDIATE",
 	[STMT_COMMIT] = "COMMIT",
@@ -67,11 +74,8 @@ static const char *const statements[STMT_MAX] = {
 			  " server_pid, server_attr, server_network, app, app_confidence, host, info, bytes_to_server, bytes_to_client,"
 			  " packets_to_server, packets_to_client, first_seen, last_seen, vni, published_port, spoofed, engine, flows, details)"
 			  " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-	[STMT_FLOW_MORE] = "UPDATE flows SET flows = flows + ?, bytes_to_server = bytes_to_server + ?, bytes_to_client = bytes_to_client + ?,"
-			   " packets_to_server = packets_to_server + ?, packets_to_client = packets_to_client + ?,"
-			   " first_seen = min(first_seen, ?), last_seen = max(last_seen, ?) WHERE id = ?",
-	[STMT_FLOW_EACH] = "SELECT * FROM flows WHERE last_seen >= ?1 AND last_seen <= ?4 AND (?2 IS NULL OR client = ?2 OR server = ?2)"
-			   " ORDER BY last_seen DESC LIMIT ?3",
+	[STMT_FLOW_MORE] = flow_more_sql,
+	[STMT_FLOW_EACH] = flow_each_sql,
 	[STMT_FLOW_SPAN] = "SELECT * FROM (SELECT * FROM flows WHERE last_seen >= ?1 ORDER BY last_seen LIMIT ?3) WHERE first_seen <= ?4",
 	[STMT_FLOW_OLDEST] = "SELECT min(last_seen) FROM flows",
 	[STMT_POSITION_PUT] = "INSERT OR REPLACE INTO positions VALUES(?,?,?,?,?,?)",
