@@ -56,7 +56,8 @@ files() { (cd "$R" && find . -xdev \( -path ./proc -o -path ./sys -o -path ./dev
 start() {
 	inside /usr/sbin/pierglassd >"$T/log" 2>&1 &
 	sensor=$!
-	for _ in $(seq 200); do inside pierglass status >/dev/null 2>&1 && return 0; sleep 0.1; done
+	local end=$((SECONDS + 30))
+	while [ "$SECONDS" -lt "$end" ]; do inside pierglass status >/dev/null 2>&1 && return 0; sleep 0.1; done
 	cat "$T/log"
 	return 1
 }

@@ -104,7 +104,7 @@ printf "[mariadbd]\nbind-address = *\nsocket = /var/lib/mysql/mysqld.sock\npid-f
 		;;
 	pg-plain)
 		# a clean Debian with what the package depends on, and nothing else (tests/docker/package.sh)
-		recipe_packages=libarchive13,libbpf1,libcap-ng0,libcurl4,libexpat1,libfyaml0,libgcrypt20,libjansson4,libmaxminddb0
+		recipe_packages=libarchive13,libbpf1,libcap-ng0,libcurl4,libexpat1,libfixbuf9,libfyaml0,libgcrypt20,libglib2.0-0,libjansson4,libmaxminddb0
 		recipe_packages+=,libmicrohttpd12,libmnl0,libncursesw6,libndpi4.2,libnetfilter-queue1,libnftables1,libnftnl11,libseccomp2
 		recipe_packages+=,libsqlite3-0,libssl3,libsystemd0,libtinfo6,libuv1,libzstd1,curl,ca-certificates,init-system-helpers
 		recipe_changes=('CMD ["sleep","infinity"]')
