@@ -18,7 +18,7 @@ check() { # NAME WANTED GOT
 	fi
 }
 
-mkdir -p "$dir"/tests/bpf "$dir"/tools
+mkdir -p "$dir"/tests/netns "$dir"/tools
 cp "$top/tests/run.sh" "$dir/tests/"
 printf '#!/bin/sh\n' >"$dir/tools/deps.sh"
 chmod +x "$dir/tools/deps.sh"
@@ -27,18 +27,18 @@ printf 'all helpers:\n\t@true\n' >"$dir/Makefile"
 # runs NAME WANTED BODY [SETTING...]: the last line of a run over one script of this body
 runs() {
 	local name=$1 wanted=$2 got
-	printf '#!/bin/bash\n%s\n' "$3" >"$dir/tests/bpf/one.sh"
-	chmod +x "$dir/tests/bpf/one.sh"
+	printf '#!/bin/bash\n%s\n' "$3" >"$dir/tests/netns/one.sh"
+	chmod +x "$dir/tests/netns/one.sh"
 	shift 3
-	got=$(env -u CI TEST_TIMEOUT=2 "$@" "$dir/tests/run.sh" bpf 2>&1)
+	got=$(env -u CI TEST_TIMEOUT=2 "$@" "$dir/tests/run.sh" netns 2>&1)
 	check "$name" "$wanted" "$(tail -n 1 <<<"$got")"
 }
 # status_of NAME WANTED BODY [SETTING...]: its exit status
 status_of() {
 	local name=$1 wanted=$2
-	printf '#!/bin/bash\n%s\n' "$3" >"$dir/tests/bpf/one.sh"
+	printf '#!/bin/bash\n%s\n' "$3" >"$dir/tests/netns/one.sh"
 	shift 3
-	env -u CI "$@" "$dir/tests/run.sh" bpf >/dev/null 2>&1
+	env -u CI "$@" "$dir/tests/run.sh" netns >/dev/null 2>&1
 	check "$name" "$wanted" "$?"
 }
 
