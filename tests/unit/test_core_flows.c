@@ -99,6 +99,8 @@ static void put_links(unsigned i)
 	ident_put_link(core.ident, &in);
 }
 
+static uint64_t created_wall_ns; /* of the containers that are put next */
+
 static void put_container(const char *cid, const char *name, unsigned box, const char *addr)
 {
 	static struct ident_container c;
@@ -111,6 +113,7 @@ static void put_container(const char *cid, const char *name, unsigned box, const
 	snprintf(c.sandbox_name, sizeof(c.sandbox_name), "box%u", box);
 	c.state = IDENT_RUNNING;
 	c.pid = 100 + box;
+	c.created_wall_ns = created_wall_ns;
 	c.endpoint_count = 1;
 	snprintf(c.endpoints[0].network_id, IDENT_ID_LEN, "%s", NET_ID);
 	snprintf(c.endpoints[0].network_name, sizeof(c.endpoints[0].network_name), "app");
@@ -348,6 +351,44 @@ static void test_address_moves_on(void **state)
 	assert_int_equal(e.count, 1);
 	assert_string_equal(e.client, "img/a");
 	assert_int_equal(e.packets_to_server, 2);
+}
+
+/* We are late: the address is another container's by now. That one was created after the flow began: it is not its end. */
+static void test_address_is_anothers_by_now(void **state)
+{
+	struct ident_link host_end = { .ns = NODE_NS, .ifindex = 10, .kind = IDENT_LINK_VETH, .master = 5 };
+	struct flow_key k = key_ab(40004), k2 = key_ab(40005);
+	struct pg_flow v = flow_ab(1);
+
+	ROOT_ONLY();
+	put_node();
+	ident_put_link(core.ident, &host_end);
+	put_links(1);
+	put_links(2);
+	put_container(CID_B, "b", 1, ADDR_B);
+	created_wall_ns = clock_wall_ns() - NSEC_PER_SEC;
+	put_container(CID_C, "c", 2, ADDR_A);
+	created_wall_ns = 0;
+	v.first_ns -= 3 * NSEC_PER_SEC;
+	kernel_put(&k, &v);
+	scan();
+	assert_string_equal(edges().client, "ext:" ADDR_A);
+	/* nor when the one that had it is still known */
+	created_wall_ns = clock_wall_ns() - 10 * NSEC_PER_SEC;
+	put_container(CID_A, "a", 0, ADDR_A);
+	created_wall_ns = 0;
+	ident_container_gone(core.ident, 0, CID_A, clock_mono_ns());
+	kernel_put(&k2, &v);
+	scan();
+	assert_int_equal(edges().count, 1);
+	assert_string_equal(edges().client, "img/a");
+	/* what begins now is the later one's */
+	v.first_ns = clock_mono_ns();
+	v.end_if[0] = 12;
+	k = key_ab(40006);
+	kernel_put(&k, &v);
+	scan();
+	assert_int_equal(edges().count, 2);
 }
 
 static void test_earlier_core_counted(void **state)
@@ -738,6 +779,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_waits_for_the_name, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_does_not_wait_for_ever, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_address_moves_on, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_address_is_anothers_by_now, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_earlier_core_counted, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_earlier_counts_stay_where_they_are, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_waits_for_the_engines, setup, teardown),
