@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "appid/config/conf_text.h"
+#include "base/utf8.h"
 
 enum { NODES_MAX = 50000 };
 
@@ -89,13 +90,34 @@ static void copy(struct yaml *y, struct fy_node *from, struct conf_node *to, uns
 	}
 }
 
+/* libfyaml 0.7 takes a byte that is no UTF-8 for the end of the file, and in an unknown directive it stays there for ever: such bytes
+ * become '?', which in comments, where they mostly are, means nothing. */
+static const char *as_utf8(struct conf *c, const char *text, size_t len)
+{
+	char *copy = NULL;
+	uint32_t ch;
+
+	for (size_t i = 0, n; i < len; i += n) {
+		n = utf8_decode((const unsigned char *)text + i, len - i, &ch);
+		if (n)
+			continue;
+		if (!copy)
+			copy = memcpy(conf_alloc(c, len + 1), text, len);
+		copy[i] = '?';
+		n = 1;
+	}
+	return copy ? copy : text;
+}
+
 struct conf_node *conf_yaml(struct conf *c, struct conf_file *f)
 {
+	/* Before anything that an end of the reading would leave behind. */
+	const char *text = as_utf8(c, f->text, f->len);
 	/* Its errors quote the file: nobody's log is the place for that. */
 	const struct fy_diag_cfg silent = { .fp = NULL, .level = FYET_MAX, .module_mask = 0 };
 	struct fy_diag *diag = fy_diag_create(&silent);
 	struct fy_parse_cfg cfg = { .flags = FYPCF_QUIET | FYPCF_DEFAULT_VERSION_AUTO | FYPCF_ALLOW_DUPLICATE_KEYS, .diag = diag };
-	struct yaml y = { .c = c, .f = f, .doc = fy_document_build_from_string(&cfg, f->text, f->len) };
+	struct yaml y = { .c = c, .f = f, .doc = fy_document_build_from_string(&cfg, text, f->len) };
 	struct conf_node *root = NULL;
 
 	fy_diag_unref(diag);

@@ -234,7 +234,7 @@ int evidence_begin(struct core *c, const struct ident_container *ct, const struc
 		return -EALREADY;
 	if (!ct || ct->remote || !ct->pid)
 		return -ESRCH;
-	if (e->job_count >= EVIDENCE_JOBS_MAX || e->counts.bytes + c->config.evidence_bundle_bytes > c->config.evidence_max_bytes) {
+	if (e->job_count >= EVIDENCE_JOBS_MAX || e->counts.bytes + (e->job_count + 1) * c->config.evidence_bundle_bytes > c->config.evidence_max_bytes) {
 		e->counts.refused++;
 		core_lost(c, LOSS_EVIDENCE, 1);
 		return e->job_count >= EVIDENCE_JOBS_MAX ? -EBUSY : -EDQUOT;

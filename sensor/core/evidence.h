@@ -15,7 +15,7 @@
 #include "intel/finding.h"
 #include "sensor/core/core.h"
 
-#define EVIDENCE_JOBS_MAX 2
+#define EVIDENCE_JOBS_MAX 6 /* each settles for two seconds: an attack touches more than two containers in that time */
 #define EVIDENCE_SETTLE_NS (2 * 1000000000ULL)
 #define EVIDENCE_ID_LEN 64
 
