@@ -20,7 +20,7 @@ fi
 
 logs=build/test-logs
 san=address,undefined
-limit_s=${TEST_TIMEOUT:-900}
+limit_s=${TEST_TIMEOUT:-1500}
 # Recipes print errors only; a whole run is quiet enough to be read.
 mk() { nice make -s V="${V:-0}" -j"$(nproc)" "$@"; }
 # Not ours to see: a client of another engine, or a locale that changes messages.
