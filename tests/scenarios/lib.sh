@@ -168,7 +168,10 @@ $(tail -n 5 "$LAB_DIR/attack-$1")"
 	fi
 	ok "$1: one incident of at most $case_max, each with its reason" case_is_clear "$since"
 	[ "$(declare -f case_check)" = "$NO_CHECK" ] || ok "$1: the findings say what they must" case_check "$since"
-	others=$(alerts_since "$since" | awk -v p="$1-" '$7 == "-" && index($2, p) != 1')
+	# (what was seen before the attack began belongs to the case before, however late it is told)
+	others=$(alerts_json --all | jq -r --arg t "$since" --arg p "$1-" '.[]
+		| select(.observed_at >= $t and (.absorbed_by // "") == "" and (.container | startswith($p) | not))
+		| [.finding, .container, .process, .peer, .incident, .id, .observed_at, .time] | join(" ")')
 	echo "$(alerts_since "$since" | awk -v p="$1-" '$7 == "-" && index($2, p) == 1' | wc -l) $(grep -c . <<<"$others")" >>"$LAB_DIR/naming"
 	if [ -z "$others" ]; then
 		pass "$1: nobody else is accused"
