@@ -23,6 +23,7 @@ struct flow {
 	uint8_t tcp_flags[2];
 	uint8_t client_end;        /* 0 or 1; 2: not decided */
 	uint8_t how[2];            /* owner's use: [e] how sure the end's name is */
+	uint8_t joined;            /* owner's use */
 	uint16_t state;            /* owner's use (core): enum of its own */
 	struct flow *next;         /* owner's use: a queue */
 	void *edge;                /* owner's use */

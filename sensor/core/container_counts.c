@@ -64,7 +64,7 @@ static void take_listener(const struct core_listener_view *v, void *arg)
 
 static bool take_flow(struct flow *f, void *arg)
 {
-	for (int which = PAIR_CLIENT; which <= PAIR_SERVER && f->edge; which++) {
+	for (int which = PAIR_CLIENT; which <= PAIR_SERVER && f->edge && f->joined != JOIN_REAR; which++) {
 		struct core_container_counts *n = counts_of(arg, pair_container(f->edge, which));
 		unsigned e = which == PAIR_CLIENT ? f->client_end & 1U : !(f->client_end & 1U);
 

@@ -169,6 +169,11 @@ void core_announce(struct core *c, struct flow *f, const char *what)
 	struct core_flow_view v;
 	bool made = false;
 
+	if (f->joined == JOIN_REAR) {
+		f = flow_front(c, f);
+		if (!f || !(f->state & FLOW_ANNOUNCED))
+			return;
+	}
 	model_on_flow(c, f, what);
 	if (strcmp(what, "new") == 0 && core_event_wanted(c, CORE_EVENT_CONNECT)) {
 		core_view_flow(c, f, &v);
@@ -416,6 +421,7 @@ void core_close(struct core *c)
 	for (unsigned i = 0; i < p->map_count; i++)
 		close(p->maps[i].fd);
 	files_stop(c);
+	joins_free(c);
 	pairs_free(c);
 	core_free_tables(c);
 	cgroup_names_free(p->cgroups);

@@ -44,6 +44,15 @@ enum flow_state {
 	FLOW_SERVED = 1 << 11,     /* the server's owner is the process that read from the accepted socket or closed it */
 };
 
+/* struct flow.joined (flow_joins.c) */
+enum flow_joined {
+	JOIN_NONE,
+	JOIN_FRONT_WAITS, /* to a port of the node behind which a container is; how it comes there was not seen yet */
+	JOIN_FRONT,       /* stands for its rear as well */
+	JOIN_REAR_WAITS,  /* may be the second half of such a one */
+	JOIN_REAR,        /* is: told nowhere */
+};
+
 #define CORE_SUBSCRIBERS_MAX 64
 #define CORE_MAPS_MAX 32
 #define CORE_ARGS_ASKED_MAX 64
@@ -68,6 +77,7 @@ struct core_private {
 	struct flow_pair *pairs;       /* uthash */
 	struct history *history;
 	struct positions *positions;
+	struct joins *joins;           /* NULL: there was none yet */
 	struct cache_slot *name_cache; /* pairs.c; NULL: empty */
 	struct cgroup_names *cgroups;  /* cgroup id -> container id */
 	struct docker_client *dockers[MSG_ENGINES_MAX];
@@ -240,6 +250,10 @@ void asks_run(struct flow_asks *a, unsigned count);
 struct flow *flow_take(struct core *c, const struct flow_key *key, const struct pg_flow *v, const struct pg_server *server);
 /* The same for a flow that is known. */
 void flow_update(struct core *c, struct flow *f, const struct pg_flow *v, const struct pg_server *server);
+/* So many more of a flow that is in the map, or was announced, sent by end e. */
+void flow_into_map_more(struct core *c, struct flow *f, unsigned e, uint64_t packets, uint64_t bytes);
+/* Takes back what of the flow is in the map: from now on it is no edge. */
+void flow_leave_map(struct core *c, struct flow *f);
 /* Looks again whether a flow that waits for a name, or for a better one, has it now. */
 void flow_settle(struct core *c, struct flow *f);
 /* The flow is over, and no longer in the kernel's map. Frees it. */
@@ -248,6 +262,21 @@ void flow_finish(struct core *c, struct flow *f);
 void flow_release(struct core *c, struct flow *f);
 /* Something about the flow's names or label changed: brings the map up to date. */
 void flow_renamed(struct core *c, struct flow *f);
+
+/* ---- flow_joins.c */
+/* The flow has its names (again): finds the other half of it. True: it is a rear. */
+bool flow_join(struct core *c, struct flow *f);
+/* Its counts were read. */
+void flow_joined_read(struct core *c, struct flow *f);
+/* The front of a rear, while there is one; else NULL. */
+struct flow *flow_front(const struct core *c, const struct flow *f);
+/* Who serves a front (0, ATTR_UNKNOWN: not known, whoever listens on the node), and once it is joined where (ret_addr may be NULL).
+ * False: f is no front. */
+bool flow_joined_server(const struct core *c, const struct flow *f, uint8_t ret_addr[16], uint32_t *ret_process,
+			enum core_attribution *ret_how);
+/* The flow is about to be freed. */
+void flow_unjoin(struct core *c, struct flow *f);
+void joins_free(struct core *c); /* after all flows */
 
 /* ---- positions.c */
 struct positions *positions_new(void);

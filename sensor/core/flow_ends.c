@@ -73,8 +73,11 @@ unsigned flow_client_end(struct core *c, const struct flow *f)
 
 enum core_attribution flow_process(struct core *c, const struct flow *f, unsigned e, uint32_t *ret_process)
 {
+	enum core_attribution how;
 	struct listener *l;
 
+	if (f->joined && e != (f->client_end & 1U) && flow_joined_server(c, f, NULL, ret_process, &how))
+		return how;
 	*ret_process = f->owner[e];
 	if (f->owner[e]) {
 		if (f->flags & PG_FLOW_MIDSTREAM)

@@ -77,6 +77,27 @@ static void flow_into_map(struct core *c, struct flow *f, const struct flow_sums
 	f->state |= FLOW_IN_MAP;
 }
 
+void flow_into_map_more(struct core *c, struct flow *f, unsigned e, uint64_t packets, uint64_t bytes)
+{
+	struct flow_sums s = { .flows = 0 };
+
+	s.packets[e] = packets;
+	s.bytes[e] = bytes;
+	if (f->state & (FLOW_IN_MAP | FLOW_BASELINE)) /* else it comes in with all it has */
+		flow_into_map(c, f, &s);
+}
+
+void flow_leave_map(struct core *c, struct flow *f)
+{
+	if ((f->state & (FLOW_IN_MAP | FLOW_BASELINE)) == FLOW_IN_MAP) {
+		struct flow_sums s = flow_totals(f);
+		struct topo_delta d = flow_delta(c, f, &s);
+
+		topo_sub(c->topo, &d);
+	}
+	f->state = (uint16_t)((f->state & ~(FLOW_IN_MAP | FLOW_PROVISIONAL)) | FLOW_NO_EDGE | FLOW_ANNOUNCED);
+}
+
 /* ---- names --------------------------------------------------------------------------------------------------- */
 /* What never is an edge (DECISIONS 31): multicast, neighbour discovery, the engine's own DNS on behalf of a container. */
 static bool flow_is_no_edge(struct core *c, const struct flow *f, const struct end_name *cl, const struct end_name *sv)
@@ -159,7 +180,8 @@ static bool flow_name_cached(struct core *c, struct flow *f)
 		return false;
 	memcpy(f->how, n.how, sizeof(f->how));
 	flow_named(c, f, n.half_view, false, n.soft, n.soft ? clock_mono_ns() : 0);
-	flow_announce(c, f, true);
+	if (!flow_join(c, f))
+		flow_announce(c, f, true);
 	return true;
 }
 
@@ -211,6 +233,8 @@ static bool flow_name(struct core *c, struct flow *f)
 	unsigned old_client = f->client_end, cl, sv;
 	bool changed, first = !f->edge, waits;
 
+	if (f->joined == JOIN_REAR)
+		return false;
 	f->client_end = (uint8_t)flow_client_end(c, f);
 	if (first && flow_name_cached(c, f))
 		return true;
@@ -240,7 +264,8 @@ static bool flow_name(struct core *c, struct flow *f)
 	} else if (first) {
 		flow_cache_names(c, f, n);
 	}
-	flow_announce(c, f, changed);
+	if (!flow_join(c, f))
+		flow_announce(c, f, changed);
 	return changed;
 }
 
@@ -343,12 +368,14 @@ static struct flow_sums flow_read(struct flow *f, const struct pg_flow *v)
 	struct flow_sums delta = { .flows = 0 };
 
 	for (unsigned d = 0; d < 2; d++) {
+		f->end_if[d] = v->end_if[d];
+		f->tcp_flags[d] = v->tcp_flags[d];
+		if (v->packets[d] < f->packets[d]) /* a joined flow's, whose other half has counted them */
+			continue;
 		delta.packets[d] = v->packets[d] - f->packets[d];
 		delta.bytes[d] = v->bytes[d] - f->bytes[d];
 		f->packets[d] = v->packets[d];
 		f->bytes[d] = v->bytes[d];
-		f->end_if[d] = v->end_if[d];
-		f->tcp_flags[d] = v->tcp_flags[d];
 	}
 	if (delta.packets[0] || delta.packets[1])
 		f->state |= FLOW_UNSAVED;
@@ -373,7 +400,7 @@ static bool flow_resume(struct core *c, struct flow *f, const struct pg_flow *v,
 	flow_enter_counted(c, f);
 	if (stored)
 		flow_update(c, f, v, server);
-	else if (!flow_is_closed(f))
+	else if (!flow_is_closed(f) && !(f->state & FLOW_NO_EDGE))
 		core_lost(c, LOSS_UNSAVED, 1);
 	return true;
 }
@@ -412,6 +439,8 @@ void flow_update(struct core *c, struct flow *f, const struct pg_flow *v, const 
 		flow_enter(c, f);
 	}
 	flow_count_at_listener(c, f);
+	if (f->joined)
+		flow_joined_read(c, f);
 }
 
 void flow_settle(struct core *c, struct flow *f)
@@ -437,7 +466,9 @@ void flow_finish(struct core *c, struct flow *f)
 		flow_into_map(c, f, &s);
 	}
 	f->state |= FLOW_ENDED;
-	if (f->edge) {
+	if (f->joined)
+		flow_joined_read(c, f);
+	if (f->edge && f->joined != JOIN_REAR) {
 		history_add(c, f);
 		core_announce(c, f, "closed");
 	}
@@ -450,6 +481,7 @@ void flow_release(struct core *c, struct flow *f)
 	for (unsigned d = 0; d < 2; d++)
 		if (f->owner[d])
 			processes_unref(c->procs, f->owner[d]);
+	flow_unjoin(c, f);
 	pair_put(c, f->edge);
 	if (f->detail) {
 		strpool_put(c->priv->strings, f->detail->app);

@@ -42,14 +42,11 @@ static void label_keep(struct core *c, const struct msg_label *l)
 	p->early_labels[p->early_label_count++] = *l;
 }
 
-/* The flow that something was said about, with room for it. NULL: nobody knows it. */
-static struct flow *flow_said(struct core *c, const struct flow_key *key)
+/* The flow, with room for what is said about it. NULL: there is none. */
+static struct flow *flow_with_detail(struct flow *f)
 {
-	struct flow *f = flow_table_find(c->flows, key);
 	struct flow_detail *d;
 
-	if (!f)
-		f = flows_fetch(c, key);
 	if (!f || f->detail)
 		return f;
 	d = calloc(1, sizeof(*d));
@@ -60,13 +57,24 @@ static struct flow *flow_said(struct core *c, const struct flow_key *key)
 	return f;
 }
 
+/* The flow that something was said about. NULL: nobody knows it. */
+static struct flow *flow_said(struct core *c, const struct flow_key *key)
+{
+	struct flow *f = flow_table_find(c->flows, key);
+
+	return flow_with_detail(f ? f : flows_fetch(c, key));
+}
+
 static void facts_take(struct core *c, const struct flow_key *key, const char *text)
 {
-	struct flow *f = flow_said(c, key);
+	struct flow *f = flow_said(c, key), *front;
 	char login[16];
 
 	if (!f)
 		return;
+	front = flow_with_detail(flow_front(c, f));
+	if (front && !front->detail->facts[0])
+		front->detail->facts = label_str(c, front->detail->facts, text);
 	f->detail->facts = label_str(c, f->detail->facts, text);
 	if (facts_get(text, FACT_LOGIN, login, sizeof(login)))
 		model_login_refused(c, f);
@@ -92,25 +100,15 @@ static void facts_message(struct core *c, struct bytes b)
 	}
 }
 
-static void label_take(struct core *c, struct msg_label *l)
+static void label_put(struct core *c, struct flow *f, const struct msg_label *l)
 {
-	struct flow *f = flow_said(c, &l->key);
-	struct flow_detail *d;
+	struct flow_detail *d = f->detail;
 
-	l->app[sizeof(l->app) - 1] = l->host[sizeof(l->host) - 1] = l->info[sizeof(l->info) - 1] = '\0';
-	if (l->confidence >= LABEL_CONFIDENCE_MAX)
-		l->confidence = LABEL_UNKNOWN;
-	if (!f) {
-		c->priv->labels_unmatched++;
-		return;
-	}
-	d = f->detail;
 	if (l->app[0] && l->confidence >= d->confidence) {
 		d->app = label_str(c, d->app, l->app);
 		d->confidence = l->confidence;
 	}
 	d->host = label_str(c, d->host, l->host);
-	redact_info(l->info, c->config.payload_keep);
 	d->info = label_str(c, d->info, l->info);
 	flow_renamed(c, f);
 	if (f->state & FLOW_LISTENED) {
@@ -119,6 +117,24 @@ static void label_take(struct core *c, struct msg_label *l)
 		if (li)
 			listeners_label(c->listeners, li, d->app, d->confidence, d->info);
 	}
+}
+
+static void label_take(struct core *c, struct msg_label *l)
+{
+	struct flow *f = flow_said(c, &l->key), *front;
+
+	l->app[sizeof(l->app) - 1] = l->host[sizeof(l->host) - 1] = l->info[sizeof(l->info) - 1] = '\0';
+	if (l->confidence >= LABEL_CONFIDENCE_MAX)
+		l->confidence = LABEL_UNKNOWN;
+	if (!f) {
+		c->priv->labels_unmatched++;
+		return;
+	}
+	redact_info(l->info, c->config.payload_keep);
+	label_put(c, f, l);
+	front = flow_with_detail(flow_front(c, f));
+	if (front && l->confidence > front->detail->confidence)
+		label_put(c, front, l);
 	if (f->state & FLOW_ANNOUNCED)
 		core_announce(c, f, "labelled");
 }

@@ -60,7 +60,7 @@ static bool count_flow(struct flow *f, void *arg)
 {
 	struct tree_walk *w = arg;
 
-	for (unsigned e = 0; e < 2; e++) {
+	for (unsigned e = 0; e < 2 && f->joined != JOIN_REAR; e++) {
 		uint32_t index;
 		struct tree_node *n;
 

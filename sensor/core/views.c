@@ -92,6 +92,9 @@ void core_view_flow(struct core *c, struct flow *f, struct core_flow_view *v)
 	/* A flow that still waits for its names is shown by its addresses. */
 	struct end_name tmp[2];
 	const struct topo_node_desc *dc, *ds;
+	enum core_attribution how;
+	uint8_t addr[16];
+	uint32_t index;
 
 	memset(v, 0, sizeof(*v));
 	if (pair) {
@@ -109,6 +112,8 @@ void core_view_flow(struct core *c, struct flow *f, struct core_flow_view *v)
 	v->first_mono_ns = f->first_ns;
 	view_end(c, f, cl, dc, pair ? pair_container(pair, PAIR_CLIENT) : tmp[0].end.container, &v->client);
 	view_end(c, f, sv, ds, pair ? pair_container(pair, PAIR_SERVER) : tmp[1].end.container, &v->server);
+	if (f->joined == JOIN_FRONT && flow_joined_server(c, f, addr, &index, &how))
+		name_addr_text(addr, v->server.addr);
 	v->l4 = f->key.proto;
 	v->app = f->detail && f->detail->app[0] ? f->detail->app : "Unknown";
 	v->app_confidence = f->detail ? f->detail->confidence : LABEL_UNKNOWN;
@@ -145,6 +150,8 @@ static bool each_flow_cb(struct flow *f, void *arg)
 	struct each_flow *e = arg;
 	struct core_flow_view v;
 
+	if (f->joined == JOIN_REAR)
+		return true;
 	core_view_flow(e->c, f, &v);
 	e->cb(&v, e->arg);
 	return true;

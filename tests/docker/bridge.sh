@@ -83,6 +83,12 @@ traffic() {
 	do_ in_c desk sh -c 'printf "stats\r\nget a\r\nquit\r\n" | nc -N -w 2 172.30.0.1 11311'
 	do_ in_c side curl -sf http://nginx/
 	do_ lab_in outside curl -sf http://203.0.113.1:8090/
+	# the published port from the node's other network: the engine's proxy copies; then as with userland-proxy off, where the kernel
+	# translates (and the engine's rules let it through)
+	do_ in_c redis curl -sf http://172.31.0.1:8090/
+	do_ lab_in a iptables -t nat -D DOCKER -i "br-$(lab_docker a network inspect -f '{{printf "%.12s" .Id}}' back)" -j RETURN
+	do_ lab_in a iptables -I DOCKER-USER -j ACCEPT
+	do_ in_c postgres curl -sf http://172.31.0.1:8090/
 	do_ in_c desk curl -sf http://shop.example:8000/
 	do_ in_c lonely /bin/client send tcp 127.0.0.1 7001 1000
 	do_ lab_docker a run --rm --name courier --network front pg-tiny /bin/client send udp "$(addr udpsink front)" 5353 10 100
@@ -114,6 +120,8 @@ desk      ext:shop.example tcp 8000 HTTP   /usr/bin/curl         *
 side      nginx     tcp 80    HTTP         /usr/bin/curl         /usr/sbin/nginx
 plaindesk plain     tcp 80    HTTP         /usr/bin/curl         /usr/sbin/nginx
 ext:203.0.113.9 published tcp 80 HTTP      *                     /usr/sbin/nginx
+redis     published tcp 80 HTTP        /usr/bin/curl         /usr/sbin/nginx
+postgres  published tcp 80 HTTP        /usr/bin/curl         /usr/sbin/nginx
 steady    echo      tcp 7000  *            /bin/client           /bin/server
 courier   udpsink   udp 5353  *            /bin/client           /bin/server
 rover     apache    tcp 80    HTTP         /usr/bin/curl         /usr/sbin/apache2
@@ -127,6 +135,12 @@ EDGES
 flows() { { sensor a flows --json --limit 10000; sensor a flows --history --json --limit 10000; } | jq -cs '[.. | objects | select(has("sport") and has("dport"))]'; }
 through_published() { flows | jq -e 'any(.[]; .published_port == 8090 and .server.container == "published")'; }
 ok "the flow through a published port says which one" until_true 5 through_published
+once() { # each of them is one flow, with what went both ways
+	flows | jq -e 'def from($c): [.[] | select(.client.container == $c and .server.container == "published")] | unique_by([.sport, .first_seen]);
+		[from("redis"), from("postgres")] | all(length == 1 and .[0].published_port == 8090 and .[0].dport == 80
+			and .[0].server.exe == "/usr/sbin/nginx" and .[0].packets_to_server > 3 and .[0].bytes_to_client > 600)'
+}
+ok "a published port used from inside is one flow, both ways, by proxy or translated" until_true 5 once
 host_name() { flows | jq -e 'any(.[]; .dport == 80 and .host == "nginx" and .app == "HTTP" and (.app_confidence == "dpi" or .app_confidence == "own"))'; }
 ok "the HTTP host is kept, the label is confirmed" until_true 5 host_name
 exact() { flows | jq -e '[.[] | select(.l4 == "tcp" and .client.container == "desk") | .client.attribution] | length > 5 and all(. == "exact")'; }
