@@ -30,7 +30,8 @@ RESOLVED = 0.02
 ALL_PARTS = ["ipv4", "latency", "cost", "syscall", "memory", "ipv6", "vxlan", "idle", "start", "events", "replay", "feeds", "enforce"]
 PARTS = [p for p in os.environ.get("BENCH_PARTS", "").split(",") if p] or (["ipv4", "latency"] if QUICK else ALL_PARTS)
 RESULT = os.path.join(L.TOP, "build/bench.json")
-MEASURES = ["stream", "stream1500", "rr", "conn", "udp", "flows"]
+ALL_MEASURES = ["stream", "stream1500", "rr", "conn", "udp", "flows"]
+MEASURES = [m for m in os.environ.get("BENCH_MEASURES", "").split(",") if m] or ALL_MEASURES
 # (column, measure, key, better, goal of "sensor learning" from issue 2)
 COLUMNS = [
     ("TCP (GSO)", "stream", "rate", "up", 0.98), ("TCP 1500", "stream1500", "rate", "up", 0.95),
@@ -39,6 +40,7 @@ COLUMNS = [
     ("CPU/packet", "udp", "cpu_us_per_op", "down", None), ("1-packet flows", "flows", "rate", "up", 0.75),
     ("CPU/GB", "stream", "cpu_us_per_op", "down", None),
 ]
+COLUMNS = [c for c in COLUMNS if c[1] in MEASURES]
 next_tuple = 0
 
 
@@ -172,7 +174,7 @@ def summary(runs, variants):
             if v.name != "none":
                 row[title]["ratio"], row[title]["half_width"] = interval(ratios(runs, v.name, m, key))
                 row[title]["resolved"] = row[title]["half_width"] <= RESOLVED
-        shares = [r[v.name]["flows"]["accounted"] for r in runs if v.name in r and "accounted" in r[v.name]["flows"]]
+        shares = [r[v.name]["flows"]["accounted"] for r in runs if v.name in r and "accounted" in r[v.name].get("flows", {})]
         if shares:
             row["accounted"] = {"median": statistics.median(shares), "min": min(shares)}
         out[v.name] = row

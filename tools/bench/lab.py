@@ -14,7 +14,8 @@ BUILD = os.path.join(TOP, os.environ.get("BENCH_BUILD", "build"))
 LOAD = os.path.join(BUILD, "tools/bench/load")
 PREFIX = f"pgb{os.getpid()}"
 WORK = f"/tmp/{PREFIX}"
-SETTLE_S = 0.5  # from "all attached" until the first measurement: the start's own work is over by then
+SETTLE_S = 0.4  # what is measured begins when the sensor's programs did next to nothing for twice this time: the start's own work (the last
+SETTLE_MAX_S = 8  # program is loaded about a second after "all attached") would be counted as running cost. At most this long.
 CGROUPS = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"]
 
 
@@ -262,13 +263,21 @@ class Sensor:
             if s and sum(h["kind"] in ("veth", "vxlan") and h["how"] != "none" for h in s["hooks"]["list"]) >= self.hooks and \
                     s["tables"]["containers_running"] >= 2:
                 self.starts.append(time.monotonic() - begin)
-                time.sleep(SETTLE_S)
+                self.settle()
                 return
             time.sleep(0.1)
         with open(f"{WORK}/sensor.log", encoding="utf-8", errors="replace") as log:
             lines = log.read().splitlines()[-20:]
         why = f"it ended with {self.p.returncode}" if self.p.poll() is not None else "its hooks are not in place after 20 s"
         raise RuntimeError(f"the sensor does not come up: {why}: {lines[-1] if lines else 'no output'}\n" + "\n".join(lines))
+
+    def settle(self):
+        before, calm, end_at = self.cpu_s(), 0, time.monotonic() + SETTLE_MAX_S
+        while calm < 2 and time.monotonic() < end_at:
+            time.sleep(SETTLE_S)
+            now = self.cpu_s()
+            calm = calm + 1 if now - before < 0.02 * SETTLE_S else 0
+            before = now
 
     def pids(self):
         return {p["name"]: p["pid"] for p in self.status()["programs"] if p["running"]}
