@@ -130,6 +130,10 @@ char *fact_text(enum fact_kind k, const char *key, char *ret, size_t len)
 		snprintf(ret, len, "to %.*s %s", first, key, !strcmp(second, FACT_ANY) ? "any port" : second);
 		break;
 	case FACT_SYSCALL:
+		if (!strcmp(second, FACT_RUNTIME))
+			second = "what the engine started (docker exec)";
+		snprintf(ret, len, "%.*s%s%s", first, key, *second ? " by " : "", second);
+		break;
 	case FACT_DNS:
 	case FACT_KIND_MAX:
 		snprintf(ret, len, "%s", key);

@@ -7,7 +7,7 @@
  *   protocol   l4/port, protocol                     "tcp/80" "HTTP"
  *   edge-in    peer, l4/port                         "shop/app" "tcp/80"; l4/port FACT_ANY: any
  *   edge-out   peer, l4/port                         "shop/db" "tcp/3306"
- *   syscall    name                                  "ptrace"
+ *   syscall    name, who                             "ptrace"; who FACT_RUNTIME: only what came in from outside (docker exec)
  *   file       directory, exe                        "/var/www" "/usr/sbin/apache2"
  *   dns        name                                  "updates.example.org", "*.example.org"
  *   volume     peer, l4/port                         the edge whose bytes are meant

@@ -23,6 +23,7 @@
  *   servers     ARRAY[PG_SERVER_SLOTS] by the low bits of an accepted TCP socket's cookie: struct pg_server
  *   ledgers     HASH       u64 cgroup id -> struct pg_ledger    (core deletes those of removed cgroups)
  *   syscalls    ARRAY[PG_SYSCALL_BUCKETS] struct pg_syscall_bucket: which system calls each cgroup has used
+ *   syscalls_outside HASH u64 cgroup -> struct pg_syscall_set_bits: native ones that only who came in from outside has used
  *   hostnet     HASH       u64 cgroup id -> u32 pseudo ifindex  (containers on the host network; written by the keeper)
  *   vteps       HASH       struct pg_vtep_key -> struct pg_vtep
  *   flow_gauge  ARRAY[1], MMAPABLE, struct pg_flow_gauge
@@ -288,6 +289,7 @@ enum pg_event_type {
 	PG_EV_UNIX,     /* connect() to a socket in the file system; text: its path as the process named it */
 	PG_EV_ARP,      /* one more of many addresses asked for by ARP or neighbour discovery: addr; cookie: interface (low half) and namespace's number
 			 * of who asks; no process, cgroup 0 */
+	PG_EV_SENT,     /* a UDP socket announced by BIND sent or was connected for the first time: cookie */
 	PG_EV_MAX
 };
 
@@ -342,6 +344,8 @@ enum pg_event_flag {
 	PG_EVF_ARGS_CUT = 1 << 4,  /* there are more arguments, or longer ones */
 	PG_EVF_NS_INIT = 1 << 5,   /* process 1 of its pid namespace */
 	PG_EVF_RUNTIME = 1 << 6,   /* SYSCALL, EXEC: made by the container runtime before it started the program */
+	PG_EVF_OUTSIDE = 1 << 8,   /* SYSCALL: by a process that was put into its cgroup from outside, or a child of one; the own ones have not
+				    * used it. Not where the container's first process is not process 1 of its pid namespace: all are then */
 	PG_EVF_FILTERED = 1 << 7,  /* SYSCALL with RUNTIME: made under a seccomp filter, which hence has to allow it */
 };
 _Static_assert(sizeof(struct pg_event) == 152, "pg_event");

@@ -119,6 +119,14 @@ struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, 1);
+	__type(key, u64);
+	__type(value, struct pg_syscall_set_bits);
+} syscalls_outside SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1);
 	__type(key, struct pg_vtep_key);
 	__type(value, struct pg_vtep);
 } vteps SEC(".maps");

@@ -74,6 +74,7 @@ enum {
 	OWNER_JOINED = 1 << 16,    /* some flow has taken this owner over */
 	OWNER_AUTO_PORT = 1 << 17, /* UDP: bind() asked for any port: a client */
 	OWNER_UDP = 1 << 18,
+	OWNER_SENT = 1 << 20,      /* UDP: it sent or was connected */
 	OWNER_ALONE = 1 << 19,     /* in its slot since the cookie was made: in no other map */
 };
 

@@ -37,6 +37,24 @@ static __always_inline void owner_replace(u64 cookie, struct young_socket *y, co
 		y->cookie = 0;
 }
 
+static __always_inline bool sends_first(const struct pg_owner *o)
+{
+	return (o->flags & (PG_OWNER_LISTENER | OWNER_SENT)) == PG_OWNER_LISTENER;
+}
+
+/* What was bound and sends before it hears from anybody is a client's that chose its port itself. */
+static __noinline int udp_first_sent(u64 cookie, u64 netns_cookie)
+{
+	struct pg_event e;
+
+	event_of_task(&e, (void *)bpf_get_current_task(), PG_EV_SENT);
+	e.cookie = cookie;
+	e.netns_cookie = netns_cookie;
+	e.proto = IPPROTO_UDP;
+	event_send(&e);
+	return 0;
+}
+
 /* The current task uses this socket: it becomes its owner, unless it is already. Flags are kept. */
 static __noinline int owner_note(u64 cookie, u64 netns_cookie, u32 flags)
 {
@@ -44,10 +62,12 @@ static __noinline int owner_note(u64 cookie, u64 netns_cookie, u32 flags)
 	struct pg_owner o, *have;
 
 	have = y ? &y->owner : bpf_map_lookup_elem(&sockets, &cookie);
+	if (have && (flags & OWNER_SENT) && sends_first(have))
+		udp_first_sent(cookie, netns_cookie);
 	if (have && owner_is_current(have, flags))
 		return 0;
 	owner_of_task(&o, (void *)bpf_get_current_task(), netns_cookie,
-		      flags | (have ? have->flags & (PG_OWNER_LISTENER | OWNER_UDP) : 0));
+		      flags | (have ? have->flags & (PG_OWNER_LISTENER | OWNER_UDP | OWNER_SENT) : 0));
 	if (have)
 		owner_replace(cookie, y, &o);
 	else
@@ -129,8 +149,9 @@ static __always_inline int udp_used(struct bpf_sock_addr *ctx)
 		return ALLOW;
 	cookie = bpf_get_socket_cookie(ctx);
 	y = young_find(cookie);
-	if (!y || !owner_is_current(&y->owner, OWNER_UDP)) /* else: it was the last time, too */
-		owner_note(cookie, bpf_get_netns_cookie(ctx), OWNER_UDP);
+	/* else: it was the last time, too */
+	if (!y || sends_first(&y->owner) || !owner_is_current(&y->owner, OWNER_UDP | OWNER_SENT))
+		owner_note(cookie, bpf_get_netns_cookie(ctx), OWNER_UDP | OWNER_SENT);
 	return ALLOW;
 }
 

@@ -16,6 +16,7 @@ char LICENSE[] SEC("license") = "GPL";
 #define NR_IA32_SOCKETCALL 102
 #define SOCKETCALL_SOCKET 1
 #define SECCOMP_MODE_FILTER 2
+#define ANCESTORS_MAX 12
 
 /* The runtime's own process, on its way into the container: it came from outside, runs a program of outside, and has not
  * started one of the container's yet. */
@@ -36,10 +37,39 @@ static __noinline bool is_runtime(struct task_struct *t)
 	return BPF_CORE_READ(mnt, mnt_ns) != BPF_CORE_READ(t, nsproxy, mnt_ns);
 }
 
+/* docker exec, health checks: neither the container's first process nor a child of it. */
+static __noinline int came_from_outside(void)
+{
+	struct task_struct *t = bpf_get_current_task_btf(), *parent;
+	u64 cgroup = t->cgroups->dfl_cgrp->kn->id;
+
+	for (int i = 0; i < ANCESTORS_MAX; i++) {
+		parent = t->group_leader->real_parent;
+		if (parent->cgroups->dfl_cgrp->kn->id != cgroup)
+			return !task_is_ns_init(t->group_leader);
+		t = parent;
+	}
+	return 0;
+}
+
+static const struct pg_syscall_set_bits no_bits;
+
+/* The place of a call's bit among those of who came from outside. NULL: there is no room. */
+static __always_inline u64 *outside_word(u64 cgroup, u32 nr)
+{
+	struct pg_syscall_set_bits *b = bpf_map_lookup_elem(&syscalls_outside, &cgroup);
+
+	if (!b) {
+		bpf_map_update_elem(&syscalls_outside, &cgroup, &no_bits, BPF_NOEXIST);
+		b = bpf_map_lookup_elem(&syscalls_outside, &cgroup);
+	}
+	return b ? &b->bits[nr / 64] : NULL;
+}
+
 static __noinline int first_use(struct pg_syscall_bucket *b, u32 way, u32 arch, u32 nr)
 {
 	struct task_struct *t = (void *)bpf_get_current_task();
-	u64 bit = 1ULL << (nr & 63), *word;
+	u64 bit = 1ULL << (nr & 63), *word, *outside;
 	struct pg_event e;
 	u32 set = arch, flags = 0;
 
@@ -54,6 +84,13 @@ static __noinline int first_use(struct pg_syscall_bucket *b, u32 way, u32 arch, 
 		}
 	}
 	word = &b->used[way][set].bits[nr / 64];
+	if (!flags && arch == PG_ARCH_NATIVE && came_from_outside()) {
+		outside = outside_word(b->cgroup[way], nr);
+		if (outside) {
+			flags = PG_EVF_OUTSIDE;
+			word = outside;
+		}
+	}
 	if (__sync_fetch_and_or(word, bit) & bit)
 		return 0;
 	event_of_task(&e, t, PG_EV_SYSCALL);

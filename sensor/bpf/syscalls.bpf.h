@@ -38,6 +38,7 @@ static __always_inline void syscalls_unwatch(u64 cgroup)
 		__builtin_memset(&b->used[i], 0, sizeof(b->used[i]));
 		b->cgroup[i] = 0;
 	}
+	bpf_map_delete_elem(&syscalls_outside, &cgroup);
 }
 
 #endif

@@ -11,6 +11,7 @@
 #include "sensor/core/declared_priv.h"
 #include "sensor/core/feeds.h"
 #include "sensor/core/files.h"
+#include "sensor/watch/args.h"
 
 #define HALF_DONE_NS (60 * NSEC_PER_MSEC)  /* a file is gone: its successor may be on the way */
 #define AGAIN_NS (500 * NSEC_PER_MSEC)     /* other files are watched now: what happened before they were? */
@@ -372,6 +373,40 @@ static bool is_watched(const struct declared *d, const char *path)
 			return true;
 	}
 	return false;
+}
+
+/* ["CMD", words] are run as they are, "CMD-SHELL" by a shell; health is the words joined by spaces. */
+bool declared_same_command(const char *health, const char *args, bool cut)
+{
+	static const char shell[] = "/bin/sh" "\037" "-c" "\037";
+	size_t n;
+
+	if (!strncmp(args, shell, sizeof(shell) - 1) && strncmp(health, "/bin/sh -c ", 11) != 0)
+		args += sizeof(shell) - 1;
+	for (n = 0; args[n] && health[n]; n++)
+		if (args[n] != health[n] && !(args[n] == ARGS_SEPARATOR && health[n] == ' '))
+			return false;
+	return n && !args[n] && (!health[n] || cut);
+}
+
+bool declared_is_health(struct core *c, const struct ident_container *ct, const char *args, bool cut)
+{
+	const struct declared *d = declared_of(c, ct);
+
+	return d && d->start && d->start->health[0] && declared_same_command(d->start->health, args, cut);
+}
+
+bool declared_names_script(struct core *c, const struct ident_container *ct, const char *script)
+{
+	const struct declared *d = declared_of(c, ct);
+	const char *word = NULL;
+
+	if (!d || !d->start)
+		return false;
+	while ((word = docker_texts_next(&d->start->words, word)))
+		if (strstr(word, script))
+			return true;
+	return strstr(d->start->health, script);
 }
 
 bool declared_scratch_name(const char *name)

@@ -45,6 +45,11 @@ const char *declared_listener(struct core *c, const struct ident_container *ct, 
 			      bool *ret_meant);
 /* What is mounted at that place of the container, if it may be a socket; "" nothing. As above. */
 const char *declared_socket(struct core *c, const struct ident_container *ct, const char *path);
+/* A process (arguments in the kept form of args.h; cut: there were more) is the container's health check itself. */
+bool declared_is_health(struct core *c, const struct ident_container *ct, const char *args, bool cut);
+bool declared_same_command(const char *health, const char *args, bool cut); /* pure */
+/* The container's start command or its health check names that file. */
+bool declared_names_script(struct core *c, const struct ident_container *ct, const char *script);
 /* "declared": {…} of the container. */
 void json_declared(struct jsonl *j, struct core *c, const struct ident_container *ct);
 

@@ -164,6 +164,9 @@ static int event_take(void *arg, void *data, size_t size)
 	case PG_EV_RAW:
 		socket_event(c, ev);
 		break;
+	case PG_EV_SENT:
+		model_on_sent(c, ev->cookie);
+		break;
 	case PG_EV_SYSCALL:
 		syscall_event(c, ev);
 		break;

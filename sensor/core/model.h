@@ -21,6 +21,8 @@ void core_model_close(struct core *c);
 /* After the process table took it in: EXEC, PROCESS. */
 void model_on_process(struct core *c, const struct pg_event *ev);
 /* After the listener table took it in: LISTEN, BIND. */
+/* A UDP socket that was told as a listener sent before it heard from anybody. */
+void model_on_sent(struct core *c, uint64_t cookie);
 void model_on_listener(struct core *c, const struct pg_event *ev);
 /* A flow was announced: what as in core_announce(). */
 void model_on_flow(struct core *c, struct flow *f, const char *what);

@@ -73,15 +73,19 @@ static bool is_at_start(const char *name)
 #define YOUNG_NS (5 * NSEC_PER_SEC)
 #define ANCESTORS_MAX 16
 
-/* One of the container's own that has run for a while: its first process came from outside as well. */
-static bool is_settled(struct core *c, const struct ident_container *ct, const struct process *p)
+/* One of the container's own: its first process came from outside as well. */
+static bool is_own(struct core *c, const struct ident_container *ct, const struct process *p)
 {
-	if (!p || clock_wall_ns() - clock_boot_to_wall_ns(p->start_boot_ns) < YOUNG_NS)
-		return false;
 	for (unsigned i = 0; p && i < ANCESTORS_MAX; i++, p = processes_get(c->procs, p->parent))
 		if (p->entered)
 			return ct->pid && p->tgid == ct->pid;
 	return true;
+}
+
+/* And it has run for a while. */
+static bool is_settled(struct core *c, const struct ident_container *ct, const struct process *p)
+{
+	return p && clock_wall_ns() - clock_boot_to_wall_ns(p->start_boot_ns) >= YOUNG_NS && is_own(c, ct, p);
 }
 
 static struct model_fact_in fact_of(const struct core_event_view *v, enum fact_kind k, enum finding_kind finding)
@@ -94,14 +98,21 @@ static void on_syscall(struct core *c, const struct core_event_view *v)
 {
 	struct model_fact_in in = fact_of(v, FACT_SYSCALL, FINDING_SYSCALL_NEW);
 	struct model *m = model_of(c, v->container);
-	char observed[512];
+	char observed[512], key[FACT_KEY_MAX];
+	bool outside;
 
 	if (!config_checks(&c->config, CHECK_SYSCALL) || v->runtime || !v->name || !v->name[0] || !m)
 		return;
+	outside = (v->flags & PG_EVF_OUTSIDE) && (!v->p || !is_own(c, v->container, v->p));
 	if (is_ordinary(v->name) && model_dimension_state(m, FACT_SYSCALL) != MODEL_LEARNING &&
 	    !(is_at_start(v->name) && is_settled(c, v->container, v->p)))
 		return;
-	in.key = v->name;
+	/* What came in by docker exec may use what the application uses, not the other way round. */
+	if (outside && model_match(m, FACT_SYSCALL, v->name))
+		return;
+	in.key = outside ? fact_key(key, v->name, FACT_RUNTIME) : v->name;
+	if (outside && model_is_health(c, v->container, v->p))
+		model_vouch(m, FACT_SYSCALL, in.key, FACT_DECLARED, "image:healthcheck", clock_wall_ns());
 	in.observed = observed;
 	snprintf(observed, sizeof(observed), "%.200s in %.200s called %s for the first time", in.exe[0] ? in.exe : "A program", v->container->name, v->name);
 	model_on_fact(c, v->container, &in);

@@ -27,6 +27,7 @@ struct overlays;
 struct waiting {
 	struct waiting *next;
 	uint64_t due_ns, until_ns; /* monotonic */
+	uint64_t silent_ns;        /* UDP: it is judged then, if it is there and has sent nothing; 0: only at due_ns */
 	struct pg_event ev;
 	char exe[PG_TEXT_MAX + 48], parent[PG_TEXT_MAX + 48]; /* applet.h */
 	bool parent_is_init;
@@ -88,6 +89,12 @@ void model_on_refused(struct core *c, const struct ident_container *ct, const ch
 void model_waiting_tick(struct core *c, uint64_t now_ns);
 /* What lives on through a window is seen in it: listeners, processes. */
 void model_presence(struct core *c);
+/* model_start.c */
+/* p belongs to a run of the container's declared health check. */
+bool model_is_health(struct core *c, const struct ident_container *ct, const struct process *p);
+/* p came in from outside (docker exec): the script that it runs, if it is an interpreter (known: that ran here before), is learned, or
+ * told if it is new. True: it was told. */
+bool model_on_script(struct core *c, const struct ident_container *ct, struct model *m, const struct process *p, bool known, uint64_t seen_mono_ns);
 /* model_held.c: as model_on_fact(), a quarter of a second later where feeds are in use. */
 void model_hold(struct core *c, const struct ident_container *ct, const struct model_fact_in *in);
 /* UINT64_MAX: everything now. */

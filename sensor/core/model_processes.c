@@ -15,6 +15,9 @@
  * gone soon. A program that is known for it gets more time. */
 #define UDP_SETTLE_NS NSEC_PER_SEC
 #define UDP_SETTLE_KNOWN_NS (7 * NSEC_PER_SEC)
+/* A client sends as soon as it is bound: what says nothing waits for others. Of a program that runs here anyway less surely so. */
+#define UDP_SILENT_NS (40 * NSEC_PER_MSEC)
+#define UDP_SILENT_KNOWN_NS (60 * NSEC_PER_MSEC)
 #define PORT_SYSTEM 1024
 #define NAMELESS_NS (300 * 1000000ULL)
 
@@ -156,6 +159,7 @@ static void tell_fileless(struct core *c, const struct ident_container *ct, cons
 static void judge_process(struct core *c, const struct ident_container *ct, const struct waiting *w)
 {
 	struct model *m = model_of(c, ct);
+	const struct process *p;
 	struct model_seen s;
 	char key[FACT_KEY_MAX];
 	bool from_engine = !strcmp(w->parent, FACT_RUNTIME), known;
@@ -170,11 +174,20 @@ static void judge_process(struct core *c, const struct ident_container *ct, cons
 	}
 	s = model_seen_of(ct, clock_wall_ns());
 	fact_key(key, w->exe, w->parent);
+	known = model_knows_program(m, w->exe);
+	p = processes_get(c->procs, processes_find(c->procs, w->ev.tgid, w->ev.start_boot_ns));
+	if (p && w->ev.type == PG_EV_EXEC && from_engine && config_checks(&c->config, CHECK_PROCESS) &&
+	    model_on_script(c, ct, m, p, known, w->ev.ts_ns))
+		return;
 	if (model_match(m, FACT_PROCESS, key) || model_dimension_state(m, FACT_PROCESS) == MODEL_LEARNING) {
 		model_see(m, FACT_PROCESS, key, &s, NULL);
 		return;
 	}
-	known = model_knows_program(m, w->exe);
+	/* It may run for the first time after learning ended. */
+	if (p && model_is_health(c, ct, p)) {
+		model_vouch(m, FACT_PROCESS, key, FACT_DECLARED, "image:healthcheck", s.now_ns);
+		return;
+	}
 	/* A known program from another parent: of interest when it is a shell that a server starts, not when a daemon's first parent
 	 * ended early, or somebody ran it by docker exec, or it was found running and its parent is gone. */
 	if (known && (from_engine || w->parent_is_init || w->ev.type == PG_EV_PROCESS || !fact_exe_is_interpreter(w->exe)))
@@ -438,14 +451,22 @@ static void udp_key(const struct waiting *w, char ret[FACT_KEY_MAX])
 	fact_key(ret, "udp/" FACT_EPHEMERAL, w->exe);
 }
 
-static bool udp_chooses_ports(struct core *c, const struct waiting *w)
+/* When it is judged at the latest, from now; *ret_silent: earlier, if it sends nothing until then. */
+static uint64_t udp_settles(struct core *c, const struct waiting *w, uint64_t *ret_silent)
 {
 	const struct ident_container *ct = owner_of(c, &w->ev);
 	const struct model *m = ct ? model_of(c, ct) : NULL;
 	char key[FACT_KEY_MAX];
 
+	*ret_silent = 0;
+	if (!m)
+		return UDP_SETTLE_NS;
 	udp_key(w, key);
-	return m && model_match(m, FACT_LISTENER, key);
+	if (model_match(m, FACT_LISTENER, key))
+		return UDP_SETTLE_KNOWN_NS;
+	if (w->exe[0] && !(w->ev.flags & PG_EVF_ITER) && model_dimension_state(m, FACT_LISTENER) != MODEL_LEARNING)
+		*ret_silent = model_knows_program(m, w->exe) ? UDP_SILENT_KNOWN_NS : UDP_SILENT_NS;
+	return UDP_SETTLE_NS;
 }
 
 static void udp_was_short(struct core *c, const struct waiting *w)
@@ -464,7 +485,7 @@ static void udp_was_short(struct core *c, const struct waiting *w)
 
 void model_on_listener(struct core *c, const struct pg_event *ev)
 {
-	uint64_t now = clock_mono_ns(), due = now;
+	uint64_t now = clock_mono_ns(), due = now, silent;
 	struct waiting w;
 
 	if (!c->model || is_engine(c, ev->tgid))
@@ -474,12 +495,21 @@ void model_on_listener(struct core *c, const struct pg_event *ev)
 	process_names(c, &w);
 	if (!w.exe[0]) /* who it was may be told in a moment */
 		due += NAMELESS_NS;
-	if (ev->proto == IPPROTO_UDP && ntohs(ev->port) >= PORT_SYSTEM) /* if it is still there then */
-		due += udp_chooses_ports(c, &w) ? UDP_SETTLE_KNOWN_NS : UDP_SETTLE_NS;
+	if (ev->proto == IPPROTO_UDP && ntohs(ev->port) >= PORT_SYSTEM) { /* if it is still there then */
+		due += udp_settles(c, &w, &silent);
+		w.silent_ns = silent ? now + silent : 0;
+	}
 	if (due == now && judge(c, &w))
 		return;
 	if (due != now || engines_cgroup_is_container(c, ev->cgroup) || !c->priv->synced)
 		wait_add(c, &w, due, due + WAIT_NS);
+}
+
+void model_on_sent(struct core *c, uint64_t cookie)
+{
+	for (struct waiting *w = c->model ? c->model->waiting : NULL; w; w = w->next)
+		if (w->ev.cookie == cookie)
+			w->silent_ns = 0;
 }
 
 struct cookie_search {
@@ -517,6 +547,9 @@ void model_waiting_tick(struct core *c, uint64_t now_ns)
 			over = true;
 		} else if (now_ns >= w->due_ns && judge(c, w)) {
 			over = true;
+		} else if (w->silent_ns && now_ns >= w->silent_ns) {
+			w->silent_ns = 0;
+			over = is_still_open(c, w->ev.cookie) && judge(c, w);
 		}
 		if (!over) {
 			at = &w->next;

@@ -87,10 +87,17 @@ void syscalls_stop(struct core *c)
 	c->priv->syscalls = NULL;
 }
 
+static void bits_add(struct pg_syscall_set_bits *to, const struct pg_syscall_set_bits *from)
+{
+	for (unsigned k = 0; k < PG_SYSCALL_MAX / 64; k++)
+		to->bits[k] |= from->bits[k];
+}
+
 /* A core that was not there at the first uses finds them in the kernel's table. */
 static void take_kernel(struct core *c)
 {
-	int fd = core_map_fd(c, "syscalls");
+	int fd = core_map_fd(c, "syscalls"), outside = core_map_fd(c, "syscalls_outside");
+	struct pg_syscall_set_bits more;
 	struct pg_syscall_bucket b;
 
 	for (uint32_t i = 0; fd >= 0 && i < PG_SYSCALL_BUCKETS; i++) {
@@ -100,21 +107,29 @@ static void take_kernel(struct core *c)
 			const struct ident_container *ct = b.cgroup[way] ? core_container_of_cgroup(c, b.cgroup[way]) : NULL;
 			struct workload_calls *w = ct ? calls_of(c->priv->syscalls, ct->workload) : NULL;
 
-			for (unsigned set = 0; w && set < PG_SYSCALL_SETS; set++)
-				for (unsigned k = 0; k < PG_SYSCALL_MAX / 64; k++)
-					w->s.used[set].bits[k] |= b.used[way][set].bits[k];
+			if (!w)
+				continue;
+			for (unsigned set = 0; set < PG_SYSCALL_SETS; set++)
+				bits_add(&w->s.used[set], &b.used[way][set]);
+			if (outside >= 0 && !bpf_map_lookup_elem(outside, &b.cgroup[way], &more))
+				bits_add(&w->s.used[PG_ARCH_NATIVE], &more);
 		}
 	}
 }
 
 bool syscalls_used(struct core *c, const struct ident_container *ct, bool (*is)(const char *name))
 {
-	int fd = core_map_fd(c, "syscalls");
+	int fd = core_map_fd(c, "syscalls"), outside = core_map_fd(c, "syscalls_outside");
 	uint32_t i = pg_syscall_bucket_of(ct->cgroup);
+	struct pg_syscall_set_bits more = {};
 	struct pg_syscall_bucket b;
 
 	if (fd < 0 || !ct->cgroup || bpf_map_lookup_elem(fd, &i, &b))
 		return false;
+	if (outside >= 0 && !bpf_map_lookup_elem(outside, &ct->cgroup, &more))
+		for (unsigned way = 0; way < PG_SYSCALL_WAYS; way++)
+			if (b.cgroup[way] == ct->cgroup)
+				bits_add(&b.used[way][PG_ARCH_NATIVE], &more);
 	for (unsigned way = 0; way < PG_SYSCALL_WAYS; way++)
 		for (unsigned bit = 0; b.cgroup[way] == ct->cgroup && bit < PG_ARCH_MAX * PG_SYSCALL_MAX; bit++) {
 			unsigned arch = bit / PG_SYSCALL_MAX, nr = bit % PG_SYSCALL_MAX;

@@ -41,6 +41,7 @@ static const struct map_spec map_specs[MAP_MAX] = {
 	[MAP_SERVERS] = { "servers", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct pg_server), PG_SERVER_SLOTS, 0 },
 	[MAP_LEDGERS] = { "ledgers", BPF_MAP_TYPE_HASH, 8, sizeof(struct pg_ledger), 16384, BPF_F_NO_PREALLOC },
 	[MAP_SYSCALLS] = { "syscalls", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct pg_syscall_bucket), PG_SYSCALL_BUCKETS, 0 },
+	[MAP_SYSCALLS_OUTSIDE] = { "syscalls_outside", BPF_MAP_TYPE_HASH, 8, sizeof(struct pg_syscall_set_bits), 16384, BPF_F_NO_PREALLOC },
 	[MAP_HOSTNET] = { "hostnet", BPF_MAP_TYPE_HASH, 8, 4, 1024, BPF_F_NO_PREALLOC },
 	[MAP_VTEPS] = { "vteps", BPF_MAP_TYPE_HASH, sizeof(struct pg_vtep_key), sizeof(struct pg_vtep), 8192, BPF_F_NO_PREALLOC },
 	[MAP_FLOW_GAUGE] = { "flow_gauge", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct pg_flow_gauge), 1, BPF_F_MMAPABLE },

@@ -24,7 +24,7 @@
 
 static const char *const map_names[] = { "flows",   "samples", "inspected", "events", "counters",   "interfaces",
 					 "if_stats", "if_slots", "sockets", "servers", "ledgers", "syscalls", "hostnet",   "vteps",  "flow_gauge", "early_drop",
-					 "flow_news", "flow_asks", "flow_shares", "listed", "listed_drops" };
+					 "flow_news", "flow_asks", "flow_shares", "listed", "listed_drops", "syscalls_outside" };
 
 static struct program *core_of(struct keeper *k)
 {

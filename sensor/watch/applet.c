@@ -90,3 +90,67 @@ bool applet_same(const char *a, size_t a_len, const char *b, size_t b_len)
 		return true;
 	return an == bn && !memcmp(a, b, an) && (!aa || !ba);
 }
+
+/* Programs that read what they do from a file that they are given. */
+static bool reads_scripts(const char *base, size_t len)
+{
+	static const char *const names[] = { "sh", "dash", "bash", "ash", "zsh", "ksh", "python", "perl", "ruby", "php", "lua", "node", "nodejs" };
+
+	while (len && (isdigit((unsigned char)base[len - 1]) || base[len - 1] == '.'))
+		len--; /* python3.11, php8.2 */
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (strlen(names[i]) == len && !memcmp(names[i], base, len))
+			return true;
+	return false;
+}
+
+/* Options by which the program itself stands in the arguments, is a module's, or comes from elsewhere. */
+static bool is_inline(const char *word, size_t len)
+{
+	static const char *const options[] = { "--eval", "--print", "--command", "--run", "--interactive", "--version", "--help" };
+
+	if (len == 1) /* "-": the standard input */
+		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
+		if (strlen(options[i]) <= len && !memcmp(options[i], word, strlen(options[i])))
+			return true;
+	return word[1] != '-' && memchr(word, '-', len) == word &&
+	       (memchr(word, 'c', len) || memchr(word, 'e', len) || memchr(word, 'E', len) || memchr(word, 'm', len) || memchr(word, 's', len) ||
+		memchr(word, 'p', len) || memchr(word, 'r', len));
+}
+
+bool applet_script(const char *exe, const char *args, const char *script, char *ret, size_t len)
+{
+	const char sep[] = { ARGS_SEPARATOR, '\0' };
+	const char *base, *word;
+	size_t n;
+
+	base = base_of(exe, strlen(exe), &n);
+	if (is_many(base, n)) {
+		base = base_of(args, strcspn(args, sep), &n);
+		if (is_many(base, n)) {
+			args += strcspn(args, sep);
+			args += *args == ARGS_SEPARATOR;
+			base = base_of(args, strcspn(args, sep), &n);
+		}
+	}
+	if (!reads_scripts(base, n))
+		return false;
+	if (script[0]) {
+		snprintf(ret, len, "%s", script);
+		return true;
+	}
+	word = args + strcspn(args, sep);
+	while (*word == ARGS_SEPARATOR) {
+		word++;
+		n = strcspn(word, sep);
+		if (n && word[0] != '-') {
+			snprintf(ret, len, "%.*s", (int)n, word);
+			return true;
+		}
+		if (n && is_inline(word, n))
+			return false;
+		word += n;
+	}
+	return false;
+}

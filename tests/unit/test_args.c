@@ -113,6 +113,33 @@ static bool same(const char *a, const char *b)
 	return applet_same(a, strlen(a), b, strlen(b));
 }
 
+static void test_the_script_of_an_interpreter(void **state)
+{
+	static const char *const runs[][4] = {
+		{ "/usr/bin/python3.11", "python3\037/tmp/x.py\037-c", "", "/tmp/x.py" },
+		{ "/usr/bin/python3.11", "python3\037-u\037-B\037/tmp/x.py", "", "/tmp/x.py" },
+		{ "/usr/bin/dash", "sh\037/entry.sh\037start", "/entry.sh", "/entry.sh" },
+		{ "/usr/bin/dash", "sh\037-x\037/tmp/a.sh", "", "/tmp/a.sh" },
+		{ "/bin/busybox", "sh\037/tmp/a.sh", "", "/tmp/a.sh" },
+		{ "/bin/busybox", "busybox\037sh\037/tmp/a.sh", "", "/tmp/a.sh" },
+		{ "/usr/bin/node", "node\037--inspect\037app.js", "", "app.js" },
+	};
+	static const char *const none[][2] = {
+		{ "/usr/bin/dash", "sh\037-c\037id; /tmp/a.sh" }, { "/usr/bin/bash", "bash\037-lc\037id" }, { "/usr/bin/dash", "sh" },
+		{ "/usr/bin/perl", "perl\037-e\037print 1" },	  { "/usr/bin/node", "node\037--eval=1" },	 { "/usr/bin/dash", "" },
+		{ "/usr/bin/python3", "python3\037-\037/tmp/x" }, { "/usr/bin/python3", "python3\037-m\037http.server" },
+		{ "/usr/bin/curl", "curl\037/tmp/x" },		  { "/bin/busybox", "wget\037/tmp/x" },	 { "/bin/busybox", "" },
+	};
+	char script[64];
+
+	for (size_t i = 0; i < ARRAY_SIZE(runs); i++) {
+		assert_true(applet_script(runs[i][0], runs[i][1], runs[i][2], script, sizeof(script)));
+		assert_string_equal(script, runs[i][3]);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(none); i++)
+		assert_false(applet_script(none[i][0], none[i][1], "", script, sizeof(script)));
+}
+
 static void test_an_unknown_applet_may_be_any(void **state)
 {
 	assert_true(same("/bin/busybox (nc)", "/bin/busybox (nc)"));
@@ -135,6 +162,7 @@ int main(void)
 		cmocka_unit_test(test_args_worst),
 		cmocka_unit_test(test_an_applet_is_named_by_the_first_argument),
 		cmocka_unit_test(test_an_unknown_applet_may_be_any),
+		cmocka_unit_test(test_the_script_of_an_interpreter),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

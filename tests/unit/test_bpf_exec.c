@@ -203,6 +203,81 @@ static void test_syscall_first_use(void **state)
 	assert_int_equal(bpf_loader_syscalls(fx->loader, true), 0);
 }
 
+static char cgroup_dir[160];
+
+static void go_cgroup(void)
+{
+	char path[192];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/cgroup.procs", cgroup_dir);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, "0", 1) != 1)
+		_exit(1);
+	close(fd);
+}
+
+/* As docker exec does: put into the cgroup from outside. The exec makes the cgroup's calls be followed. */
+static void run_outside(void)
+{
+	pid_t pid;
+
+	go_cgroup();
+	pid = fork();
+	if (!pid) {
+		execl("/bin/true", "true", (char *)NULL);
+		_exit(127);
+	}
+	waitpid(pid, NULL, 0);
+	pid = fork(); /* and who it starts */
+	if (!pid)
+		run_rare();
+	waitpid(pid, NULL, 0);
+	_exit(0);
+}
+
+/* A container's first process. */
+static void run_first(void)
+{
+	pid_t pid;
+
+	if (unshare(CLONE_NEWPID))
+		_exit(1);
+	pid = fork();
+	if (!pid) {
+		go_cgroup();
+		pid = fork();
+		if (!pid)
+			run_rare();
+		waitpid(pid, NULL, 0);
+		_exit(0);
+	}
+	waitpid(pid, NULL, 0);
+	_exit(0);
+}
+
+static void test_syscall_of_docker_exec_hides_none(void **state)
+{
+	struct wanted w = { .type = PG_EV_SYSCALL, .is = syscall_is };
+
+	SKIP_UNLESS(fx);
+	assert_string_not_equal(own_cgroup, "");
+	snprintf(cgroup_dir, sizeof(cgroup_dir), "%s/exec", own_cgroup);
+	assert_int_equal(mkdir(cgroup_dir, 0755), 0);
+	wanted_call = SYS_mincore;
+	assert_int_equal(run_and_wait(&w, run_outside), 1);
+	assert_int_equal(w.event.flags & PG_EVF_OUTSIDE, PG_EVF_OUTSIDE);
+	w.none = true;
+	assert_int_equal(run_and_wait(&w, run_outside), 0);
+	w.none = false;
+	assert_int_equal(run_and_wait(&w, run_first), 1);
+	assert_int_equal(w.event.flags & PG_EVF_OUTSIDE, 0);
+	w.none = true;
+	assert_int_equal(run_and_wait(&w, run_first), 0);
+	for (int i = 0; i < 100 && rmdir(cgroup_dir); i++)
+		usleep(20000);
+}
+
 static void run_ia32(void)
 {
 	/* int 0x80, number 20: getpid */
@@ -246,6 +321,7 @@ int main(void)
 		cmocka_unit_test(test_exec_args),	   cmocka_unit_test(test_exec_long_args),
 		cmocka_unit_test(test_exec_script),	   cmocka_unit_test(test_raw_sockets),
 		cmocka_unit_test(test_syscall_first_use), cmocka_unit_test(test_syscall_other_tables),
+		cmocka_unit_test(test_syscall_of_docker_exec_hides_none),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

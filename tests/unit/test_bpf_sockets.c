@@ -245,6 +245,36 @@ static void test_listener_events(void **state)
 	close(l);
 }
 
+/* Who is bound to a port and sends: told once. Who waits to be sent to: not. */
+static void test_bound_socket_that_sends(void **state)
+{
+	struct end to = { "10.77.0.3", 86 };
+	struct wanted w = { .type = PG_EV_SENT, .is = cookie_is };
+	uint64_t cookie;
+	int s;
+
+	SKIP_UNLESS(fx);
+	for (int connected = 0; connected < 2; connected++) {
+		events_drop();
+		s = bound_socket(fx, fx->container[0], SOCK_DGRAM, (struct end){ "10.77.0.2", 8585 });
+		cookie = socket_cookie(s);
+		w.arg = &cookie;
+		w.none = true;
+		assert_int_equal(events_wait(&w), 0);
+		w.none = false;
+		if (connected)
+			assert_int_equal(connect_to(s, to), 0);
+		else
+			assert_int_equal(send_to(s, to, "x", 1), 0);
+		assert_int_equal(events_wait(&w), 1);
+		assert_int_equal(w.event.tgid, getpid());
+		assert_int_equal(send_to(s, to, "x", 1), 0);
+		w.none = true;
+		assert_int_equal(events_wait(&w), 0);
+		close(s);
+	}
+}
+
 /* Offers every record of an iterator; returns how many there were. */
 static unsigned iter_read(enum msg_iter_kind kind, struct wanted *w)
 {
@@ -454,6 +484,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_owner_tcp),      cmocka_unit_test(test_owner_closed_at_once),
 		cmocka_unit_test(test_owner_fastopen), cmocka_unit_test(test_owner_udp),
+		cmocka_unit_test(test_bound_socket_that_sends),
 		cmocka_unit_test(test_owner_raw_icmp), cmocka_unit_test(test_listener_events),
 		cmocka_unit_test(test_accepted_is_no_listener),
 		cmocka_unit_test(test_iter_sockets),   cmocka_unit_test(test_process_events),

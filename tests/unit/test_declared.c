@@ -260,12 +260,24 @@ static void test_scratch_names(void **state)
 		assert_false(declared_scratch_name(no[i]));
 }
 
+static void test_health_check_is_known_by_its_command(void **state)
+{
+	assert_true(declared_same_command("curl -f http://localhost/", "curl\037-f\037http://localhost/", false));
+	assert_true(declared_same_command("curl -f http://localhost/", "/bin/sh\037-c\037curl -f http://localhost/", false));
+	assert_true(declared_same_command("a b", "a", true));
+	assert_false(declared_same_command("curl -f http://localhost/", "curl\037-f\037http://localhost/\037-o\037/tmp/x", false));
+	assert_false(declared_same_command("curl -f http://localhost/", "curl", false));
+	assert_false(declared_same_command("curl -f http://localhost/", "/bin/sh\037-c\037curl -f http://localhost/; id", false));
+	assert_false(declared_same_command("a b", "", true));
+	assert_false(declared_same_command("", "", false));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_target_split),	 cmocka_unit_test(test_image_tree_layers), cmocka_unit_test(test_conf_watch_links),
 		cmocka_unit_test(test_conf_watch_lines), cmocka_unit_test(test_config_job_requests),
-		cmocka_unit_test(test_scratch_names),
+		cmocka_unit_test(test_scratch_names),	 cmocka_unit_test(test_health_check_is_known_by_its_command),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
