@@ -228,7 +228,7 @@ static enum MHD_Result serve(struct api *a, struct MHD_Connection *conn, enum ap
 	char what[4096], err[256];
 	enum MHD_Result res;
 
-	if (p == API_FLOWS_STREAM || p == API_EVENTS_STREAM || p == API_ALERTS_STREAM)
+	if (api_path_is_stream(p))
 		return a->stats.streams < API_STREAMS_MAX ? api_stream_start(a, conn, p, q) :
 							    api_refuse(a, conn, MHD_HTTP_SERVICE_UNAVAILABLE, "too many streams");
 	if (p == API_EVIDENCE_FILE)
@@ -260,7 +260,6 @@ struct post {
 	struct api_query q;
 	char *body;
 	size_t len;
-	bool too_long;
 };
 
 static void post_free(struct post *x)
@@ -270,10 +269,21 @@ static void post_free(struct post *x)
 	free(x);
 }
 
+/* Said by its head: it is not read then. */
+static bool too_long(struct MHD_Connection *conn)
+{
+	const char *len = MHD_lookup_connection_value(conn, MHD_HEADER_KIND, "Content-Length");
+
+	return len && strtoull(len, NULL, 10) > API_POST_MAX;
+}
+
 static enum MHD_Result post_start(struct api *a, struct MHD_Connection *conn, enum api_path p, const struct api_query *q, void **con_cls)
 {
-	struct post *x = calloc(1, sizeof(*x));
+	struct post *x;
 
+	if (too_long(conn))
+		return api_refuse(a, conn, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too long");
+	x = calloc(1, sizeof(*x));
 	if (!x)
 		return api_refuse(a, conn, MHD_HTTP_INTERNAL_SERVER_ERROR, "out of memory");
 	x->p = p;
@@ -282,18 +292,17 @@ static enum MHD_Result post_start(struct api *a, struct MHD_Connection *conn, en
 	return MHD_YES;
 }
 
+/* MHD_NO: longer than is taken, without having said so; the connection is ended. */
 static enum MHD_Result post_body(struct post *x, const char *data, size_t *data_len)
 {
 	char *grown = x->len + *data_len > API_POST_MAX ? NULL : realloc(x->body, x->len + *data_len + 1);
 
-	if (grown) {
-		memcpy(grown + x->len, data, *data_len);
-		x->len += *data_len;
-		grown[x->len] = '\0';
-		x->body = grown;
-	} else {
-		x->too_long = true;
-	}
+	if (!grown)
+		return MHD_NO;
+	memcpy(grown + x->len, data, *data_len);
+	x->len += *data_len;
+	grown[x->len] = '\0';
+	x->body = grown;
 	*data_len = 0;
 	return MHD_YES;
 }
@@ -304,8 +313,6 @@ static enum MHD_Result post_do(struct api *a, struct MHD_Connection *conn, struc
 	char err[512] = "";
 	int r;
 
-	if (x->too_long)
-		return api_refuse(a, conn, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too long");
 	if (x->p >= API_POLICY_ENFORCE)
 		r = api_policy_post(a, x->p, &x->q, err, sizeof(err), &body);
 	else
@@ -321,6 +328,10 @@ static enum MHD_Result post_do(struct api *a, struct MHD_Connection *conn, struc
 
 void api_on_completed(void *cls, struct MHD_Connection *conn, void **con_cls, enum MHD_RequestTerminationCode why)
 {
+	struct api *a = cls;
+
+	if (why == MHD_REQUEST_TERMINATED_TIMEOUT_REACHED)
+		a->stats.dropped++;
 	post_free(*con_cls);
 	*con_cls = NULL;
 }
@@ -355,7 +366,7 @@ enum MHD_Result api_on_request(void *cls, struct MHD_Connection *conn, const cha
 	p = api_path_of(url);
 	if (p < 0)
 		return api_refuse(a, conn, MHD_HTTP_NOT_FOUND,
-			      "no such path: see /v1/status, containers, listeners, flows, flows/stream, events/stream, tree, syscalls, map, "
+			      "no such path: see /v1/status, containers, listeners, flows, flows/stream, events/stream, tree, syscalls, map, map/stream, "
 			      "networks, alerts, alerts/stream, /metrics, why, evidence, models, model, policy, policy/plan, version");
 	if (post != (p >= API_PATH_FIRST_POST))
 		return api_refuse(a, conn, MHD_HTTP_METHOD_NOT_ALLOWED, post ? "only GET is understood here" : "only POST is understood here");
@@ -505,24 +516,26 @@ int api_open(struct core *c, void *uv_loop, int listen_fd, struct api **ret)
 	if (!a)
 		return -ENOMEM;
 	a->core = c;
-	a->subscription = a->events_subscription = a->alerts_subscription = -1;
-	copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	copy = api_streams_open(a) ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	epoll_fd = copy < 0 ? -errno : start_daemon(a, copy);
 	if (epoll_fd < 0) {
 		if (a->daemon)
 			MHD_stop_daemon(a->daemon);
+		api_streams_close(a);
 		free(a);
 		return epoll_fd;
 	}
 	if (uv_poll_init(uv_loop, &a->poll, epoll_fd)) {
 		MHD_stop_daemon(a->daemon);
+		api_streams_close(a);
 		free(a);
 		return -EIO;
 	}
 	uv_timer_init(uv_loop, &a->wake);
 	uv_timer_init(uv_loop, &a->clock);
-	a->poll.data = a->wake.data = a->clock.data = a;
-	a->handles = 3;
+	uv_timer_init(uv_loop, &a->map_time);
+	a->poll.data = a->wake.data = a->clock.data = a->map_time.data = a;
+	a->handles = 4;
 	uv_poll_start(&a->poll, UV_READABLE, on_readable);
 	take_sample(a, &a->sample);
 	uv_timer_start(&a->clock, on_clock, RATES_EVERY_MS, RATES_EVERY_MS);
@@ -544,6 +557,8 @@ void api_close(struct api *a)
 	uv_close((uv_handle_t *)&a->poll, on_closed); /* before its descriptor goes */
 	MHD_stop_daemon(a->daemon);
 	api_tcp_close(a->tcp);
+	api_streams_close(a);
+	uv_close((uv_handle_t *)&a->map_time, on_closed);
 	uv_close((uv_handle_t *)&a->wake, on_closed);
 	uv_close((uv_handle_t *)&a->clock, on_closed);
 }

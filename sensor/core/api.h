@@ -9,8 +9,8 @@
 
 struct api;
 
-#define API_CLIENTS_MAX 64
-#define API_STREAMS_MAX 32
+#define API_CLIENTS_MAX 128 /* a browser holds up to six */
+#define API_STREAMS_MAX 48
 #define API_STREAM_QUEUE 1024 /* lines per client */
 #define API_IDLE_SECONDS 30
 
@@ -23,6 +23,8 @@ void api_close(struct api *a);
 struct api_stats {
 	unsigned clients, streams;
 	uint64_t requests, refused, stream_lines, stream_lost;
+	uint64_t stream_resets; /* clients that came back too late to take up where they were */
+	uint64_t dropped;       /* clients that took or said nothing for too long */
 };
 void api_stats_get(const struct api *a, struct api_stats *ret);
 

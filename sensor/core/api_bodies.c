@@ -17,8 +17,9 @@
 static const struct {
 	const char *path;
 	unsigned args; /* enum api_arg */
-	const char *schema; /* of its answer, or of a stream's lines; "": no JSON, or none of its own */
+	const char *schema; /* of its answer, or of a stream's lines; "": none */
 	const char *help;
+	const char *type;   /* of its answer; NULL: JSON */
 } paths[API_PATH_MAX] = {
 	[API_STATUS] = { "/v1/status", 0, "status", "What the sensor is attached to, its programs, engines, rates, tables, losses" },
 	[API_CONTAINERS] = { "/v1/containers", API_ARG_FILTER, "containers", "Containers with workload, networks, addresses" },
@@ -30,16 +31,21 @@ static const struct {
 	[API_TREE] = { "/v1/tree", API_ARG_CONTAINER, "tree", "Processes of containers with their sockets" },
 	[API_SYSCALLS] = { "/v1/syscalls", API_ARG_WORKLOAD, "syscalls", "System calls that a workload has used" },
 	[API_MAP] = { "/v1/map", API_ARG_FORMAT | API_ARG_WORKLOAD | API_ARG_FILTER | API_ARG_SINCE | API_ARG_UNTIL, "map", "The map" },
-	[API_METRICS] = { "/metrics", 0, "", "Counters and sizes as Prometheus' text" },
+	[API_MAP_STREAM] = { "/v1/map/stream", 0, "map", "The map each second or slower: whole (part: false), or what was seen since, when it is large" },
+	/* What Grafana's data source "Node Graph API" asks for; its names for the fields. */
+	[API_GRAPH_FIELDS] = { "/api/graph/fields", 0, "graph-fields", "Grafana's node graph: fields of nodes and edges" },
+	[API_GRAPH_DATA] = { "/api/graph/data", API_ARG_WORKLOAD | API_ARG_FILTER | API_ARG_SINCE, "graph-data", "Grafana's node graph: the map" },
+	[API_GRAPH_HEALTH] = { "/api/health", 0, "health", "Grafana's node graph: whether the sensor answers" },
+	[API_METRICS] = { "/metrics", 0, "", "Counters and sizes as Prometheus' text", "text/plain" },
 	[API_NETWORKS] = { "/v1/networks", API_ARG_FILTER, "networks", "Networks of the engines" },
 	[API_OPENAPI] = { "/v1/openapi.json", 0, "", "This description" },
 	[API_VERSION] = { "/v1/version", 0, "version", "Version of the sensor" },
-	[API_FEEDS] = { "/v1/feeds", 0, "", "Reputation feeds in use" },
-	[API_FEED_CHECK] = { "/v1/feeds/check", API_ARG_THING, "", "Whether a feed lists an address, a name, a digest, a URL" },
-	[API_EVIDENCE] = { "/v1/evidence", 0, "", "Bundles of evidence" },
-	[API_EVIDENCE_FILE] = { "/v1/evidence/file", API_ARG_ID | API_ARG_THING, "", "A file of a bundle" },
-	[API_POLICY] = { "/v1/policy", 0, "", "What is enforced, blocked, quarantined, and what that refused" },
-	[API_POLICY_PLAN] = { "/v1/policy/plan", API_ARG_WORKLOAD, "",
+	[API_FEEDS] = { "/v1/feeds", 0, "feeds", "Reputation feeds in use" },
+	[API_FEED_CHECK] = { "/v1/feeds/check", API_ARG_THING, "feed-check", "Whether a feed lists an address, a name, a digest, a URL" },
+	[API_EVIDENCE] = { "/v1/evidence", 0, "evidence", "Bundles of evidence" },
+	[API_EVIDENCE_FILE] = { "/v1/evidence/file", API_ARG_ID | API_ARG_THING, "", "A file of a bundle", "application/octet-stream" },
+	[API_POLICY] = { "/v1/policy", 0, "policy", "What is enforced, blocked, quarantined, and what that refused" },
+	[API_POLICY_PLAN] = { "/v1/policy/plan", API_ARG_WORKLOAD, "policy-plan",
 		"What enforcing a workload would allow, and what of the recent traffic it would have refused" },
 	[API_ALERTS] = { "/v1/alerts", API_ARG_LIMIT | API_ARG_WORKLOAD | API_ARG_ALL | API_ARG_FIELDS | API_ARG_FILTER | API_ARG_SINCE, "alerts",
 		"Findings, the latest last" },
@@ -47,21 +53,21 @@ static const struct {
 	[API_WHY] = { "/v1/why", API_ARG_ID, "why", "Everything about a finding" },
 	[API_MODELS] = { "/v1/models", 0, "models", "Models of workloads" },
 	[API_MODEL] = { "/v1/model", API_ARG_WORKLOAD, "model", "A workload's model" },
-	[API_MODEL_EXPORT] = { "/v1/model/export", API_ARG_WORKLOAD, "", "A model as YAML" },
+	[API_MODEL_EXPORT] = { "/v1/model/export", API_ARG_WORKLOAD, "", "A model as YAML", "application/yaml" },
 	[API_MODEL_LOCK] = { "/v1/model/lock", API_ARG_WORKLOAD | API_ARG_DIMENSION, "done", "Stops learning" },
 	[API_MODEL_REOPEN] = { "/v1/model/reopen", API_ARG_WORKLOAD | API_ARG_DIMENSION, "done", "Learns again" },
 	[API_MODEL_ACCEPT] = { "/v1/model/accept", API_ARG_ID, "done", "What a finding is about is normal from now on" },
 	[API_EVIDENCE_COLLECT] = { "/v1/evidence/collect", API_ARG_ID, "done", "Makes a bundle for a finding's incident" },
-	[API_FEED_UPDATE] = { "/v1/feeds/update", API_ARG_THING | API_ARG_ALL, "", "Fetches a feed now" },
+	[API_FEED_UPDATE] = { "/v1/feeds/update", API_ARG_THING | API_ARG_ALL, "done", "Fetches a feed now" },
 	[API_MODEL_IMPORT] = { "/v1/model/import", 0, "done", "Takes a model in, as YAML" },
-	[API_POLICY_ENFORCE] = { "/v1/policy/enforce", API_ARG_WORKLOAD | API_ARG_SECONDS | API_ARG_POLICY, "", "Enforces a workload" },
-	[API_POLICY_MONITOR] = { "/v1/policy/monitor", API_ARG_WORKLOAD, "", "Only watches a workload again" },
-	[API_POLICY_CONFIRM] = { "/v1/policy/confirm", API_ARG_WORKLOAD, "", "Keeps what was enforced for a trial" },
-	[API_POLICY_OFF] = { "/v1/policy/off", API_ARG_WORKLOAD, "", "Takes all rules back" },
-	[API_POLICY_BLOCK] = { "/v1/policy/block", API_ARG_CONTAINER | API_ARG_THING | API_ARG_SECONDS | API_ARG_PORT, "", "Refuses a peer for a time" },
-	[API_POLICY_UNBLOCK] = { "/v1/policy/unblock", API_ARG_CONTAINER, "", "Ends what was blocked" },
-	[API_POLICY_QUARANTINE] = { "/v1/policy/quarantine", API_ARG_CONTAINER | API_ARG_THING, "", "Cuts a container off" },
-	[API_POLICY_RELEASE] = { "/v1/policy/release", API_ARG_CONTAINER, "", "Ends a quarantine" },
+	[API_POLICY_ENFORCE] = { "/v1/policy/enforce", API_ARG_WORKLOAD | API_ARG_SECONDS | API_ARG_POLICY, "done", "Enforces a workload" },
+	[API_POLICY_MONITOR] = { "/v1/policy/monitor", API_ARG_WORKLOAD, "done", "Only watches a workload again" },
+	[API_POLICY_CONFIRM] = { "/v1/policy/confirm", API_ARG_WORKLOAD, "done", "Keeps what was enforced for a trial" },
+	[API_POLICY_OFF] = { "/v1/policy/off", API_ARG_WORKLOAD, "done", "Takes all rules back" },
+	[API_POLICY_BLOCK] = { "/v1/policy/block", API_ARG_CONTAINER | API_ARG_THING | API_ARG_SECONDS | API_ARG_PORT, "done", "Refuses a peer for a time" },
+	[API_POLICY_UNBLOCK] = { "/v1/policy/unblock", API_ARG_CONTAINER, "done", "Ends what was blocked" },
+	[API_POLICY_QUARANTINE] = { "/v1/policy/quarantine", API_ARG_CONTAINER | API_ARG_THING, "done", "Cuts a container off" },
+	[API_POLICY_RELEASE] = { "/v1/policy/release", API_ARG_CONTAINER, "done", "Ends a quarantine" },
 };
 
 int api_path_of(const char *path)
@@ -82,9 +88,19 @@ const char *api_path_schema(enum api_path p)
 	return paths[p].schema;
 }
 
+const char *api_path_type(enum api_path p)
+{
+	return paths[p].type ? paths[p].type : "application/json";
+}
+
 const char *api_path_help(enum api_path p)
 {
 	return paths[p].help;
+}
+
+bool api_path_is_stream(enum api_path p)
+{
+	return p == API_FLOWS_STREAM || p == API_EVENTS_STREAM || p == API_ALERTS_STREAM || p == API_MAP_STREAM;
 }
 
 bool api_path_is_page(const char *path)
@@ -322,6 +338,36 @@ static void openapi_text(struct jsonl *j, struct core *c, const char *which)
 	json_openapi(j);
 }
 
+static void graph_fields_text(struct jsonl *j, struct core *c, const char *which)
+{
+	export_graph_fields(j);
+}
+
+static void health_text(struct jsonl *j, struct core *c, const char *which)
+{
+	jsonl_obj(j, NULL);
+	jsonl_str(j, "health", "ok");
+	jsonl_obj_end(j);
+}
+
+static void graph_data_make(struct api *a, const struct api_query *q, struct api_body *ret)
+{
+	struct map_want want = { .only = q->workload, .since_ns = q->since_ns };
+	struct map_view m;
+	struct jsonl j;
+
+	if (api_filter(q, &want.filter))
+		return;
+	if (!map_view_make(a->core, &want, &m)) {
+		jsonl_init(&j);
+		export_graph_data(a->core, &m, &j);
+		ret->text = jsonl_take(&j, &ret->len);
+		jsonl_done(&j);
+		map_view_done(&m);
+	}
+	api_filter_done(want.filter, ret);
+}
+
 static void version_make(struct api *a, struct api_body *ret)
 {
 	struct jsonl j;
@@ -358,6 +404,16 @@ void api_body_make(struct api *a, enum api_path p, const struct api_query *q, st
 	case API_MAP:
 		core_refresh(a->core);
 		map_make(a, q, ret);
+		break;
+	case API_GRAPH_DATA:
+		core_refresh(a->core);
+		graph_data_make(a, q, ret);
+		break;
+	case API_GRAPH_FIELDS:
+		text_make(a, graph_fields_text, NULL, ret);
+		break;
+	case API_GRAPH_HEALTH:
+		text_make(a, health_text, NULL, ret);
 		break;
 	case API_METRICS:
 		core_refresh(a->core);

@@ -9,6 +9,10 @@
 
 #define SCHEMA_BASE "https://pierglass.example/schema/" /* the $id of the files in /usr/share/pierglass/schema */
 
+#define STREAM_HELP \
+	"server-sent events, each \"data:\" a line of this schema, with an id; \"event: lost\": {\"lost\": lines not taken}; " \
+	"\"event: reset\": what follows Last-Event-ID is not kept any more"
+
 static const struct {
 	unsigned arg;
 	const char *name, *schema, *help;
@@ -34,11 +38,6 @@ static const struct {
 	{ API_ARG_FIELDS, "format", "{\"enum\":[\"plain\",\"ecs\",\"ocsf\"]}", "names of the fields" },
 };
 
-static bool is_stream(enum api_path p)
-{
-	return p == API_FLOWS_STREAM || p == API_EVENTS_STREAM || p == API_ALERTS_STREAM;
-}
-
 static void parameters(struct jsonl *j, enum api_path p)
 {
 	jsonl_arr(j, "parameters");
@@ -53,6 +52,9 @@ static void parameters(struct jsonl *j, enum api_path p)
 		jsonl_raw(j, "schema", arguments[i].schema);
 		jsonl_obj_end(j);
 	}
+	if (api_path_is_stream(p))
+		jsonl_raw(j, NULL, "{\"name\":\"Last-Event-ID\",\"in\":\"header\",\"required\":false,\"description\":\"id of the last line that was "
+				   "taken: what came since is told first\",\"schema\":{\"type\":\"string\"}}");
 	jsonl_arr_end(j);
 }
 
@@ -85,8 +87,10 @@ static void path(struct jsonl *j, enum api_path p)
 	jsonl_str(j, "summary", api_path_help(p));
 	parameters(j, p);
 	jsonl_obj(j, "responses");
-	answer(j, "200", is_stream(p) ? "server-sent events, each \"data:\" a line of this schema; \"event: lost\": {\"lost\": lines not taken}" : "done",
-	       is_stream(p) ? "text/event-stream" : schema[0] ? "application/json" : "*/*", schema);
+	if (api_path_is_stream(p))
+		answer(j, "200", STREAM_HELP, "text/event-stream", schema);
+	else
+		answer(j, "200", "done", api_path_type(p), schema);
 	answer(j, "400", "an argument is unknown or has a bad value", "application/json", "error");
 	answer(j, "404", "there is no such thing", "application/json", "error");
 	jsonl_obj_end(j);

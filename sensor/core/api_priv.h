@@ -19,6 +19,8 @@
 #define API_CACHE_NS (50 * 1000000ULL)
 
 struct api_stream;
+struct api_channels;
+struct line;
 
 struct api_cached {
 	char *what; /* path and arguments */
@@ -44,9 +46,8 @@ struct api {
 	struct json_rates rates;
 	struct api_sample sample;
 	struct api_stream *streams;
-	int subscription;       /* of core's flows while there are streams of them; -1 */
-	int events_subscription; /* the same of events */
-	int alerts_subscription; /* the same of findings */
+	struct api_channels *channels;
+	uv_timer_t map_time; /* of the stream of the map */
 };
 
 /* An answer's text. */
@@ -59,7 +60,8 @@ struct api_body {
 };
 /* Makes the answer to a known path. -ENOENT: no such path. */
 enum api_path { API_STATUS, API_CONTAINERS, API_LISTENERS, API_FLOWS, API_FLOWS_STREAM, API_EVENTS_STREAM, API_TREE,
-		API_SYSCALLS, API_MAP, API_METRICS, API_NETWORKS, API_OPENAPI, API_VERSION, API_FEEDS, API_FEED_CHECK,
+		API_SYSCALLS, API_MAP, API_MAP_STREAM,
+		API_GRAPH_FIELDS, API_GRAPH_DATA, API_GRAPH_HEALTH, API_METRICS, API_NETWORKS, API_OPENAPI, API_VERSION, API_FEEDS, API_FEED_CHECK,
 		API_EVIDENCE, API_EVIDENCE_FILE,
 		API_POLICY, API_POLICY_PLAN,
 		API_ALERTS, API_ALERTS_STREAM, API_WHY, API_MODELS, API_MODEL, API_MODEL_EXPORT,
@@ -74,7 +76,9 @@ unsigned api_path_args(enum api_path p);
 const char *api_path_name(enum api_path p);
 /* Name of the schema in etc/schema of its answer, or of each line of a stream; "": it has none. */
 const char *api_path_schema(enum api_path p);
+const char *api_path_type(enum api_path p);
 const char *api_path_help(enum api_path p);
+bool api_path_is_stream(enum api_path p);
 /* api_openapi.c: the description of all paths, OpenAPI 3.1; made from the tables that requests are judged by. */
 void json_openapi(struct jsonl *j);
 /* The query's filter: 0 (NULL: it has none) or -ENOMEM. */
@@ -129,9 +133,15 @@ void api_tcp_free(struct api_tcp *t);
 void api_wake(struct api *a);
 /* Answers with a stream of flows or of events; the connection is held by it from then on. */
 enum MHD_Result api_stream_start(struct api *a, struct MHD_Connection *conn, enum api_path p, const struct api_query *q);
+/* 0 or -ENOMEM. */
+int api_streams_open(struct api *a);
+/* After the last stream ended. */
+void api_streams_close(struct api *a);
+/* api_resume.c: whether a stream with this query and filter (NULL: none) wants a line that was told before. */
+bool api_resume_wants(const struct api_query *q, enum api_path p, struct filter *f, const struct line *l);
 /* Wakes all streams so that they end. */
 void api_streams_end(struct api *a);
-/* Sends a comment to each idle stream: shows clients that went away. */
+/* Sends a comment to each idle stream: shows clients that went away; what nobody came back for is not made any more. */
 void api_streams_beat(struct api *a);
 
 #endif

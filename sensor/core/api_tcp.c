@@ -108,7 +108,7 @@ static void serve(struct api_tcp *t)
 		tls[0].option = MHD_OPTION_END;
 	t->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | (t->cert ? MHD_USE_TLS : 0), 0, NULL, NULL, on_request, t,
 				     MHD_OPTION_LISTEN_SOCKET, (MHD_socket)t->listen_fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)API_CLIENTS_MAX,
-				     MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)API_CLIENTS_MAX / 2, MHD_OPTION_CONNECTION_TIMEOUT,
+				     MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)API_CLIENTS_MAX * 3 / 4, MHD_OPTION_CONNECTION_TIMEOUT,
 				     (unsigned)API_IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)API_MEMORY_PER_CLIENT,
 				     MHD_OPTION_NOTIFY_CONNECTION, api_on_connection, t->api, MHD_OPTION_NOTIFY_COMPLETED, api_on_completed, t->api,
 				     MHD_OPTION_UNESCAPE_CALLBACK, api_unescape, t->api, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);

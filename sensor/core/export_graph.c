@@ -87,8 +87,13 @@ char *export_mermaid(struct core *c, const struct map_view *m, size_t *ret_len)
 	return text_take(&t, ret_len);
 }
 
-/* Field names are Grafana's: id, title, subtitle, mainstat, secondarystat; for edges source and target. */
-void export_node_graph(struct core *c, const struct map_view *m, struct jsonl *j)
+/* ---- Grafana's node graph ------------------------------------------------------------------------------------------- */
+/* Field names are Grafana's: id, title, and as here; for edges source and target. */
+struct graph_names {
+	const char *subtitle, *mainstat, *secondarystat;
+};
+
+static void node_graph(const struct map_view *m, const struct graph_names *names, struct jsonl *j)
 {
 	char id[24], l4[JSON_L4_LEN];
 
@@ -100,9 +105,9 @@ void export_node_graph(struct core *c, const struct map_view *m, struct jsonl *j
 		jsonl_obj(j, NULL);
 		jsonl_str(j, "id", n->id);
 		jsonl_str(j, "title", n->id);
-		jsonl_str(j, "subtitle", topo_kind_name(n->kind));
-		jsonl_u64(j, "mainstat", n->container_count + n->container_more);
-		jsonl_str(j, "secondarystat", n->engine ? n->engine : "");
+		jsonl_str(j, names->subtitle, topo_kind_name(n->kind));
+		jsonl_u64(j, names->mainstat, n->container_count + n->container_more);
+		jsonl_str(j, names->secondarystat, n->engine ? n->engine : "");
 		jsonl_obj_end(j);
 	}
 	jsonl_arr_end(j);
@@ -120,13 +125,57 @@ void export_node_graph(struct core *c, const struct map_view *m, struct jsonl *j
 		jsonl_str(j, "id", id);
 		jsonl_str(j, "source", e->client->id);
 		jsonl_str(j, "target", e->server->id);
-		jsonl_str(j, "mainstat", label ? label : json_l4_name(e->l4, l4));
-		jsonl_u64(j, "secondarystat", e->bytes_to_server + e->bytes_to_client);
+		jsonl_str(j, names->mainstat, label ? label : json_l4_name(e->l4, l4));
+		jsonl_u64(j, names->secondarystat, e->bytes_to_server + e->bytes_to_client);
 		jsonl_obj_end(j);
 	}
 	jsonl_arr_end(j);
 	jsonl_obj_end(j);
 	jsonl_newline(j);
+}
+
+void export_node_graph(struct core *c, const struct map_view *m, struct jsonl *j)
+{
+	static const struct graph_names names = { "subtitle", "mainstat", "secondarystat" };
+
+	node_graph(m, &names, j);
+}
+
+static const struct graph_names plugin_names = { "subTitle", "mainStat", "secondaryStat" };
+
+void export_graph_data(struct core *c, const struct map_view *m, struct jsonl *j)
+{
+	node_graph(m, &plugin_names, j);
+}
+
+static void graph_field(struct jsonl *j, const char *name, bool number, const char *shown)
+{
+	jsonl_obj(j, NULL);
+	jsonl_str(j, "field_name", name);
+	jsonl_str(j, "type", number ? "number" : "string");
+	if (shown)
+		jsonl_str(j, "displayName", shown);
+	jsonl_obj_end(j);
+}
+
+void export_graph_fields(struct jsonl *j)
+{
+	jsonl_obj(j, NULL);
+	jsonl_arr(j, "edges_fields");
+	graph_field(j, "id", false, NULL);
+	graph_field(j, "source", false, NULL);
+	graph_field(j, "target", false, NULL);
+	graph_field(j, plugin_names.mainstat, false, "Protocol and port");
+	graph_field(j, plugin_names.secondarystat, true, "Bytes");
+	jsonl_arr_end(j);
+	jsonl_arr(j, "nodes_fields");
+	graph_field(j, "id", false, NULL);
+	graph_field(j, "title", false, NULL);
+	graph_field(j, plugin_names.subtitle, false, NULL);
+	graph_field(j, plugin_names.mainstat, true, "Containers");
+	graph_field(j, plugin_names.secondarystat, false, "Engine");
+	jsonl_arr_end(j);
+	jsonl_obj_end(j);
 }
 
 /* ---- Cytoscape (js.cytoscape.org, "Elements JSON"; Cytoscape's .cyjs) ---------------------------------------------------- */

@@ -114,6 +114,7 @@ int map_view_make(struct core *core, const struct map_want *want, struct map_vie
 	c.only = text(c.want->only);
 	parts = c.only[0] || c.want->filter || c.want->since_ns;
 	m.past = c.want->past;
+	m.part = c.want->since_ns && !m.past;
 	topo = m.past ? m.past->topo : core->topo;
 	topo_each_edge(topo, collect_edge, &c);
 	topo_each_node(topo, collect_node, &c);
@@ -308,6 +309,7 @@ void export_json(struct core *c, const struct map_view *m, struct jsonl *j)
 		jsonl_bool(j, "complete", m->past->complete);
 		jsonl_obj_end(j);
 	}
+	jsonl_bool(j, "part", m->part);
 	jsonl_arr(j, "nodes");
 	for (size_t i = 0; i < m->node_count; i++)
 		json_node(j, NULL, c, m->nodes[i]);
@@ -319,6 +321,18 @@ void export_json(struct core *c, const struct map_view *m, struct jsonl *j)
 	json_loss(j, c);
 	jsonl_obj_end(j);
 	jsonl_newline(j);
+}
+
+int map_json(struct core *c, const struct map_want *want, struct jsonl *j)
+{
+	struct map_view m;
+	int r = map_view_make(c, want, &m);
+
+	if (!r) {
+		export_json(c, &m, j);
+		map_view_done(&m);
+	}
+	return r;
 }
 
 const char *map_content_type(enum map_format f)

@@ -15,6 +15,7 @@ struct map_view {
 	const struct topo_edge **edges;
 	size_t node_count, edge_count;
 	const struct map_past *past; /* NULL: as it is */
+	bool part;                   /* only what was seen since some time */
 };
 /* What of the map: NULL, or all zero, is everything. */
 struct map_want {
@@ -31,6 +32,8 @@ size_t map_index_of(const struct map_view *m, const struct topo_node *n);
 
 /* Each returns text of *ret_len bytes that the caller frees; NULL: no memory. */
 char *map_export(struct core *c, const struct map_want *want, enum map_format f, size_t *ret_len);
+/* The same as JSON into j. 0 or -ENOMEM. */
+int map_json(struct core *c, const struct map_want *want, struct jsonl *j);
 /* One edge, one node; key as in jsonl_obj(). */
 void json_edge(struct jsonl *j, struct core *c, const struct topo_edge *e);
 void json_node(struct jsonl *j, const char *key, const struct core *c, const struct topo_node *n);
@@ -42,6 +45,9 @@ char *export_dot(struct core *c, const struct map_view *m, size_t *ret_len);
 char *export_graphml(struct core *c, const struct map_view *m, size_t *ret_len);
 char *export_mermaid(struct core *c, const struct map_view *m, size_t *ret_len);
 void export_node_graph(struct core *c, const struct map_view *m, struct jsonl *j);
+/* The same for Grafana's data source "Node Graph API", which spells some fields otherwise, and what it asks about them. */
+void export_graph_data(struct core *c, const struct map_view *m, struct jsonl *j);
+void export_graph_fields(struct jsonl *j);
 void export_cytoscape(struct core *c, const struct map_view *m, struct jsonl *j);
 char *export_html(struct core *c, const struct map_view *m, size_t *ret_len);
 

@@ -353,6 +353,8 @@ static void counters(struct jsonl *j, const struct core *c, const struct api_sta
 	jsonl_u64(j, "api_requests", a->requests);
 	jsonl_u64(j, "api_refused", a->refused);
 	jsonl_u64(j, "api_stream_lines", a->stream_lines);
+	jsonl_u64(j, "api_stream_resets", a->stream_resets);
+	jsonl_u64(j, "api_dropped", a->dropped);
 	jsonl_u64(j, "store_written", s->written);
 	jsonl_u64(j, "store_retired", s->retired);
 	jsonl_obj_end(j);

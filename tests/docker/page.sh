@@ -59,4 +59,7 @@ while read -r verdict name; do
 	*) printf '# %s %s\n' "$verdict" "$name" ;;
 	esac
 done < <(timeout 150 python3 tests/page/check.py "http://127.0.0.1:$port/" "$token" "$LAB_DIR/do.sh" "$LAB_BUILD" 2>&1 || echo "not-ok tests/page/check.py ends well")
+out=$(timeout 60 python3 tests/netns/api.py http 127.0.0.1 "$port" "$token" answers 2>&1) # the last one: it changes models and policy
+if [ $? = 0 ]; then pass "OpenAPI: every route answers as it says"; else flunk "OpenAPI: every route answers as it says"; fi
+sed 's/^/# /' <<<"$out"
 docker_end

@@ -25,22 +25,32 @@ def no_duplicates(pairs):
     return dict(pairs)
 
 
-def check(name, text):
+def errors(name, text):
+    """What is wrong, in order of place."""
     schema = store["https://pierglass.example/schema/%s.json" % name]
     validator = jsonschema.Draft202012Validator(schema, resolver=jsonschema.RefResolver(schema["$id"], schema, store))
     value = json.loads(text, object_pairs_hook=no_duplicates)
-    for error in sorted(validator.iter_errors(value), key=lambda e: list(map(str, e.path))):
-        print("%s: at /%s: %s" % (name, "/".join(map(str, error.path)), error.message[:300]))
+    return ["%s: at /%s: %s" % (name, "/".join(map(str, e.path)), e.message[:300]) for e in sorted(validator.iter_errors(value), key=lambda e: list(map(str, e.path)))]
+
+
+def check(name, text):
+    for error in errors(name, text):
+        print(error)
         sys.exit(1)
 
 
-what = sys.argv[1]
-data = sys.stdin.buffer.read().decode("utf-8")
-if not data.strip():
-    print("%s: no input" % what)
-    sys.exit(1)
-if what.startswith("lines:"):
-    for line in data.splitlines():
-        check(what[6:], line)
-else:
-    check(what, data)
+def main():
+    what = sys.argv[1]
+    data = sys.stdin.buffer.read().decode("utf-8")
+    if not data.strip():
+        print("%s: no input" % what)
+        sys.exit(1)
+    if what.startswith("lines:"):
+        for line in data.splitlines():
+            check(what[6:], line)
+    else:
+        check(what, data)
+
+
+if __name__ == "__main__":
+    main()

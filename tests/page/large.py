@@ -77,9 +77,28 @@ def check(b, judge, picture):
         after = set(b.run("[...document.querySelectorAll('#map .box')].map((g) => g.box.key + g.getAttribute('transform')).join('|')").split("|"))
         moved = [p for p in places.split("|") if p not in after]
         judge("what did not change did not move", not moved, moved[:5])
+        other = {**extra, "id": "stack-98/service-new", "workload": "stack-98/service-new"}
+        part = {**m, "part": True, "time": "2026-11-22T08:00:07.000000000Z", "nodes": [other, m["nodes"][0]], "edges": [{**m["edges"][0], "client": other["id"]}]}
+        begin = time.monotonic()
+        s.says["/v1/map/stream"] = b"id: a-41\ndata: " + text(part) + b"\n\n"
+        judge("a new stack appears, by the stream", b.until("[...document.querySelectorAll('#map .box')].some((g) => g.box.key === 's:stack-98')", 20))
+        print("# a change that the stream tells is in the picture after %.2f s" % (time.monotonic() - begin))
+        s.says["/v1/map/stream"] = b""
+        end = time.monotonic() + 20
+        while ("/v1/map/stream", "a-41") not in s.streams and time.monotonic() < end:
+            b.until("0", 0.2)
+        judge("a stream that ended is taken up where it was", ("/v1/map/stream", "a-41") in s.streams, s.streams)
         whole = sum("since=" not in p for p in asked)
-        s.said = b'event: lost\ndata: {"lost":7}\n\n'
-        s.say.set()
+        m["nodes"].append(other)
+        m["time"] = "2026-11-22T08:00:08.000000000Z"
+        state["map"] = text(m)
+        s.says["/v1/map/stream"] = b'event: reset\ndata: {"reset":"too old"}\n\n'
+        end = time.monotonic() + 20
+        while sum("since=" not in p for p in asked) == whole and time.monotonic() < end:
+            b.until("0", 0.2)
+        judge("where it cannot be, the whole map is asked for", sum("since=" not in p for p in asked) > whole, asked[-5:])
+        whole = sum("since=" not in p for p in asked)
+        s.says["/v1/alerts/stream"] = b'event: lost\ndata: {"lost":7}\n\n'
         judge("messages of the stream that were lost are told", b.until("document.getElementById('notice').textContent.includes('Live messages were lost: 7')", 15),
               b.run("document.getElementById('notice').textContent"))
         end = time.monotonic() + 15

@@ -54,10 +54,13 @@ class Served:
                     self.end_headers()
                     self.wfile.write(b": hello\n\n")
                     self.wfile.flush()
-                    while not outer.over.is_set():
-                        if outer.say.wait(0.1):
-                            outer.say.clear()
-                            self.wfile.write(outer.said)
+                    outer.streams.append((path, self.headers.get("Last-Event-ID", "")))
+                    while not outer.over.wait(0.05):
+                        said = outer.says.pop(path, None)
+                        if said == b"":
+                            break
+                        if said:
+                            self.wfile.write(said)
                             self.wfile.flush()
                     self.close_connection = True
                 elif path in answers:
@@ -73,7 +76,9 @@ class Served:
             def log_message(self, *_):
                 pass
 
-        self.over, self.say, self.said = threading.Event(), threading.Event(), b""
+        self.over = threading.Event()
+        self.says = {}     # path of a stream: what it says next; b"": it ends
+        self.streams = []  # (path, Last-Event-ID) of those that were asked for
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         self.url = "http://127.0.0.1:%d/" % self.server.server_address[1]

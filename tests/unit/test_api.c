@@ -18,7 +18,7 @@
 
 #include "base/cleanup.h"
 #include "base/jsonl.h"
-#include "sensor/core/api.h"
+#include "sensor/core/api_priv.h"
 #include "sensor/core/store.h"
 #include "tests/unit/fake_core.h"
 
@@ -214,6 +214,7 @@ static void test_bad_requests(void **state)
 	expect_error(*state, "DELETE /v1/status HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 405);
 	expect_error(*state, "BREW /v1/status HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 405);
 	expect_error(*state, "GET /v1/status HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}", 413);
+	expect_error(*state, "POST /v1/model/import HTTP/1.1\r\nHost: x\r\nContent-Length: 1073741824\r\n\r\n{", 413);
 	expect_error(*state, "GET /v1/flows?limit=0 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 400);
 	expect_error(*state, "GET /v1/flows?limit=1e9 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 400);
 	expect_error(*state, "GET /v1/map?format=exe HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 400);
@@ -271,13 +272,16 @@ static void test_hundred_connections_are_all_served(void **state)
 
 static void test_never_more_clients_than_the_limit(void **state)
 {
-	enum { N = 100 };
+	enum { N = API_CLIENTS_MAX + 20 };
 	struct world *w = *state;
 	struct api_stats s;
 	int fds[N];
 
-	for (int i = 0; i < N; i++)
+	for (int i = 0; i < N; i++) {
 		fds[i] = connect_to(w);
+		if (i % 50 == 49)
+			turn(w, 5); /* a listener's queue is short */
+	}
 	turn(w, 100);
 	api_stats_get(w->api, &s);
 	assert_in_range(s.clients, 1, API_CLIENTS_MAX);
@@ -358,6 +362,21 @@ static void test_stream_slow_client_is_told_what_it_lost(void **state)
 	assert_true(lines + lost <= N);
 }
 
+/* Lines are not made any more then, which is known. */
+static void nobody_comes_back(struct world *w)
+{
+	struct api_stats s;
+	uint64_t until = clock_mono_ns() + 5 * NSEC_PER_SEC;
+
+	do { /* writing shows who went */
+		api_streams_beat(w->api);
+		turn(w, 5);
+		api_stats_get(w->api, &s);
+	} while (s.streams && clock_mono_ns() < until);
+	for (int i = 0; i < 20; i++)
+		api_streams_beat(w->api);
+}
+
 static void test_stream_client_that_leaves_is_forgotten(void **state)
 {
 	struct world *w = *state;
@@ -374,7 +393,149 @@ static void test_stream_client_that_leaves_is_forgotten(void **state)
 	}
 	api_stats_get(w->api, &s);
 	assert_int_equal(s.streams, 0);
+	assert_non_null(fake.subs[0].cb); /* it may come back */
+	nobody_comes_back(w);
 	assert_null(fake.subs[0].cb);
+}
+
+/* The answer to a request for a stream that was left at id, as far as `enough`. */
+static char *come_back(struct world *w, int fd, const char *path, const char *id, const char *enough)
+{
+	char req[512];
+
+	snprintf(req, sizeof(req), "GET %s HTTP/1.1\r\nHost: x\r\nLast-Event-ID: %s\r\n\r\n", path, id);
+	return talk(w, fd, req, enough);
+}
+
+static void last_id(const char *answer, char ret[64])
+{
+	const char *at = NULL;
+
+	for (const char *p = answer; (p = strstr(p, "id: ")); p++)
+		at = p;
+	assert_non_null(at);
+	assert_int_equal(sscanf(at, "id: %63s", ret), 1);
+}
+
+static unsigned count_of(const char *text, const char *what)
+{
+	unsigned n = 0;
+
+	for (const char *p = text; (p = strstr(p, what)); p++)
+		n++;
+	return n;
+}
+
+static void test_stream_is_taken_up_where_it_was_left(void **state)
+{
+	static const char path[] = "/v1/flows/stream", filtered[] = "/v1/flows/stream?filter=app%3DHTTP%20and%20server%3Dshop/web%20and%20first_seen%3E2001-01-01";
+	struct world *w = *state;
+	int fd = connect_to(w);
+	char *a = talk(w, fd, "GET /v1/flows/stream HTTP/1.1\r\nHost: x\r\n\r\n", "id: "), id[64], hello[64];
+	unsigned wanted = 0;
+
+	last_id(a, hello);
+	free(a);
+	fake_emit(&fake.flows[1], "new");
+	a = talk(w, fd, "", "}\n\n");
+	last_id(a, id);
+	assert_string_not_equal(id, hello);
+	free(a);
+	close(fd);
+	turn(w, 20);
+	for (int i = 0; i < 30; i++) /* while it is away */
+		fake_emit(&fake.flows[i % 3], "labelled");
+	fake_emit(&fake.flows[0], "closed");
+
+	fd = connect_to(w);
+	a = come_back(w, fd, path, id, "\"closed\"");
+	assert_int_equal(count_of(a, "\"event\":\"labelled\""), 30);
+	assert_int_equal(count_of(a, "\"event\":\"closed\""), 1);
+	assert_null(strstr(a, "\"event\":\"new\""));
+	assert_null(strstr(a, "event: reset"));
+	free(a);
+	close(fd);
+
+	fd = connect_to(w); /* only what its filter wants, judged by what was told */
+	a = talk(w, fd, "GET /v1/flows?filter=app%3DHTTP%20and%20server%3Dshop/web HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", NULL);
+	for (int i = 0; i < 3; i++)
+		wanted += strstr(a, fake.flows[i].client.id) && fake.flows[i].app && !strcmp(fake.flows[i].app, "HTTP") && !strcmp(fake.flows[i].server.id, "shop/web");
+	free(a);
+	close(fd);
+	assert_in_range(wanted, 1, 2);
+	fd = connect_to(w);
+	a = come_back(w, fd, filtered, hello, "NOTHING ENDS IT");
+	assert_int_equal(count_of(a, "\"event\":\"labelled\""), 10 * wanted);
+	free(a);
+	close(fd);
+}
+
+static void test_stream_says_when_it_cannot_be_taken_up(void **state)
+{
+	static const char *const odd[] = { "x", "-", "1-1", "ffffffffffffffffffff-1", "\xff", "1-", "-1", "0-0" };
+	struct world *w = *state;
+	int fd = connect_to(w);
+	char *a = talk(w, fd, "GET /v1/flows/stream HTTP/1.1\r\nHost: x\r\n\r\n", "id: "), id[64];
+	struct api_stats s;
+
+	last_id(a, id);
+	free(a);
+	close(fd);
+	for (size_t i = 0; i < ARRAY_SIZE(odd); i++) {
+		fd = connect_to(w);
+		a = come_back(w, fd, "/v1/flows/stream", odd[i], "event: reset\n");
+		assert_non_null(strstr(a, "event: reset\n"));
+		free(a);
+		close(fd);
+	}
+	for (int i = 0; i < 1200; i++) { /* more than is kept */
+		fake_emit(&fake.flows[1], "new");
+		if (i % 100 == 0)
+			turn(w, 2);
+	}
+	fd = connect_to(w);
+	a = come_back(w, fd, "/v1/flows/stream", id, "event: reset\n");
+	assert_non_null(strstr(a, "event: reset\n"));
+	assert_null(strstr(a, "\"event\":\"new\""));
+	free(a);
+	close(fd);
+	nobody_comes_back(w);
+	fd = connect_to(w);
+	a = talk(w, fd, "GET /v1/flows/stream HTTP/1.1\r\nHost: x\r\n\r\n", "id: ");
+	last_id(a, id);
+	free(a);
+	close(fd);
+	nobody_comes_back(w);
+	fd = connect_to(w);
+	a = come_back(w, fd, "/v1/flows/stream", id, "event: reset\n");
+	assert_non_null(strstr(a, "event: reset\n"));
+	free(a);
+	close(fd);
+	api_stats_get(w->api, &s);
+	assert_true(s.stream_resets >= ARRAY_SIZE(odd) + 2);
+}
+
+static void test_map_comes_by_a_stream(void **state)
+{
+	struct world *w = *state;
+	_cleanup_close_ int fd = connect_to(w);
+	_cleanup_free_ char *hello = talk(w, fd, "GET /v1/map/stream HTTP/1.1\r\nHost: x\r\n\r\n", ": pierglass map\n\n"), *a = NULL;
+	char *data, *end;
+	json_error_t e;
+	json_t *j;
+
+	assert_non_null(strstr(hello, "text/event-stream"));
+	a = talk(w, fd, "", "}\n\n");
+	data = strstr(a, "data: ");
+	assert_non_null(data);
+	end = strstr(data, "\n\n");
+	assert_non_null(end);
+	*end = '\0';
+	j = json_loads(data + 6, 0, &e);
+	assert_non_null(j);
+	assert_true(json_is_false(json_object_get(j, "part")));
+	assert_true(json_array_size(json_object_get(j, "nodes")) > 0);
+	json_decref(j);
 }
 
 static void test_streams_are_limited(void **state)
@@ -417,6 +578,9 @@ int main(int argc, char **argv)
 		T(test_stream_sends_each_flow_at_once),
 		T(test_stream_slow_client_is_told_what_it_lost),
 		T(test_stream_client_that_leaves_is_forgotten),
+		T(test_stream_is_taken_up_where_it_was_left),
+		T(test_stream_says_when_it_cannot_be_taken_up),
+		T(test_map_comes_by_a_stream),
 		T(test_streams_are_limited),
 		T(test_close_with_open_clients),
 	};

@@ -22,6 +22,7 @@ function viewChanged() {
   if (el('filter').value !== state.q) el('filter').value = state.q;
   document.title = VIEWS[state.view] + ' · Pierglass';
   tick();
+  mapStreamWanted();
   redraw();
 }
 
@@ -89,6 +90,7 @@ function tokenAsk() {
     net.refused = false;
     for (const a of Object.values(asked)) a.at = a.failed = 0;
     streamStart();
+    mapStreamWanted();
     tick();
   };
   input.onkeydown = (ev) => { if (ev.key === 'Enter') enter(); };
@@ -106,6 +108,15 @@ function streamStart() {
     if (st === 'yes') refresh('alerts'); // what came while it was away
     redraw();
   });
+}
+
+let mapEnd = null;
+function mapStreamWanted() {
+  const want = net.needs.has('map') && !state.at && !snapshot && !document.hidden && !net.refused && pathOf('map') === '/v1/map';
+  if (want && !mapEnd) mapEnd = stream('/v1/map/stream', mapStreamed, () => {});
+  if (want || !mapEnd) return;
+  mapEnd();
+  mapEnd = null;
 }
 
 // ---- the past: the map made of the history's flows
@@ -144,7 +155,7 @@ function begin() {
   addEventListener('popstate', () => { stateRead(); viewChanged(); });
   addEventListener('hashchange', () => { stateRead(); viewChanged(); });
   addEventListener('resize', () => { if (drawn.root && !look.touched) fit(); });
-  document.addEventListener('visibilitychange', tick);
+  document.addEventListener('visibilitychange', () => { tick(); mapStreamWanted(); });
   el('skip').onclick = (ev) => { ev.preventDefault(); el('main').focus(); };
   let typing;
   el('filter').oninput = () => { clearTimeout(typing); typing = setTimeout(() => go({ q: el('filter').value }, false), 150); };
@@ -155,7 +166,7 @@ function begin() {
     for (const [name, value] of Object.entries(snapshot)) data[name] = value;
   } else {
     net.refused = true; // until the first answer: without a token there is one refusal, not ten
-    const first = () => get('/v1/version').then(() => { streamStart(); tick(); }, () => { if (!el('login')) setTimeout(first, 2000); });
+    const first = () => get('/v1/version').then(() => { streamStart(); mapStreamWanted(); tick(); }, () => { if (!el('login')) setTimeout(first, 2000); });
     first();
     setInterval(() => { tick(); health(); }, 500);
   }

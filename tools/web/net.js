@@ -30,7 +30,7 @@ function pathOf(name) {
 
 const data = {};       // name: the answer
 const asked = {};      // name: { at, took, busy, text, error }
-const net = { needs: new Set(), lost: 0, streaming: 'no', refused: false, changed: () => {}, wantToken: () => {} };
+const net = { needs: new Set(), lost: 0, resets: 0, streaming: 'no', refused: false, changed: () => {}, wantToken: () => {} };
 // A saved page carries what it shows.
 const snapshot = document.getElementById('snapshot') ? JSON.parse(document.getElementById('snapshot').textContent) : null;
 
@@ -61,6 +61,22 @@ function deltaOf(name, a, path) {
   const map = data.map;
   if (name !== 'map' || !a.whole || a.wholePath !== path || path.includes('?') || !map || map.edges.length < DELTA_EDGES || Date.now() - a.whole > WHOLE_EVERY) return '';
   return '?' + new URLSearchParams({ since: new Date(Date.parse(map.time) - OVERLAP).toISOString() });
+}
+// The map comes by a stream while it is looked at as it is: whole when it is small, else as parts. What is said here by requests
+// stays: they are made when the stream is late or away.
+function mapStreamed(map) {
+  const a = asked.map;
+  if (a?.busy) { // what is under way may be older
+    a.later = [...(a.later || []).slice(-30), map];
+    return;
+  }
+  if (!a?.at || a.wholePath !== '/v1/map' || pathOf('map') !== '/v1/map' || !data.map || map.time <= data.map.time) return;
+  if (!map.part) a.whole = Date.now();
+  a.at = Date.now();
+  a.error = '';
+  data.map = map.part ? merged(data.map, map) : map;
+  a.text = '';
+  net.changed('map');
 }
 function merged(map, part) {
   const nodes = new Map(map.nodes.map((n) => [n.id, n])), edges = new Map(map.edges.map((e) => [edgeKey(e), e]));
@@ -93,6 +109,9 @@ async function load(name) {
   }
   a.took = performance.now() - begin;
   a.busy = false;
+  const later = a.later || [];
+  a.later = [];
+  later.forEach(mapStreamed);
   if (path !== pathOf(name)) refresh(name);
 }
 
@@ -109,7 +128,8 @@ function tick() {
   const now = Date.now();
   for (const name of net.needs) {
     const a = asked[name];
-    if (!a || (!a.busy && a.path !== pathOf(name)) || (!a.busy && !(name === 'map' && state.at) && now - Math.max(a.at, a.failed || 0) >= interval(name))) load(name);
+    const stale = a && now - Math.max(a.at, a.failed || 0) >= interval(name), parts = name === 'map' && a?.whole && a.path === '/v1/map' && now - a.whole > WHOLE_EVERY;
+    if (!a || (!a.busy && a.path !== pathOf(name)) || (!a.busy && !(name === 'map' && state.at) && (stale || parts))) load(name);
   }
 }
 
@@ -125,18 +145,22 @@ function lateness() {
   return net.lost ? 'Live messages were lost: ' + net.lost + '. What is shown was asked for anew.' : '';
 }
 
-// Server-sent events by fetch (EventSource cannot send the token). Returns a function that ends it.
+// Server-sent events by fetch (EventSource cannot send the token); takes up where it was. Returns a function that ends it.
 function stream(path, onData, onState) {
-  let stopped = false, wait = 500, control;
+  let stopped = false, wait = 500, control, last = '';
   const event = (block) => {
     let type = 'message', text = '';
     for (const line of block.split('\n')) {
       if (line.startsWith('event: ')) type = line.slice(7);
+      else if (line.startsWith('id: ')) last = line.slice(4);
       else if (line.startsWith('data: ')) text += line.slice(6);
     }
     if (!text) return;
     if (type === 'lost') {
       net.lost += JSON.parse(text).lost || 1;
+      for (const name of net.needs) refresh(name);
+    } else if (type === 'reset') {
+      net.resets += 1;
       for (const name of net.needs) refresh(name);
     } else {
       onData(JSON.parse(text));
@@ -144,9 +168,13 @@ function stream(path, onData, onState) {
   };
   const run = async () => {
     while (!stopped) {
+      if (net.refused) { // until there is another token
+        await new Promise((done) => setTimeout(done, 300));
+        continue;
+      }
       try {
         control = new AbortController();
-        const reader = (await request(path, { signal: control.signal })).body.pipeThrough(new TextDecoderStream()).getReader();
+        const reader = (await request(path, { signal: control.signal, headers: { ...headers(), ...(last && { 'Last-Event-ID': last }) } })).body.pipeThrough(new TextDecoderStream()).getReader();
         let rest = '';
         wait = 500;
         onState('yes');
