@@ -48,17 +48,27 @@ struct {
 	__type(value, struct arp_asked);
 } arp_asked SEC(".maps");
 
+/* Room for one event on each CPU: on the stack there is none to spare. Nothing interrupts the hooks that uses it too. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct pg_event);
+} arp_events SEC(".maps");
+
 #define ETH_P_ARP 0x0806
 #define ARP_REQUEST 1
 #define ND_SOLICITATION 135
 #define IP6_AT 14 /* an extension header before ICMPv6 hides a solicitation: neighbours refuse such ones (RFC 6980) */
 
-/* One event for each further address that this interface's container looks for. e->addr is set. */
-static __always_inline void neighbour_note(struct __sk_buff *skb, struct pg_event *e)
+/* One event for each further address that this interface's container looks for. */
+static __always_inline void neighbour_note(struct __sk_buff *skb, const u8 addr[16])
 {
 	struct arp_asked_key k = { .ifindex = skb->ifindex, .ns = ns_of(skb) };
 	struct arp_asked fresh = {}, *a;
 	u64 now = bpf_ktime_get_ns(), bit, low;
+	struct pg_event *e;
+	u32 zero = 0;
 
 	a = bpf_map_lookup_elem(&arp_asked, &k);
 	if (!a) {
@@ -73,13 +83,18 @@ static __always_inline void neighbour_note(struct __sk_buff *skb, struct pg_even
 		a->bits = 0;
 		a->count = 0;
 	}
-	__builtin_memcpy(&low, e->addr + 8, 8);
+	__builtin_memcpy(&low, addr + 8, 8);
 	bit = 1ULL << ((low * 0x9e3779b97f4a7c15ULL) >> 58);
 	if (a->bits & bit)
 		return;
 	a->bits |= bit;
 	if (++a->count <= ARP_QUIET)
 		return;
+	e = bpf_map_lookup_elem(&arp_events, &zero);
+	if (!e)
+		return;
+	/* the rest of it is 0 for ever */
+	__builtin_memcpy(e->addr, addr, 16);
 	e->version = PG_ABI_VERSION;
 	e->type = PG_EV_ARP;
 	e->ts_ns = now;
@@ -97,31 +112,30 @@ static __noinline int arp_ask(struct __sk_buff *skb)
 		u16 op;
 		u8 rest[20]; /* sender's MAC and address, target's MAC and address */
 	} arp;
-	struct pg_event e = {};
+	u8 addr[16] = {};
 
 	if (skb->protocol != bpf_htons(ETH_P_ARP) || bpf_skb_load_bytes(skb, 14, &arp, sizeof(arp)))
 		return 0;
 	if (arp.op != bpf_htons(ARP_REQUEST) || arp.plen != 4 || !__builtin_memcmp(arp.rest + 6, arp.rest + 16, 4)) /* or announces itself */
 		return 0;
-	e.addr[10] = e.addr[11] = 0xff;
-	__builtin_memcpy(e.addr + 12, arp.rest + 16, 4);
-	neighbour_note(skb, &e);
+	addr[10] = addr[11] = 0xff;
+	__builtin_memcpy(addr + 12, arp.rest + 16, 4);
+	neighbour_note(skb, addr);
 	return 0;
 }
 
 /* The same by IPv6 (RFC 4861 4.3): a solicitation that has a source; one without asks whether its own address is free. */
 static __noinline int neighbour_ask(struct __sk_buff *skb)
 {
-	struct pg_event e = {};
-	u8 type = 0, any = 0;
+	u8 addr[16] = {}, type = 0, any = 0;
 
-	if (bpf_skb_load_bytes(skb, IP6_AT + 40, &type, 1) || type != ND_SOLICITATION || bpf_skb_load_bytes(skb, IP6_AT + 8, e.addr, 16))
+	if (bpf_skb_load_bytes(skb, IP6_AT + 40, &type, 1) || type != ND_SOLICITATION || bpf_skb_load_bytes(skb, IP6_AT + 8, addr, 16))
 		return 0;
 	for (int i = 0; i < 16; i++)
-		any |= e.addr[i];
-	if (!any || bpf_skb_load_bytes(skb, IP6_AT + 40 + 8, e.addr, 16))
+		any |= addr[i];
+	if (!any || bpf_skb_load_bytes(skb, IP6_AT + 40 + 8, addr, 16))
 		return 0;
-	neighbour_note(skb, &e);
+	neighbour_note(skb, addr);
 	return 0;
 }
 
@@ -179,7 +193,7 @@ int container_ingress(struct __sk_buff *skb)
 
 		if (!f) {
 			if_mac_learn(skb);
-			if (p.group_dst && p.key.proto == IPPROTO_ICMPV6)
+			if ((p.what & PACKET_GROUP_DST) && p.key.proto == IPPROTO_ICMPV6)
 				neighbour_ask(skb);
 		}
 		return flow_account(skb, &p, &at, f) ? TC_DROP : TC_NEXT;

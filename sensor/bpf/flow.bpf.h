@@ -22,7 +22,6 @@ struct place {
 
 /* ---- owner --------------------------------------------------------------------------------------- */
 struct sender {
-	u64 cookie;   /* 0: unknown */
 	u64 start_ns; /* of the process */
 	u32 tgid;     /* 0: unknown */
 };
@@ -70,29 +69,29 @@ static __always_inline u64 listener_cookie(struct __sk_buff *skb)
 	return listener ? (u64)BPF_CORE_READ(listener, __sk_common.skc_cookie.counter) : 0;
 }
 
-static __noinline int sender_find(struct __sk_buff *skb, struct sender *s)
+/* The socket's cookie, 0: unknown. */
+static __noinline u64 sender_find(struct __sk_buff *skb, struct sender *s)
 {
-	u64 cookie = bpf_get_socket_cookie(skb);
+	u64 cookie = bpf_get_socket_cookie(skb), listener;
 
-	s->cookie = cookie;
 	s->start_ns = 0;
 	s->tgid = 0;
 	if (!cookie || owner_find(s, cookie))
-		return 0;
-	cookie = listener_cookie(skb);
-	if (cookie)
-		owner_find(s, cookie);
-	return 0;
+		return cookie;
+	listener = listener_cookie(skb);
+	if (listener)
+		owner_find(s, listener);
+	return cookie;
 }
 
 static __noinline int flow_join_owner(struct __sk_buff *skb, struct pg_flow *f, u32 dir)
 {
 	struct sender s;
+	u64 cookie = sender_find(skb, &s);
 
-	sender_find(skb, &s);
-	if (!s.cookie || dir > 1)
+	if (!cookie || dir > 1)
 		return 0;
-	f->cookie[dir] = s.cookie;
+	f->cookie[dir] = cookie;
 	if (!s.tgid)
 		return 0;
 	f->owner_start_ns[dir] = s.start_ns;
@@ -136,13 +135,13 @@ static __always_inline u32 first_flags(const struct packet *p, u32 dir)
 		else if (!(p->tcp_flags & TCP_ACK))
 			flags |= PG_FLOW_SYN_SEEN | (dir ? PG_FLOW_SYN_DIR : 0);
 	}
-	if (p->is_fragment)
+	if (p->what & PACKET_FRAGMENT)
 		flags |= PG_FLOW_FRAGMENTS;
 	return flags;
 }
 
 /* The entry as the first packet makes it. No variable index into the stack: the verifier refuses how clang writes it. */
-static __always_inline void flow_fresh(struct pg_flow *f, const struct packet *p, const struct place *at, const struct sender *s)
+static __always_inline void flow_fresh(struct pg_flow *f, const struct packet *p, const struct place *at, const struct sender *s, u64 cookie)
 {
 	u16 start = p->tcp_flags & TCP_SYN ? p->seq + 1 : 0;
 
@@ -154,7 +153,7 @@ static __always_inline void flow_fresh(struct pg_flow *f, const struct packet *p
 		f->end_if[0] = at->recv_if;
 		f->end_if[1] = at->send_if;
 		f->via_if[1] = at->via_if;
-		f->cookie[1] = s->cookie;
+		f->cookie[1] = cookie;
 		f->owner_start_ns[1] = s->start_ns;
 		f->owner_tgid[1] = s->tgid;
 	} else {
@@ -165,7 +164,7 @@ static __always_inline void flow_fresh(struct pg_flow *f, const struct packet *p
 		f->end_if[0] = at->send_if;
 		f->end_if[1] = at->recv_if;
 		f->via_if[0] = at->via_if;
-		f->cookie[0] = s->cookie;
+		f->cookie[0] = cookie;
 		f->owner_start_ns[0] = s->start_ns;
 		f->owner_tgid[0] = s->tgid;
 	}
@@ -238,14 +237,15 @@ static __noinline struct pg_flow *flow_begin(struct __sk_buff *skb, struct packe
 	struct pg_flow fresh = {}, *f;
 	struct pg_flow_gauge *g;
 	struct sender s;
+	u64 cookie;
 	long r;
 
 	g = bpf_map_lookup_elem(&flow_gauge, &zero);
 	if (!g || !share || !flow_book(g, share, p, ifindex))
 		return NULL;
 	at->flood = g->flooded != 0;
-	sender_find(skb, &s);
-	flow_fresh(&fresh, p, at, &s);
+	cookie = sender_find(skb, &s);
+	flow_fresh(&fresh, p, at, &s, cookie);
 	fresh.first_ns = fresh.last_ns = bpf_ktime_get_ns();
 	fresh.flags = first_flags(p, p->dir & 1) | listed_of(skb, p, at) | slot << PG_FLOW_SHARE_SHIFT;
 	r = bpf_map_update_elem(&flows, &p->key, &fresh, BPF_NOEXIST);
@@ -363,7 +363,7 @@ static __always_inline void sample_describe(struct pg_sample *head, const struct
 	if (client)
 		head->flags |= PG_SAMPLE_CLIENT_SENT;
 	head->tcp_seq = p->seq;
-	if (p->is_fragment) {
+	if (p->what & PACKET_FRAGMENT) {
 		head->flags |= PG_SAMPLE_FRAGMENT;
 		head->fragment = p->frag;
 	} else if (p->tcp_flags & TCP_SYN) {
@@ -396,7 +396,7 @@ static __noinline int flow_sample(struct __sk_buff *skb, struct packet *p, struc
 		count_add(PG_CTR_SAMPLE_LOST, 1);
 		return 0;
 	}
-	max = p->key.proto == IPPROTO_UDP && !p->is_fragment ? PG_SAMPLE_MAX : PG_SAMPLE_STREAM_MAX;
+	max = p->key.proto == IPPROTO_UDP && !(p->what & PACKET_FRAGMENT) ? PG_SAMPLE_MAX : PG_SAMPLE_STREAM_MAX;
 	if (max > budget_of(p) - used)
 		max = budget_of(p) - used;
 	if (cap > max)
@@ -450,7 +450,7 @@ static __always_inline void flow_mark(struct pg_flow *f, const struct packet *p)
 		if ((p->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && !(flags & PG_FLOW_SYN_SEEN))
 			add = PG_FLOW_SYN_SEEN | (dir ? PG_FLOW_SYN_DIR : 0);
 	}
-	if (p->is_fragment && !(flags & PG_FLOW_FRAGMENTS))
+	if ((p->what & PACKET_FRAGMENT) && !(flags & PG_FLOW_FRAGMENTS))
 		add |= PG_FLOW_FRAGMENTS;
 	if (add)
 		__sync_fetch_and_or(&f->flags, add);

@@ -73,7 +73,7 @@ int hostnet_ingress(struct __sk_buff *skb)
 	}
 	f = bpf_map_lookup_elem(&flows, &p.key);
 	/* A group packet reaches every listener, a flow has one receiver; and a node process may share the socket's address. */
-	if (p.group_dst || (f && !flow_end_is(f, !p.dir, h.pseudo_ifindex))) {
+	if ((p.what & PACKET_GROUP_DST) || (f && !flow_end_is(f, !p.dir, h.pseudo_ifindex))) {
 		count_add(PG_CTR_ELSEWHERE, p.segs);
 		return ALLOW;
 	}

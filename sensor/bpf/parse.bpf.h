@@ -13,17 +13,20 @@ enum parse_result { PARSE_OK, PARSE_NOT_IP, PARSE_MALFORMED };
 
 struct packet {
 	struct flow_key key __attribute__((aligned(8)));
-	u32 dir;         /* direction of the key */
-	u32 payload_off; /* from the start of the skb's data */
+	u16 payload_off; /* from the start of the skb's data */
+	u16 segs;        /* packets on the wire */
 	u32 payload_len; /* by the IP header */
 	u32 seq;         /* TCP, host byte order */
-	u32 segs;        /* packets on the wire */
-	u64 bytes;       /* L2 bytes on the wire */
+	u32 bytes;       /* L2 bytes on the wire */
 	u8 tcp_flags;
-	bool is_fragment;
-	u8 frag;         /* is_fragment: as pg_sample.fragment has it */
-	bool group_dst;  /* multicast or broadcast address in the IP header */
+	u8 dir;          /* direction of the key */
+	u8 frag;         /* PACKET_FRAGMENT: as pg_sample.fragment has it */
+	u8 what;         /* PACKET_* */
 };
+#define PACKET_FRAGMENT 1
+#define PACKET_GROUP_DST 2 /* multicast or broadcast address in the IP header */
+/* It stands on the stack of the hooks, which with all that they call have 512 bytes. */
+_Static_assert(sizeof(struct packet) == 64, "struct packet");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -159,12 +162,18 @@ static __always_inline void parse_icmp(const u8 *icmp, bool echo, struct parse_s
 	s->sport = s->dport = port;
 }
 
+/* Of what has no payload of interest: the headers' end, as far as it can be told. */
+static __always_inline u16 end_off(const struct parse_state *s)
+{
+	return s->end < 0xffff ? s->end : 0xffff;
+}
+
 static __always_inline int parse_l4(struct __sk_buff *skb, struct parse_state *s, struct packet *p)
 {
 	u8 h[20] __attribute__((aligned(4)));
 	u32 left = s->end - s->l4_off;
 
-	p->payload_off = s->end;
+	p->payload_off = end_off(s);
 	p->payload_len = 0;
 	switch (s->proto) {
 	case IPPROTO_TCP: {
@@ -306,15 +315,15 @@ static __always_inline int parse_l3(struct packet *p, struct __sk_buff *skb, u16
 		return PARSE_NOT_IP;
 	if (r != PARSE_OK)
 		return r;
-	p->is_fragment = s.frag_first || s.frag_later;
-	p->payload_off = s.end;
+	p->what = (s.frag_first || s.frag_later ? PACKET_FRAGMENT : 0) | (is_group(&s) ? PACKET_GROUP_DST : 0);
+	p->payload_off = end_off(&s);
 	if (!s.frag_later) {
 		r = parse_l4(skb, &s, p);
 		/* A first fragment may legally end inside the transport header: it is counted, without ports. */
 		if (r != PARSE_OK && !s.frag_first)
 			return r;
 	}
-	if (p->is_fragment) {
+	if (p->what & PACKET_FRAGMENT) {
 		parse_fragment(&s, in_ns);
 		p->payload_off = s.l4_off;
 		p->payload_len = s.frag_units < PG_SAMPLE_STREAM_MAX / 8 ? s.end - s.l4_off : 0;
@@ -322,7 +331,6 @@ static __always_inline int parse_l3(struct packet *p, struct __sk_buff *skb, u16
 		p->frag = s.frag_units | (s.frag_more ? PG_FRAGMENT_MORE : 0);
 	}
 	packet_set_size(p, skb, p->payload_off, extra);
-	p->group_dst = is_group(&s);
 	packet_set_key(p, &s, in_ns);
 	return PARSE_OK;
 }
@@ -426,7 +434,7 @@ static __always_inline bool fast_parse(struct packet *p, struct __sk_buff *skb, 
 		return false;
 	}
 	packet_set_size(p, skb, p->payload_off, extra);
-	p->group_dst = is_group(&s);
+	p->what = is_group(&s) ? PACKET_GROUP_DST : 0;
 	packet_set_key(p, &s, in_ns);
 	return true;
 }
@@ -446,7 +454,6 @@ static __always_inline int packet_parse_l2(struct packet *p, struct __sk_buff *s
 {
 	p->seq = 0;
 	p->tcp_flags = 0;
-	p->is_fragment = false;
 	if (fast_parse(p, skb, bpf_ntohs(skb->protocol), ETH_HDR_LEN, extra, in_ns))
 		return PARSE_OK;
 	packet_init(p, skb, extra, in_ns);
