@@ -33,6 +33,12 @@ for f in etc/man/*.[1-8]; do
 	[ -e "$f" ] || continue
 	install -D -m 0644 "$f" "$root/share/man/man${f##*.}/${f##*/}"
 done
+pages=$(mktemp -d)
+trap 'rm -rf "$pages"' EXIT
+tools/man.sh "$build/pierglass" "$pages"
+for f in "$pages"/*.1; do
+	install -D -m 0644 "$f" "$root/share/man/man1/${f##*/}"
+done
 
 if [ -z "$dest" ] && [ "$(id -u)" = 0 ]; then
 	getent group pierglass >/dev/null || groupadd --system pierglass

@@ -75,6 +75,15 @@ ok "user and group are there" inside sh -c 'getent passwd pierglass && getent gr
 ok "the unit is there and enabled" test -L "$R/etc/systemd/system/multi-user.target.wants/pierglassd.service"
 ok "the programs start" inside sh -c 'pierglass --version && pierglassd --version'
 ok "man pages are in it" eval 'dpkg -c "$deb" | grep -q "/usr/share/man/man1/pierglass.1.gz$"'
+paged() {
+	local c missing=0
+	for c in $(build/pierglass help | awk '/^Commands:/ { on = 1; next } /^$/ { on = 0 } on && /^  [a-z]/ { print $1 }'); do
+		grep -q "/usr/share/man/man1/pierglass-$c.1.gz$" <<<"$listed" || { echo "no page: $c"; missing=1; }
+	done
+	return $missing
+}
+listed=$(dpkg -c "$deb")
+ok "a man page for each command" paged
 ok "bash completes" inside bash -c '. /usr/share/bash-completion/completions/pierglass && complete -p pierglass'
 ok "the sensor starts and answers" start
 ok "doctor finds no fault" inside pierglass doctor

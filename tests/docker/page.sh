@@ -37,7 +37,7 @@ part c shop client pg-many sh -c 'while sleep 0.4; do curl -s -m 2 -o /dev/null 
 part h "$hostile" "$hostile" --env "X=$hostile" pg-many sh -c 'p="/tmp/<img src=x onerror=alert(3)>"; cp /usr/bin/curl "$p"
 	while sleep 0.4; do "$p" -s -m 2 -H "Host: <svg onload=alert(4)>" -A "<script>alert(5)</script>" -o /dev/null http://p-web/; done'
 sleep 2
-if until_true 60 learned_all 3; then pass "learning ends by itself"; else flunk "learning ends by itself" "$(still_learning)"; fi
+if until_true 90 learned_all 3; then pass "learning ends by itself"; else flunk "learning ends by itself" "$(still_learning)"; fi
 
 cat >"$LAB_DIR/do.sh" <<END
 #!/bin/bash

@@ -115,6 +115,16 @@ def by_keyboard():
     judge("what is declared, by file and line", shows("#details", "/etc/apache2/ports.conf:5"), text("#details"))
     b.key("Escape")
     judge("the selection is in the address, and Escape ends it", b.until("!location.hash.includes('sel=')", 5))
+    b.run("document.activeElement.blur(); document.body.focus()")
+    for _ in range(60):
+        b.key("Tab")
+        if b.run("document.activeElement.line?.key === 'w:shop/client\\nw:shop/web'"):
+            break
+    judge("a line is reached by Tab, and named", "client to web, HTTP" in b.run("document.activeElement.getAttribute('aria-label') || ''"), b.run("document.activeElement.outerHTML.slice(0, 300)"))
+    b.key("Enter")
+    judge("Enter shows both ends' programs", shows("#details", "/usr/bin/curl"), text("#details"))
+    b.key("Escape")
+    b.until("!location.hash.includes('sel=')", 5)
     bad = b.run("[...document.querySelectorAll('button, input, select, [role=button]')].filter((e) => e.checkVisibility() && !(e.textContent.trim() || e.getAttribute('aria-label') || e.labels?.length)).map((e) => e.outerHTML.slice(0, 120)).join(' ')")
     judge("everything that can be pressed has a name", not bad, bad)
 

@@ -118,13 +118,21 @@ function curve(l) {
 function lineCreate() {
   const g = s('g', { class: 'edge' }, s('path', { class: 'hit' }), s('path', { class: 'line' }), s('title', {}));
   g.addEventListener('click', () => { if (!drag.moved) select('line:' + g.line.key); });
+  g.addEventListener('keydown', (ev) => {
+    if (ev.key !== 'Enter' && ev.key !== ' ') return;
+    select('line:' + g.line.key);
+    ev.preventDefault();
+    ev.stopPropagation();
+  });
   return g;
 }
 
 function lineUpdate(g, l) {
   const d = curve(l), chosen = state.sel === 'line:' + l.key, near = state.sel === 'box:' + l.a.key || state.sel === 'box:' + l.b.key;
   g.line = l;
-  put(g, { class: 'edge ' + l.state + (l.guess ? ' guess' : '') + (chosen || near ? ' chosen' : '') });
+  // Among many lines only those of the box that is selected are steps of the Tab key.
+  put(g, { class: 'edge ' + l.state + (l.guess ? ' guess' : '') + (chosen || near ? ' chosen' : ''), role: 'button', 'aria-pressed': chosen, tabindex: l.few || chosen || near ? 0 : -1,
+    'aria-label': clean(l.a.title) + ' to ' + clean(l.b.title) + ', ' + clean(l.text) + ', ' + (STATE_NAME[l.state] || l.state) + ', ' + rate(l.rate) });
   put(g.children[0], { d });
   put(g.children[1], { d, 'marker-end': 'url(#arrow-' + l.state + ')', 'stroke-width': Math.min(5, 1.2 + Math.log10(1 + l.rate / 1000)).toFixed(1) });
   say(g.lastChild, clean(l.a.title) + ' → ' + clean(l.b.title) + '\n' + clean(l.text) + '\n' + rate(l.rate) + ', ' + bytes(l.bytes) + ' in all\n' + STATE_TEXT[l.state]);
@@ -152,6 +160,7 @@ function drawMap(root) {
   const outer = sc.boxes.filter((g) => g.open), inner = sc.boxes.flatMap((g) => g.open ? g.inside : [g]);
   anchors(sc.lines);
   detours(sc.lines, inner);
+  for (const l of sc.lines) l.few = sc.lines.length <= 60;
   keyed('outer', outer, (b) => b.key, boxCreate, boxUpdate);
   keyed('edges', sc.lines, (l) => l.key, lineCreate, lineUpdate);
   keyed('inner', inner, (b) => b.key, boxCreate, boxUpdate);
