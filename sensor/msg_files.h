@@ -106,6 +106,8 @@ struct msg_files_exe {
 	uint32_t watch, pid;
 	uint64_t ino;
 	uint32_t major, minor; /* of its file system; both 0: not known */
+	uint32_t elsewhere;    /* the process has another root or other mounts than the container: the path is only its own */
+	uint32_t pad;
 	/* path */
 };
 /* MSG_FILES_OPEN: path follows -> the same type with status and a descriptor (read-only, regular file). */

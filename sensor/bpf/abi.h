@@ -296,13 +296,16 @@ enum pg_event_type {
 #define PG_TEXT_MAX 512    /* bytes of a path: executable, cgroup */
 #define PG_SCRIPT_MAX 256  /* bytes of a script's path, a power of two */
 #define PG_ARGS_MAX 1024   /* bytes of arguments, a power of two */
-#define PG_EVENT_TEXT_MAX (PG_TEXT_MAX + PG_SCRIPT_MAX + PG_ARGS_MAX)
+#define PG_CWD_MAX 256     /* bytes of a working directory, a power of two */
+#define PG_EVENT_TEXT_MAX (PG_TEXT_MAX + PG_SCRIPT_MAX + PG_CWD_MAX + PG_ARGS_MAX)
 
 enum pg_arch { PG_ARCH_NATIVE, PG_ARCH_IA32, PG_ARCH_X32, PG_ARCH_MAX };
 
 /* The text of EXEC and PROCESS, one part after the other, none with a final NUL:
- *   path_len bytes    executable as the process's own root sees it; a memfd's name
+ *   path_len bytes    executable as the process's mount namespace sees it; a memfd's name
  *   script_len bytes  EXEC of a script: its path as the caller wrote it (may be relative), the executable is its interpreter
+ *   cwd_len bytes     EXEC: working directory as the mount namespace sees it, where the script is relative or may be an argument; none: not
+ *                     needed, or too long
  *   the rest          EXEC: argument list as at start, each argument with its NUL (the last may be cut) */
 struct pg_event {
 	pg_u16 version;
@@ -334,7 +337,7 @@ struct pg_event {
 	pg_u8 family;         /* RAW: AF_INET, AF_INET6, AF_PACKET */
 	pg_u32 sock_type;     /* RAW: SOCK_RAW, SOCK_DGRAM (AF_PACKET) */
 	pg_u32 count;         /* reserved for events that stand for several */
-	pg_u32 pad;
+	pg_u16 cwd_len, pad;
 };
 enum pg_event_flag {
 	PG_EVF_TEXT_CUT = 1 << 0,  /* path or script is longer */
@@ -346,6 +349,7 @@ enum pg_event_flag {
 	PG_EVF_RUNTIME = 1 << 6,   /* SYSCALL, EXEC: made by the container runtime before it started the program */
 	PG_EVF_OUTSIDE = 1 << 8,   /* SYSCALL: by a process that was put into its cgroup from outside, or a child of one; the own ones have not
 				    * used it. Not where the container's first process is not process 1 of its pid namespace: all are then */
+	PG_EVF_OWN_ROOT = 1 << 9,  /* process events: its root directory is not its mount namespace's (chroot) */
 	PG_EVF_FILTERED = 1 << 7,  /* SYSCALL with RUNTIME: made under a seccomp filter, which hence has to allow it */
 };
 _Static_assert(sizeof(struct pg_event) == 152, "pg_event");

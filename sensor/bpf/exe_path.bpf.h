@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The path of a process's executable as its own root directory sees it: dentries walked up to that root, across mounts,
- * written from the end of a buffer to its front. */
+/* The path of a process's executable as its mount namespace sees it: dentries walked up to that namespace's root, across
+ * mounts, written from the end of a buffer to its front. Not only up to the process's own root: one that made itself another
+ * (chroot) would name its programs as it likes. */
 #ifndef PG_BPF_EXE_PATH_BPF_H
 #define PG_BPF_EXE_PATH_BPF_H
 
@@ -16,36 +17,40 @@
 struct exe_scratch {
 	u8 room[sizeof(struct pg_event)];
 	char text[PG_TEXT_MAX];
-	char more[PG_SCRIPT_MAX + PG_ARGS_MAX];
+	char more[PG_SCRIPT_MAX + PG_CWD_MAX + PG_ARGS_MAX];
 	char slack[PG_TEXT_MAX];
 };
 
 struct path_walk {
-	struct dentry *dentry, *root_dentry;
+	struct dentry *dentry;
 	struct mount *mnt;
-	struct vfsmount *vfsmnt, *root_mnt;
-	u32 at; /* offset into text of its first byte so far */
-	bool cut;
+	struct vfsmount *vfsmnt;
+	char *text; /* of a struct exe_scratch */
+	u32 at;     /* offset into text of its first byte so far */
+	bool cut;   /* there is more */
 };
 
-/* One step up: 0 go on, 1 done. (BPF_CORE_READ() wants plain variables, not members of ours.) */
-static __always_inline int path_step(struct path_walk *w, struct exe_scratch *s)
+/* One part of a path, from its end: 0 go on, 1 done. (BPF_CORE_READ() wants plain variables, not members of ours.) */
+static long path_step(u32 i, void *walk)
 {
+	struct path_walk *w = walk;
 	struct dentry *dentry = w->dentry, *parent;
 	struct vfsmount *vfsmnt = w->vfsmnt;
 	struct mount *mnt = w->mnt;
+	char *text = w->text;
 	u32 len, at;
 
-	for (int i = 0; i < PATH_MOUNTS_MAX; i++) { /* from a mount's root to where it is mounted */
+	w->cut = true;
+	for (int k = 0; k < PATH_MOUNTS_MAX; k++) { /* from a mount's root to where it is mounted */
 		struct mount *up;
 
-		if (dentry == w->root_dentry && vfsmnt == w->root_mnt)
-			return 1;
 		if (dentry != BPF_CORE_READ(vfsmnt, mnt_root))
 			break;
 		up = BPF_CORE_READ(mnt, mnt_parent);
-		if (up == mnt)
+		if (up == mnt) {
+			w->cut = false;
 			return 1;
+		}
 		dentry = BPF_CORE_READ(mnt, mnt_mountpoint);
 		mnt = up;
 		vfsmnt = (void *)up + bpf_core_field_offset(struct mount, mnt);
@@ -53,21 +58,61 @@ static __always_inline int path_step(struct path_walk *w, struct exe_scratch *s)
 	w->mnt = mnt;
 	w->vfsmnt = vfsmnt;
 	parent = BPF_CORE_READ(dentry, d_parent);
-	if (parent == dentry)
-		return 1;
-	len = BPF_CORE_READ(dentry, d_name.len);
-	if (len > NAME_MAX_LEN || len + 1 > w->at) {
-		w->cut = true;
+	if (parent == dentry) {
+		w->cut = false;
 		return 1;
 	}
+	len = BPF_CORE_READ(dentry, d_name.len);
+	if (len > NAME_MAX_LEN || len + 1 > w->at)
+		return 1;
 	at = w->at - len - 1;
 	if (at >= PG_TEXT_MAX)
 		return 1;
-	s->text[at] = '/';
-	bpf_probe_read_kernel(&s->text[at] + 1, len & NAME_MAX_LEN, BPF_CORE_READ(dentry, d_name.name));
+	text[at] = '/';
+	bpf_probe_read_kernel(&text[at] + 1, len & NAME_MAX_LEN, BPF_CORE_READ(dentry, d_name.name));
 	w->at = at;
 	w->dentry = parent;
 	return 0;
+}
+
+static __always_inline u32 text_len(const struct path_walk *w)
+{
+	u32 at = w->at;
+
+	barrier_var(at); /* the verifier is to see the bounds of this very register */
+	return at > PG_TEXT_MAX ? 0 : PG_TEXT_MAX - at;
+}
+
+/* Writes the path that begins at dentry and vfsmnt in front of w->at; returns its length. (By bpf_loop(): to follow the steps one by one is too much for
+ * the verifier.) */
+static __always_inline u32 path_write(struct path_walk *w, struct dentry *dentry, struct vfsmount *vfsmnt, char *text)
+{
+	w->dentry = dentry;
+	w->vfsmnt = vfsmnt;
+	w->mnt = (void *)vfsmnt - bpf_core_field_offset(struct mount, mnt);
+	w->text = text;
+	bpf_loop(PATH_PARTS_MAX, path_step, w, 0);
+	return text_len(w);
+}
+
+/* Its root directory is another than its mount namespace's. */
+static __always_inline bool has_own_root(struct task_struct *t)
+{
+	struct dentry *dentry = BPF_CORE_READ(t, fs, root.dentry);
+	struct vfsmount *vfsmnt = BPF_CORE_READ(t, fs, root.mnt);
+	struct mount *mnt = (void *)vfsmnt - bpf_core_field_offset(struct mount, mnt);
+
+	for (int i = 0; i < PATH_MOUNTS_MAX; i++) {
+		struct mount *up = BPF_CORE_READ(mnt, mnt_parent);
+
+		if (dentry != BPF_CORE_READ(mnt, mnt.mnt_root))
+			return true;
+		if (up == mnt)
+			return false;
+		dentry = BPF_CORE_READ(mnt, mnt_mountpoint);
+		mnt = up;
+	}
+	return true;
 }
 
 static __always_inline bool file_is_memfd(struct dentry *d, struct super_block *sb)
@@ -80,7 +125,7 @@ static __always_inline bool file_is_memfd(struct dentry *d, struct super_block *
 	return name[0] == 'm' && name[1] == 'e' && name[2] == 'm' && name[3] == 'f' && name[4] == 'd' && name[5] == ':';
 }
 
-static __always_inline void memfd_name(struct dentry *d, struct path_walk *w, struct exe_scratch *s)
+static __always_inline u32 memfd_name(struct dentry *d, struct path_walk *w, struct exe_scratch *s)
 {
 	u32 len = BPF_CORE_READ(d, d_name.len);
 
@@ -88,6 +133,7 @@ static __always_inline void memfd_name(struct dentry *d, struct path_walk *w, st
 		len = NAME_MAX_LEN;
 	w->at = PG_TEXT_MAX - len;
 	bpf_probe_read_kernel(&s->text[w->at & (PG_TEXT_MAX - 1)], len & NAME_MAX_LEN, BPF_CORE_READ(d, d_name.name));
+	return text_len(w);
 }
 
 /* Writes the text to the end of s->text and the executable's marks into e. Returns the text's length. */
@@ -95,37 +141,32 @@ static __always_inline u32 exe_describe(struct task_struct *t, struct pg_event *
 {
 	struct file *exe = BPF_CORE_READ(t, mm, exe_file);
 	struct path_walk w = { .at = PG_TEXT_MAX };
+	struct dentry *dentry;
 	struct inode *inode;
+	u32 len;
 
 	if (!exe)
 		return 0;
 	inode = BPF_CORE_READ(exe, f_inode);
 	e->exe_ino = BPF_CORE_READ(inode, i_ino);
 	e->exe_dev = BPF_CORE_READ(inode, i_sb, s_dev);
-	w.dentry = BPF_CORE_READ(exe, f_path.dentry);
-	w.vfsmnt = BPF_CORE_READ(exe, f_path.mnt);
-	w.mnt = (void *)w.vfsmnt - bpf_core_field_offset(struct mount, mnt);
-	w.root_dentry = BPF_CORE_READ(t, fs, root.dentry);
-	w.root_mnt = BPF_CORE_READ(t, fs, root.mnt);
-	if (file_is_memfd(w.dentry, BPF_CORE_READ(inode, i_sb))) {
+	dentry = BPF_CORE_READ(exe, f_path.dentry);
+	if (file_is_memfd(dentry, BPF_CORE_READ(inode, i_sb))) {
 		e->flags |= PG_EVF_MEMFD;
-		memfd_name(w.dentry, &w, s);
+		len = memfd_name(dentry, &w, s);
 	} else {
 		if (!BPF_CORE_READ(inode, i_nlink))
 			e->flags |= PG_EVF_DELETED;
-		for (int i = 0; i < PATH_PARTS_MAX; i++) {
-			if (path_step(&w, s))
-				break;
-			if (i == PATH_PARTS_MAX - 1)
-				w.cut = true;
-		}
+		len = path_write(&w, dentry, BPF_CORE_READ(exe, f_path.mnt), s->text);
 	}
 	if (w.cut)
 		e->flags |= PG_EVF_TEXT_CUT;
 	if (task_is_ns_init(t))
 		e->flags |= PG_EVF_NS_INIT;
-	e->path_len = PG_TEXT_MAX - w.at;
-	return PG_TEXT_MAX - w.at;
+	if (has_own_root(t))
+		e->flags |= PG_EVF_OWN_ROOT;
+	e->path_len = len;
+	return len;
 }
 
 #endif

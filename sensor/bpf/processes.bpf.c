@@ -6,7 +6,7 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-enum { SCRATCH_EXEC, SCRATCH_CGROUP, SCRATCH_COUNT };
+enum { SCRATCH_EXEC, SCRATCH_CWD, SCRATCH_CGROUP, SCRATCH_COUNT };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -15,35 +15,64 @@ struct {
 	__type(value, struct exe_scratch);
 } event_scratch SEC(".maps");
 
-/* Script and arguments, behind the path. Returns their length together. */
-static __always_inline u32 exec_describe(struct task_struct *t, struct linux_binprm *bprm, struct pg_event *e, struct exe_scratch *s)
+/* The working directory, for the name of a script that is relative to it; to s->more + at. Returns its length; 0: too long. */
+static __always_inline u32 cwd_describe(struct task_struct *t, struct exe_scratch *s, u32 at)
+{
+	u32 which = SCRATCH_CWD, len;
+	struct exe_scratch *room = bpf_map_lookup_elem(&event_scratch, &which);
+	struct path_walk w = { .at = PG_TEXT_MAX };
+
+	if (!room || at >= PG_SCRIPT_MAX)
+		return 0;
+	len = path_write(&w, BPF_CORE_READ(t, fs, pwd.dentry), BPF_CORE_READ(t, fs, pwd.mnt), room->text);
+	if (!len && !w.cut) { /* the root itself */
+		s->more[at] = '/';
+		return 1;
+	}
+	if (w.cut || len >= PG_CWD_MAX)
+		return 0;
+	bpf_probe_read_kernel(s->more + at, len, &room->text[PG_TEXT_MAX - len]);
+	return len;
+}
+
+static __always_inline u32 script_describe(struct linux_binprm *bprm, struct pg_event *e, struct exe_scratch *s)
 {
 	const char *filename = BPF_CORE_READ(bprm, filename);
-	u64 start = BPF_CORE_READ(t, mm, arg_start), end = BPF_CORE_READ(t, mm, arg_end), len;
-	u32 script = 0;
 	long n;
 
-	if (filename != BPF_CORE_READ(bprm, interp)) {
-		n = bpf_probe_read_kernel_str(s->more, PG_SCRIPT_MAX, filename);
-		if (n > 0)
-			script = (n - 1) & (PG_SCRIPT_MAX - 1);
-		if (n == PG_SCRIPT_MAX)
-			e->flags |= PG_EVF_TEXT_CUT;
-		e->script_len = script;
+	if (filename == BPF_CORE_READ(bprm, interp))
+		return 0;
+	n = bpf_probe_read_kernel_str(s->more, PG_SCRIPT_MAX, filename);
+	if (n == PG_SCRIPT_MAX)
+		e->flags |= PG_EVF_TEXT_CUT;
+	return n > 0 ? (n - 1) & (PG_SCRIPT_MAX - 1) : 0;
+}
+
+/* Script, working directory and arguments, behind the path. Returns their length together. */
+static __always_inline u32 exec_describe(struct task_struct *t, struct linux_binprm *bprm, struct pg_event *e, struct exe_scratch *s)
+{
+	u64 start = BPF_CORE_READ(t, mm, arg_start), end = BPF_CORE_READ(t, mm, arg_end), len;
+	u32 at = script_describe(bprm, e, s);
+
+	e->script_len = at;
+	/* else the arguments may name a script (sh run.sh) */
+	if (at ? s->more[0] != '/' : BPF_CORE_READ(bprm, argc) > 1) {
+		e->cwd_len = cwd_describe(t, s, at);
+		at += e->cwd_len;
 	}
-	if (end <= start)
-		return script;
+	if (end <= start || at >= PG_SCRIPT_MAX + PG_CWD_MAX)
+		return at;
 	len = end - start;
 	if (len > PG_ARGS_MAX) {
 		len = PG_ARGS_MAX;
 		e->flags |= PG_EVF_ARGS_CUT;
 	}
 	/* A page that is not there (swapped out meanwhile) cannot be waited for here. */
-	if (bpf_probe_read_user(s->more + script, bounded(len, PG_ARGS_MAX), (void *)start)) {
+	if (bpf_probe_read_user(s->more + at, bounded(len, PG_ARGS_MAX), (void *)start)) {
 		e->flags |= PG_EVF_ARGS_CUT;
-		return script;
+		return at;
 	}
-	return script + len;
+	return at + len;
 }
 
 /* Puts the event in front of its text, of which len bytes end at the end of s->text and more follow there, and sends all as

@@ -160,7 +160,7 @@ static struct waiting_event *waiting_new(const struct core_event_view *v)
 	char *room;
 
 	if (v->p)
-		n += text_size(v->p->exe) + text_size(v->p->script) + text_size(v->p->args);
+		n += text_size(v->p->exe) + text_size(v->p->script) + text_size(v->p->cwd) + text_size(v->p->args);
 	w = malloc(sizeof(*w) + n);
 	if (!w)
 		return NULL;
@@ -177,6 +177,7 @@ static struct waiting_event *waiting_new(const struct core_event_view *v)
 		w->v.p = &w->p;
 		text_take(&w->p.exe, &room);
 		text_take(&w->p.script, &room);
+		text_take(&w->p.cwd, &room);
 		text_take(&w->p.args, &room);
 	}
 	return w;

@@ -196,24 +196,54 @@ static struct exe_key script_key(const char *path)
 	return k;
 }
 
+/* Whether the process sees the container's files at their paths: not after chroot, or with mounts of its own. */
+static bool sees_container(struct core *c, const struct file_watch *w, const struct process *p)
+{
+	const struct process *first = processes_get(c->procs, processes_find(c->procs, w->pid, 0));
+
+	return !(p->flags & PG_EVF_OWN_ROOT) && first && first->mnt_ns && p->mnt_ns == first->mnt_ns;
+}
+
+/* Where the process's script lies in the container; ret holds FILES_PATH_MAX + 1 bytes. False: it has none, or that is not known. */
+static bool script_path(struct core *c, const struct file_watch *w, const struct process *p, char *ret)
+{
+	const char *name = p->script;
+	int n;
+
+	if (!name[0] || (p->flags & PG_EVF_TEXT_CUT) || !sees_container(c, w, p))
+		return false;
+	while (name[0] == '.' && name[1] == '/')
+		name += 2;
+	if (name[0] == '/')
+		n = snprintf(ret, FILES_PATH_MAX + 1, "%s", name);
+	else if (name[0] && p->cwd[0])
+		n = snprintf(ret, FILES_PATH_MAX + 1, "%s%s%s", p->cwd, strcmp(p->cwd, "/") != 0 ? "/" : "", name);
+	else
+		return false;
+	return n > 0 && n <= FILES_PATH_MAX;
+}
+
 const struct core_exe *core_script_of(struct core *c, const struct ident_container *ct, const struct process *p)
 {
-	struct file_watch *w = ct && p && p->script[0] ? file_watch_of(c, ct) : NULL;
-	struct exe_key key = script_key(w ? p->script : "");
+	struct file_watch *w = ct && p ? file_watch_of(c, ct) : NULL;
+	char path[FILES_PATH_MAX + 1];
 	struct file_exe *e = NULL;
+	struct exe_key key;
 
-	if (w)
-		HASH_FIND(hh, w->exes, &key, sizeof(key), e);
+	if (!w || !script_path(c, w, p, path))
+		return NULL;
+	key = script_key(path);
+	HASH_FIND(hh, w->exes, &key, sizeof(key), e);
 	if (e)
 		e->exe.layer = core_image_layer(c, ct, e->exe.lower, e->exe.lower_count);
 	return e ? &e->exe : NULL;
 }
 
-static void exe_ask(struct core *c, struct file_watch *w, struct file_exe *e, const struct process *p)
+/* path: for when the process is gone by then; of a script: what is wanted. */
+static void exe_ask(struct core *c, struct file_watch *w, struct file_exe *e, const char *path, const struct process *p)
 {
 	bool script = e->key.dev == SCRIPT_DEV;
 	struct msg_files_exe m = { .watch = w->number, .pid = script ? 0 : p->tgid, .ino = script ? 0 : p->exe_ino };
-	const char *path = script ? p->script : p->exe;
 	char body[sizeof(m) + FILES_PATH_MAX];
 	size_t n = strnlen(path, FILES_PATH_MAX);
 
@@ -221,6 +251,7 @@ static void exe_ask(struct core *c, struct file_watch *w, struct file_exe *e, co
 		m.major = p->exe_dev >> 20; /* the kernel's own form, as abi.h says */
 		m.minor = p->exe_dev & 0xfffff;
 	}
+	m.elsewhere = !sees_container(c, w, p);
 	e->seq = c->priv->next_seq++;
 	e->asked_ns = clock_mono_ns();
 	memcpy(body, &m, sizeof(m));
@@ -229,48 +260,59 @@ static void exe_ask(struct core *c, struct file_watch *w, struct file_exe *e, co
 		e->seq = 0;
 }
 
+static struct file_exe *exe_new(struct core *c, struct file_watch *w, struct exe_key key, const char *path)
+{
+	struct file_exe *e;
+
+	if (HASH_COUNT(w->exes) >= EXES_MAX) {
+		c->priv->files->exes_refused++;
+		return NULL;
+	}
+	e = calloc(1, sizeof(*e));
+	if (!e)
+		return NULL;
+	e->key = key;
+	e->exe.path = strpool_get(c->priv->strings, path);
+	e->exe.layer = "";
+	e->exe.lower = -1;
+	if (!e->exe.path)
+		e->exe.path = "";
+	HASH_ADD(hh, w->exes, key, sizeof(e->key), e);
+	if (!e->hh.tbl) {
+		strpool_put(c->priv->strings, e->exe.path);
+		free(e);
+		return NULL;
+	}
+	return e;
+}
+
 /* Looks at the file behind the key, unless that was done a moment ago. */
 static void exe_look(struct core *c, struct file_watch *w, struct exe_key key, const char *path, const struct process *p)
 {
 	struct file_exe *e;
 
 	HASH_FIND(hh, w->exes, &key, sizeof(key), e);
-	if (!e) {
-		if (HASH_COUNT(w->exes) >= EXES_MAX) {
-			c->priv->files->exes_refused++;
-			return;
-		}
-		e = calloc(1, sizeof(*e));
-		if (!e)
-			return;
-		e->key = key;
-		e->exe.path = strpool_get(c->priv->strings, path);
-		e->exe.layer = "";
-		e->exe.lower = -1;
-		if (!e->exe.path)
-			e->exe.path = "";
-		HASH_ADD(hh, w->exes, key, sizeof(e->key), e);
-		if (!e->hh.tbl) {
-			strpool_put(c->priv->strings, e->exe.path);
-			free(e);
-			return;
-		}
-	} else if (e->asked_ns && clock_mono_ns() - e->asked_ns < FRESH_NS && !e->dirty) {
+	if (e && e->asked_ns && clock_mono_ns() - e->asked_ns < FRESH_NS && !e->dirty)
 		return;
-	}
+	if (!e)
+		e = exe_new(c, w, key, path);
+	if (!e)
+		return;
 	e->dirty = false;
-	exe_ask(c, w, e, p);
+	exe_ask(c, w, e, path, p);
 }
 
 /* Looks at the process's executable, and at the script that it was started for. */
 static void exe_want(struct core *c, struct file_watch *w, const struct process *p)
 {
+	char script[FILES_PATH_MAX + 1];
+
 	/* Before files has answered it cannot tell the runtime's programs from the container's; then all are looked at. */
 	if (!p->exe_ino || !p->exe[0] || !w->state.settled)
 		return;
 	exe_look(c, w, (struct exe_key){ .ino = p->exe_ino, .dev = p->exe_dev }, p->exe, p);
-	if (p->script[0] == '/') /* as the caller wrote it: what is relative to its directory cannot be found */
-		exe_look(c, w, script_key(p->script), p->script, p);
+	if (script_path(c, w, p, script))
+		exe_look(c, w, script_key(script), script, p);
 }
 
 void files_exec(const struct core_event_view *v, void *arg)

@@ -35,6 +35,8 @@ static void json_process_keys(struct jsonl *j, const struct process *p)
 	jsonl_u64(j, "uid", p->uid);
 	jsonl_str(j, "exe", p->exe);
 	jsonl_str(j, "script", p->script);
+	jsonl_str(j, "cwd", p->cwd);
+	jsonl_bool(j, "own_root", p->flags & PG_EVF_OWN_ROOT);
 	json_args(j, p->args);
 	jsonl_str(j, "comm", p->comm);
 	jsonl_time(j, "started", p->start_boot_ns ? clock_boot_to_wall_ns(p->start_boot_ns) : 0);

@@ -20,6 +20,7 @@
 #include "sensor/bpf/sockets.skel.h"
 #include "sensor/bpf/syscalls.skel.h"
 #include "sensor/bpf/unix.skel.h"
+#include "sensor/bpf/uring.skel.h"
 
 static void global_pin_path(const struct bpf_loader *l, const struct bpf_program *p, char ret[PIN_PATH_LEN])
 {
@@ -146,6 +147,31 @@ static int processes_attach(struct bpf_loader *l, unsigned *ret_done)
 	return r;
 }
 
+/* One of its two programs: the kernel has the tracepoint by one of its names. */
+static int uring_attach_one(struct bpf_loader *l, bool newer, unsigned *ret_done)
+{
+	struct uring_bpf *s = uring_bpf__open();
+	int r;
+
+	if (!s)
+		return -errno;
+	bpf_program__set_autoload(newer ? s->progs.uring_submit_sqe : s->progs.uring_submit_req, false);
+	s->rodata->node_mnt_ns = node_namespace("mnt");
+	s->rodata->node_net_ns = node_namespace("net");
+	r = object_load(l, s->obj);
+	if (!r)
+		r = programs_attach(l, s->obj, -1, ret_done);
+	uring_bpf__destroy(s);
+	return r;
+}
+
+static int uring_attach(struct bpf_loader *l, unsigned *ret_done)
+{
+	int r = uring_attach_one(l, true, ret_done);
+
+	return r ? uring_attach_one(l, false, ret_done) : 0;
+}
+
 #define CGROUP_UNIX_CONNECT 49 /* enum bpf_attach_type, from Linux 6.7; libbpf 1.1 does not know it */
 
 static int unix_attach(struct bpf_loader *l, int cgroup_fd, unsigned *ret_done)
@@ -239,6 +265,9 @@ int bpf_loader_attach_global(struct bpf_loader *l)
 	first = first ?: r;
 	r = cgroup < 0 ? cgroup : unix_attach(l, cgroup, &done);
 	loader_feature(l, "unix_connect", r == 0, "a container's use of the engine's socket is not seen (Linux 6.7 and later have the hook)");
+	r = uring_attach(l, &done);
+	loader_feature(l, "uring_sockets", r == 0, "a packet socket that a program makes by io_uring is not told (no tracepoint io_uring_submit_req "
+		"or io_uring_submit_sqe); what it sends is counted");
 	r = processes_attach(l, &done);
 	loader_feature(l, "process_events", r == 0, "processes are known from the iterators only, short ones are not seen");
 	first = first ?: r;

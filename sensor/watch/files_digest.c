@@ -184,7 +184,7 @@ static bool exe_by_path(struct files *f, const struct files_ask *a)
 	struct msg_place_open o = { .ino = a->ino };
 	struct files_ask *q;
 
-	if (!c || !a->path || a->path[0] != '/' || is_memory(a->path))
+	if (!c || a->elsewhere || !a->path || a->path[0] != '/' || is_memory(a->path))
 		return false;
 	files_place(c, &o.place);
 	q = files_ask(f, ASK_EXE_PATH, a->watch, MSG_PLACE_OPEN, &o, sizeof(o), a->path, strlen(a->path));
@@ -227,6 +227,7 @@ void digest_exe(struct files *f, uint32_t seq, const struct msg_files_exe *m, co
 	q->core_seq = seq;
 	q->pid = m->pid;
 	q->ino = m->ino;
+	q->elsewhere = m->elsewhere;
 	q->path = len ? strndup(path, len) : NULL;
 }
 

@@ -100,6 +100,7 @@ struct files_ask {
 	uint32_t watch, core_seq, pid;
 	uint32_t a, b;     /* ASK_MARK: mount id, on. ASK_DIR: index and which of its two */
 	uint64_t ino;
+	bool elsewhere;    /* the path is not the container's */
 	char *path;        /* owned; may be NULL */
 	struct files_digest_job *job; /* ASK_LAYER */
 };

@@ -12,6 +12,7 @@
 
 #include "base/strpool.h"
 #include "sensor/watch/args.h"
+#include "sensor/watch/script_arg.h"
 
 #define CHUNK 256u
 
@@ -174,6 +175,7 @@ static void rec_drop(struct processes *p, struct rec *r)
 	rec_unlink(p, r);
 	strpool_put(p->names, r->p.exe);
 	strpool_put(p->names, r->p.script);
+	strpool_put(p->names, r->p.cwd);
 	strpool_put(p->names, r->p.args);
 	memset(r, 0, sizeof(*r));
 	r->index = index;
@@ -203,7 +205,7 @@ static int rec_make(struct processes *p, const struct pg_event *ev, struct rec *
 	r->live = true;
 	r->p.tgid = ev->tgid;
 	r->p.start_boot_ns = ev->start_boot_ns;
-	r->p.exe = r->p.script = r->p.args = "";
+	r->p.exe = r->p.script = r->p.cwd = r->p.args = "";
 	p->count++;
 	e = rec_link(p, r);
 	if (e < 0) {
@@ -239,31 +241,67 @@ static void text_set(struct processes *p, const char **at, const char *to)
 	*at = to;
 }
 
+/* The parts of an event's text; those that it claims to have and has not are empty. */
+struct exec_text {
+	const char *exe, *script, *cwd, *args;
+	size_t exe_len, script_len, cwd_len, args_len;
+};
+
+static size_t part_take(const char **text, size_t *left, size_t len, const char **ret)
+{
+	len = len < *left ? len : *left;
+	*ret = len ? *text : "";
+	*text += len;
+	*left -= len;
+	return len;
+}
+
+static void exec_split(const struct pg_event *ev, const char *text, struct exec_text *ret)
+{
+	size_t left = text ? ev->text_len : 0;
+
+	text = left ? text : "";
+	ret->exe_len = part_take(&text, &left, ev->path_len, &ret->exe);
+	ret->script_len = part_take(&text, &left, ev->script_len, &ret->script);
+	ret->cwd_len = part_take(&text, &left, ev->cwd_len, &ret->cwd);
+	ret->args_len = part_take(&text, &left, left, &ret->args);
+	if (!ret->script_len)
+		ret->script_len = script_arg(ret->exe, ret->exe_len, ret->args, ret->args_len, !(ev->flags & PG_EVF_ARGS_CUT), &ret->script);
+	if (ret->script_len > PG_TEXT_MAX)
+		ret->script_len = 0;
+	if (!ret->script_len)
+		ret->cwd_len = 0;
+}
+
 static int exe_set(struct processes *p, struct rec *r, const struct pg_event *ev, const char *text)
 {
-	size_t len = text ? ev->text_len : 0, path = ev->path_len < len ? ev->path_len : len;
-	size_t script = ev->script_len < len - path ? ev->script_len : len - path, args = len - path - script;
-	const char *exe, *script_text, *args_text;
+	const char *exe, *script, *cwd, *args;
+	struct exec_text t;
 
-	exe = text_intern(p, text, path);
-	script_text = text_intern(p, path < len ? text + path : "", script);
-	args_text = args_intern(p, args ? text + path + script : "", args);
-	if (!exe || !script_text || !args_text) {
+	exec_split(ev, text, &t);
+	exe = text_intern(p, t.exe, t.exe_len);
+	script = text_intern(p, t.script, t.script_len);
+	cwd = text_intern(p, t.cwd, t.cwd_len);
+	args = args_intern(p, t.args, t.args_len);
+	if (!exe || !script || !cwd || !args) {
 		strpool_put(p->names, exe);
-		strpool_put(p->names, script_text);
-		strpool_put(p->names, args_text);
+		strpool_put(p->names, script);
+		strpool_put(p->names, cwd);
+		strpool_put(p->names, args);
 		return -ENOMEM;
 	}
 	text_set(p, &r->p.exe, exe);
-	text_set(p, &r->p.script, script_text);
+	text_set(p, &r->p.script, script);
+	text_set(p, &r->p.cwd, cwd);
 	/* the iterator knows no arguments */
-	if (ev->type == PG_EV_EXEC || args)
-		text_set(p, &r->p.args, args_text);
+	if (ev->type == PG_EV_EXEC || t.args_len)
+		text_set(p, &r->p.args, args);
 	else
-		strpool_put(p->names, args_text);
+		strpool_put(p->names, args);
 	r->p.exe_ino = ev->exe_ino;
 	r->p.exe_dev = ev->exe_dev;
 	r->p.flags = ev->flags;
+	r->p.mnt_ns = ev->mnt_ns_ino;
 	r->p.entered = ev->parent_cgroup && ev->parent_cgroup != ev->cgroup;
 	r->exe_ts_ns = ev->ts_ns ? ev->ts_ns : 1;
 	return 0;
@@ -308,6 +346,10 @@ int processes_set_args(struct processes *p, uint32_t index, const char *raw, siz
 	if (!args)
 		return -ENOMEM;
 	text_set(p, &r->p.args, args);
+	len = script_arg(r->p.exe, strlen(r->p.exe), raw, len, false, &raw);
+	args = r->p.script[0] || len > PG_TEXT_MAX ? NULL : text_intern(p, raw, len);
+	if (args)
+		text_set(p, &r->p.script, args);
 	return 0;
 }
 
@@ -367,7 +409,7 @@ static struct rec *place_set(struct processes *p, struct rec *r, const struct pg
 static int event_fork(struct processes *p, const struct pg_event *ev)
 {
 	struct rec *r, *parent;
-	const char *exe, *script, *args;
+	const char *exe, *script, *cwd, *args;
 	int e = rec_get(p, ev, &r);
 
 	if (e < 0)
@@ -380,16 +422,20 @@ static int event_fork(struct processes *p, const struct pg_event *ev)
 		return 0;
 	exe = strpool_get(p->names, parent->p.exe);
 	script = strpool_get(p->names, parent->p.script);
+	cwd = strpool_get(p->names, parent->p.cwd);
 	args = strpool_get(p->names, parent->p.args);
-	if (!exe || !script || !args) {
+	if (!exe || !script || !cwd || !args) {
 		strpool_put(p->names, exe);
 		strpool_put(p->names, script);
+		strpool_put(p->names, cwd);
 		strpool_put(p->names, args);
 		return -ENOMEM;
 	}
 	text_set(p, &r->p.exe, exe);
 	text_set(p, &r->p.script, script);
+	text_set(p, &r->p.cwd, cwd);
 	text_set(p, &r->p.args, args);
+	r->p.mnt_ns = parent->p.mnt_ns;
 	r->p.exe_ino = parent->p.exe_ino;
 	r->p.exe_dev = parent->p.exe_dev;
 	r->p.flags = parent->p.flags;

@@ -19,12 +19,15 @@ struct process {
 	uint64_t cgroup, netns_cookie;
 	uint32_t parent;        /* index, 0: unknown */
 	uint32_t parent_tgid;
-	const char *exe;        /* as its own root sees it, sanitised; interned; never NULL ("" unknown) */
-	const char *script;     /* path of the script whose interpreter exe is, as its caller wrote it; "" none */
+	const char *exe;        /* as its mount namespace sees it, sanitised; interned; never NULL ("" unknown) */
+	const char *script;     /* path of the script whose interpreter exe is, as its caller wrote it, in the file's place or among the
+				 * interpreter's arguments (script_arg.h); "" none, or not known */
+	const char *cwd;        /* where it was when it was started, of one that has a script; "" not known */
 	const char *args;       /* arguments in the kept form of args.h, secrets taken out; "" unknown */
 	uint64_t exe_ino;
 	uint32_t exe_dev;
 	uint32_t flags;         /* enum pg_event_flag */
+	uint32_t mnt_ns;        /* inode of its mount namespace when it was started; 0 unknown */
 	uint64_t exit_mono_ns;  /* 0: alive */
 	bool args_asked;        /* the node is being asked for args, or was in vain */
 	bool entered;           /* was put into its cgroup from outside: a container's first process, docker exec, health check */

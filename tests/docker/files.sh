@@ -95,6 +95,25 @@ script_event() {
 	jq -es --arg d "$(sum /opt/run.sh)" 'any(.[]; .event == "exec" and .process.script == "/opt/run.sh" and .script_digest == $d and .process.exe == "/usr/bin/dash" and .digest != "")' "$LAB_DIR/events" >/dev/null
 }
 ok "its exec names both: interpreter and script, each with its digest" until_true 5 script_event
+# -- scripts by a relative path, and as an interpreter's argument
+in_c one sh -c 'mkdir -p /srv/app && cp /opt/run.sh /srv/app/a.sh && echo ": more" >>/srv/app/a.sh && cp /srv/app/a.sh /srv/b.sh && echo ": yet more" >>/srv/b.sh'
+in_c one sh -c 'echo "import sys" >/srv/app/c.py'
+by_name() { # SCRIPT-AS-WRITTEN CWD PATH COMMAND...: the exec names it, with the digest of what is there; "-": with none
+	local name=$1 cwd=$2 path=$3 want=
+	shift 3
+	[ "$path" = - ] || want=$(sum "$path")
+	in_c -w "$cwd" "${runner:-one}" "$@" >/dev/null
+	jq -es --arg n "$name" --arg w "$cwd" --arg d "$want" --arg c "${runner:-one}" 'any(.[]; .event == "exec" and .container == $c and .process.script == $n and
+		(.process.cwd == $w or .process.cwd == "") and .script_digest == $d) and
+		all(.[]; .event != "exec" or .container != $c or .process.script != $n or .script_digest == $d or .script_digest == "")' "$LAB_DIR/events" >/dev/null ||
+		{ jq -c --arg n "$name" 'select(.event == "exec" and .process.script == $n) | [.container, .process.cwd, .process.own_root, .script_digest]' "$LAB_DIR/events" | tail -3; return 1; }
+}
+ok "a script by ./" until_true 5 by_name ./a.sh /srv/app /srv/app/a.sh ./a.sh
+ok "by .." until_true 5 by_name ../b.sh /srv/app /srv/b.sh ../b.sh
+ok "as the argument of a shell, after options" until_true 5 by_name a.sh /srv/app /srv/app/a.sh bash -e -o pipefail a.sh
+ok "and of Python" until_true 5 by_name c.py /srv/app /srv/app/c.py python3 -W ignore c.py
+ok "by its path from /" until_true 5 by_name /srv/b.sh / /srv/b.sh sh -e /srv/b.sh
+ok "what is at the script's path in the container has its digest" until_true 5 exe_is /srv/app/a.sh upper false ""
 in_c one python3 -c '
 import os
 fd = os.memfd_create("x")
@@ -126,6 +145,32 @@ in_c mounter mount -t tmpfs none /mnt
 ok "written on a tmpfs that the container mounted later" until_true 5 in_mount /mnt/later tmpfs
 in_c mounter sh -c 'mkdir -p /media/b; mount -t tmpfs none /media; mkdir /media/b'
 ok "and on a second one" until_true 5 in_mount /media/b/later tmpfs
+# -- a process with other mounts or another root than its container: nothing of the container's is taken for its own
+in_c mounter sh -c 'mkdir -p /jail/bin /srv; cp /bin/true /jail/bin/prog; for f in $(ldd /bin/true | grep -o "/[^ ]*"); do mkdir -p "/jail${f%/*}"; cp -L "$f" "/jail$f"; done
+	printf "#!/bin/sh\n:\n" >/srv/x.sh; printf "#!/bin/sh\n: other\n" >/root/x.sh; printf "#!/bin/sh\n: third\n" >/root/y.sh; cp /bin/true /root/other; cp /bin/false /srv/prog
+	chmod 755 /srv/x.sh /root/x.sh /srv/prog'
+own_mounts() {
+	runner=mounter by_name /srv/x.sh / - unshare -m sh -c 'mount --bind /root/x.sh /srv/x.sh; exec sh /srv/x.sh'
+}
+ok "a script behind a mount of its own: no digest, and not the one of the container's file" until_true 5 own_mounts
+# the program under /srv/prog is /root/other there; it lives on, then is gone at once
+own_program() {
+	local want
+	want=$(in_c mounter sha256sum /root/other | cut -d' ' -f1)
+	in_c mounter unshare -m sh -c 'mount --bind /root/other /srv/prog; cat /dev/null; /srv/prog'
+	jq -es --arg d "$want" 'any(.[]; .event == "exec" and .container == "mounter" and .process.exe == "/srv/prog") and
+		all(.[]; .event != "exec" or .container != "mounter" or .process.exe != "/srv/prog" or .digest == $d or .digest == "")' "$LAB_DIR/events" >/dev/null &&
+		sensor s containers --json | jq -e --arg d "$want" '[.[] | select(.name == "mounter") | .exes[] | select(.path == "/srv/prog" or .path == "/root/other")] |
+			length > 0 and all(.sha256 == $d or .sha256 == "")' >/dev/null ||
+		{ sensor s containers --json | jq -c '.[] | select(.name == "mounter") | .exes[] | select(.path | test("prog|other"))'; return 1; }
+}
+ok "a program behind a mount of its own: its own digest or none" until_true 5 own_program
+jailed() { # its path in the container, not the one that it gives itself
+	in_c mounter chroot /jail /bin/prog
+	jq -es 'any(.[]; .event == "exec" and .container == "mounter" and .process.exe == "/jail/bin/prog" and .process.own_root) and
+		all(.[]; .event != "exec" or .container != "mounter" or (.process.own_root | not) or (.process.exe | startswith("/jail/")))' "$LAB_DIR/events" >/dev/null
+}
+ok "a program in a chroot: where it really lies" until_true 8 jailed
 lab_docker a rm -f mounter >/dev/null
 
 # -- configuration files, and opening: the programs themselves, as core would ask them

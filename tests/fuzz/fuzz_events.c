@@ -21,6 +21,7 @@ static void check_process(uint32_t index, const struct process *p, void *arg)
 {
 	check(p->exe, PG_TEXT_MAX * 4, 0);
 	check(p->script, PG_TEXT_MAX * 4, 0);
+	check(p->cwd, PG_TEXT_MAX * 4, 0);
 	check(p->args, ARGS_TEXT_MAX, ARGS_SEPARATOR);
 	check(p->comm, 15, 0);
 }

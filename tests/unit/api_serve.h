@@ -25,7 +25,7 @@ static void serve_emit(uv_timer_t *h)
 	static const char *const what[] = { "new", "labelled", "closed" };
 	static unsigned i;
 
-	static struct process p = { .tgid = 4243, .exe = "/bin/" FAKE_HOSTILE, .script = FAKE_HOSTILE, .args = "a\x1f" FAKE_HOSTILE "\x1f", .comm = "e\"v<" };
+	static struct process p = { .tgid = 4243, .exe = "/bin/" FAKE_HOSTILE, .script = FAKE_HOSTILE, .cwd = "/" FAKE_HOSTILE, .args = "a\x1f" FAKE_HOSTILE "\x1f", .comm = "e\"v<" };
 	struct core_event_view v = { .kind = (enum core_event_kind)(i % CORE_EVENT_MAX), .time_ns = 1790000000000000000ULL, .p = i % 3 ? &p : NULL,
 				     .text = i % CORE_EVENT_MAX == CORE_EVENT_THROTTLE ? "start" : FAKE_HOSTILE, .name = i % CORE_EVENT_MAX == CORE_EVENT_SYSCALL ? FAKE_HOSTILE : NULL, .detail = i % CORE_EVENT_MAX == CORE_EVENT_FILE || i % CORE_EVENT_MAX == CORE_EVENT_EXE ? "tmpfs" : "written" };
 

@@ -7,10 +7,12 @@
 #include <cmocka.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "sensor/watch/applet.h"
+#include "sensor/watch/script_arg.h"
 #include "sensor/watch/args.h"
 
 /* Arguments are written with | between them, in and out. */
@@ -140,6 +142,87 @@ static void test_the_script_of_an_interpreter(void **state)
 		assert_false(applet_script(none[i][0], none[i][1], "", script, sizeof(script)));
 }
 
+/* Words between blanks; the result, "" none. */
+static void script_is(const char *exe, const char *words, const char *want)
+{
+	const char *script = NULL;
+	char args[256];
+	size_t len = strlen(words), n;
+
+	for (size_t i = 0; i <= len; i++)
+		args[i] = words[i] == ' ' ? '\0' : words[i];
+	n = script_arg(exe, strlen(exe), args, len + 1, true, &script);
+	if (n != strlen(want) || (n && memcmp(script, want, n) != 0))
+		fail_msg("%s: %s: \"%.*s\", not \"%s\"", exe, words, (int)n, n ? script : "", want);
+	/* cut anywhere: this, or none */
+	for (size_t cut = 0; cut <= len; cut++) {
+		char *own = malloc(cut + 1); /* exactly as long, for the sanitizer */
+
+		memcpy(own, args, cut);
+		n = script_arg(exe, strlen(exe), own, cut, false, &script);
+		if (n && (n != strlen(want) || memcmp(script, want, n) != 0))
+			fail_msg("%s: %s: cut at %zu: \"%.*s\"", exe, words, cut, (int)n, script);
+		free(own);
+	}
+}
+
+static void test_the_script_among_an_interpreters_arguments(void **state)
+{
+	static const char *const run[][3] = {
+		{ "/usr/bin/dash", "sh run.sh a b", "run.sh" },
+		{ "/usr/bin/dash", "sh", "" },
+		{ "/usr/bin/dash", "sh -c run.sh", "" },
+		{ "/usr/bin/dash", "sh -ec run.sh", "" },
+		{ "/usr/bin/dash", "sh -s run.sh", "" },
+		{ "/usr/bin/dash", "sh -eux ./run.sh -c", "./run.sh" },
+		{ "/usr/bin/dash", "sh -e -- -x", "-x" },
+		{ "/usr/bin/dash", "sh - run.sh", "run.sh" },
+		{ "/usr/bin/dash", "sh --", "" },
+		{ "/usr/bin/bash", "bash -eo pipefail run.sh", "run.sh" },
+		{ "/usr/bin/bash", "bash -o pipefail -e run.sh", "run.sh" },
+		{ "/usr/bin/bash", "bash +o posix run.sh", "run.sh" },
+		{ "/usr/bin/bash", "bash -o", "" },
+		{ "/usr/bin/bash", "bash --norc run.sh", "run.sh" },
+		{ "/usr/bin/bash", "bash --rcfile rc run.sh", "run.sh" },
+		{ "/usr/bin/bash", "bash --strange run.sh", "" },
+		{ "/usr/bin/bash", "-bash", "" },
+		{ "/bin/busybox", "sh run.sh", "run.sh" },
+		{ "/bin/busybox", "busybox sh -x run.sh", "run.sh" },
+		{ "/bin/busybox", "busybox wget run.sh", "" },
+		{ "/bin/busybox", "wget run.sh", "" },
+		{ "/usr/bin/python3.11", "python3 -u app.py", "app.py" },
+		{ "/usr/bin/python3.11", "python3 -W ignore app.py", "app.py" },
+		{ "/usr/bin/python3.11", "python3 -Wignore -X dev app.py", "app.py" },
+		{ "/usr/bin/python3.11", "python3 -uc app.py", "" },
+		{ "/usr/bin/python3.11", "python3 -m http.server", "" },
+		{ "/usr/bin/python3.11", "python3 -", "" },
+		{ "/usr/bin/python3-config", "python3-config app.py", "" },
+		{ "/usr/bin/perl", "perl -w -I lib app.pl", "app.pl" },
+		{ "/usr/bin/perl", "perl -Ilib -MCarp app.pl", "app.pl" },
+		{ "/usr/bin/perl", "perl -lne print", "" },
+		{ "/usr/bin/perl", "perl -l012n app.pl", "app.pl" },
+		{ "/usr/bin/perl", "perl -S app.pl", "" },
+		{ "/usr/bin/perl", "perl -i.bak -pe s/a/b/ file", "" },
+		{ "/usr/bin/perl", "perl -pi app.pl", "app.pl" },
+		{ "/usr/bin/ruby3.1", "ruby -rjson -I lib app.rb", "app.rb" },
+		{ "/usr/bin/ruby3.1", "ruby -C /srv app.rb", "" },
+		{ "/usr/bin/node", "node --inspect --max-old-space-size=99 -r x app.js", "app.js" },
+		{ "/usr/bin/node", "node --require x app.js", "app.js" },
+		{ "/usr/bin/node", "node -e app.js", "" },
+		{ "/usr/bin/node", "node --inspect-port 9 app.js", "" },
+		{ "/usr/bin/php8.2", "php -d a=b -f app.php", "app.php" },
+		{ "/usr/bin/php8.2", "php app.php", "app.php" },
+		{ "/usr/bin/php8.2", "php -r app.php", "" },
+		{ "/usr/bin/php8.2", "php -- app.php", "" },
+		{ "/usr/sbin/php-fpm8.2", "php-fpm app.php", "" },
+		{ "/usr/bin/shuf", "shuf app.sh", "" },
+		{ "", "sh run.sh", "" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(run); i++)
+		script_is(run[i][0], run[i][1], run[i][2]);
+}
+
 static void test_an_unknown_applet_may_be_any(void **state)
 {
 	assert_true(same("/bin/busybox (nc)", "/bin/busybox (nc)"));
@@ -161,6 +244,7 @@ int main(void)
 		cmocka_unit_test(test_args_cases),
 		cmocka_unit_test(test_args_worst),
 		cmocka_unit_test(test_an_applet_is_named_by_the_first_argument),
+		cmocka_unit_test(test_the_script_among_an_interpreters_arguments),
 		cmocka_unit_test(test_an_unknown_applet_may_be_any),
 		cmocka_unit_test(test_the_script_of_an_interpreter),
 	};

@@ -366,31 +366,66 @@ static bool tgid_is(const struct pg_event *e, const char *text, void *arg)
 	return e->tgid == (uint32_t)*(pid_t *)arg;
 }
 
-static void test_process_events(void **state)
+/* A root of its own at /tmp/pg-root, in a mount namespace of its own; we are there afterwards. */
+static void root_make(void)
+{
+	ns_go(fx->container[0]);
+	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
+		_exit(1);
+	mkdir("/tmp/pg-root", 0700);
+	if (mount("tmpfs", "/tmp/pg-root", "tmpfs", 0, NULL) || mkdir("/tmp/pg-root/usr", 0755) || mkdir("/tmp/pg-root/lib", 0755) ||
+	    mkdir("/tmp/pg-root/lib64", 0755) || mount("/usr", "/tmp/pg-root/usr", NULL, MS_BIND, NULL) ||
+	    mount("/lib", "/tmp/pg-root/lib", NULL, MS_BIND, NULL) || mount("/lib64", "/tmp/pg-root/lib64", NULL, MS_BIND, NULL) ||
+	    mkdir("/tmp/pg-root/old", 0700) || chdir("/tmp/pg-root"))
+		_exit(1);
+}
+
+static void sleep_run(void)
+{
+	execl("/usr/bin/sleep", "sleep", "0", (char *)NULL);
+	_exit(127);
+}
+
+/* As the runtime does it, and without pivot_root (runc --no-pivot). */
+static void run_pivoted(void)
+{
+	root_make();
+	if (syscall(SYS_pivot_root, ".", "old") || chdir("/"))
+		_exit(1);
+	sleep_run();
+}
+
+static void run_moved(void)
+{
+	root_make();
+	if (mount("/tmp/pg-root", "/", NULL, MS_MOVE, NULL) || chroot(".") || chdir("/"))
+		_exit(1);
+	sleep_run();
+}
+
+/* What calls itself /usr/bin/sleep, and lies elsewhere. */
+static void run_chrooted(void)
+{
+	root_make();
+	if (chroot("/tmp/pg-root") || chdir("/"))
+		_exit(1);
+	sleep_run();
+}
+
+static void exec_told(void (*run)(void), const char *path, uint32_t own_root)
 {
 	struct wanted w = { .type = PG_EV_EXEC, .is = tgid_is };
 	pid_t pid;
 
-	SKIP_UNLESS(fx);
 	events_drop();
 	pid = fork();
-	if (pid == 0) { /* a container: other mounts, a root of its own */
-		ns_go(fx->container[0]);
-		if (unshare(CLONE_NEWNS))
-			_exit(1);
-		mkdir("/tmp/pg-root", 0700);
-		if (mount("tmpfs", "/tmp/pg-root", "tmpfs", 0, NULL) || mkdir("/tmp/pg-root/usr", 0755) || mkdir("/tmp/pg-root/lib", 0755) ||
-		    mkdir("/tmp/pg-root/lib64", 0755) || mount("/usr", "/tmp/pg-root/usr", NULL, MS_BIND, NULL) ||
-		    mount("/lib", "/tmp/pg-root/lib", NULL, MS_BIND, NULL) || mount("/lib64", "/tmp/pg-root/lib64", NULL, MS_BIND, NULL) ||
-		    chroot("/tmp/pg-root") || chdir("/"))
-			_exit(1);
-		execl("/usr/bin/sleep", "sleep", "0", (char *)NULL);
-		_exit(127);
-	}
+	if (pid == 0)
+		run();
 	w.arg = &pid;
 	w.ending = pid;
 	assert_int_equal(events_wait(&w), 1);
-	assert_string_equal(w.path, "/usr/bin/sleep");
+	assert_string_equal(w.path, path);
+	assert_int_equal(w.event.flags & PG_EVF_OWN_ROOT, own_root);
 	assert_string_equal(w.event.comm, "sleep");
 	assert_int_equal(w.event.parent_tgid, getpid());
 	assert_int_equal(w.event.netns_cookie, ns_cookie(fx->home, fx->container[0]));
@@ -400,6 +435,14 @@ static void test_process_events(void **state)
 		events_wait(&w);
 	assert_int_equal(w.ended, 1);
 	rmdir("/tmp/pg-root");
+}
+
+static void test_process_events(void **state)
+{
+	SKIP_UNLESS(fx);
+	exec_told(run_pivoted, "/usr/bin/sleep", 0);
+	exec_told(run_moved, "/usr/bin/sleep", 0);
+	exec_told(run_chrooted, "/tmp/pg-root/usr/bin/sleep", PG_EVF_OWN_ROOT);
 }
 
 static void test_process_memfd(void **state)

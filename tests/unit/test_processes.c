@@ -70,6 +70,58 @@ static void test_fork_exec_exit(void **state)
 	assert_null(processes_new(0));
 }
 
+/* parts: "exe|script|cwd|args", NULs of the arguments as '~' */
+static const struct process *tell_exec(struct processes *p, uint32_t tgid, const char *parts, uint32_t flags)
+{
+	struct pg_event ev = { .version = PG_ABI_VERSION, .type = PG_EV_EXEC, .tgid = tgid, .start_boot_ns = tgid, .ts_ns = 1000, .flags = flags };
+	uint16_t *lens[] = { &ev.path_len, &ev.script_len, &ev.cwd_len };
+	char text[PG_EVENT_TEXT_MAX];
+
+	for (size_t i = 0; i < 3; i++) {
+		*lens[i] = (uint16_t)strcspn(parts, "|");
+		memcpy(text + ev.text_len, parts, *lens[i]);
+		ev.text_len += *lens[i];
+		parts += *lens[i] + 1;
+	}
+	for (; *parts; parts++)
+		text[ev.text_len++] = *parts == '~' ? '\0' : *parts;
+	assert_int_equal(processes_event(p, &ev, text), 0);
+	return processes_get(p, processes_find(p, tgid, tgid));
+}
+
+static void test_script_and_directory(void **state)
+{
+	struct processes *p = processes_new(100);
+	const struct process *pr;
+
+	pr = tell_exec(p, 10, "/bin/dash|./run.sh|/srv|sh~-e~./run.sh~", 0);
+	assert_string_equal(pr->exe, "/bin/dash");
+	assert_string_equal(pr->script, "./run.sh");
+	assert_string_equal(pr->cwd, "/srv");
+	assert_int_equal(strncmp(pr->args, "sh\x1f" "-e\x1f" "./run.sh", 14), 0);
+	tell(p, PG_EV_FORK, 11, 200, 10, 10, 2000, NULL);
+	pr = processes_get(p, processes_find(p, 11, 200));
+	assert_string_equal(pr->script, "./run.sh");
+	assert_string_equal(pr->cwd, "/srv");
+	pr = tell_exec(p, 12, "/bin/dash||/srv|sh~-e~run.sh~x~", 0);
+	assert_string_equal(pr->script, "run.sh");
+	assert_string_equal(pr->cwd, "/srv");
+	pr = tell_exec(p, 12, "/bin/dash||/srv|sh~-c~run.sh~x~", 0); /* the same process: nothing of before is left */
+	assert_string_equal(pr->script, "");
+	assert_string_equal(pr->cwd, "");
+	pr = tell_exec(p, 13, "/bin/dash||/srv|sh~run.s", PG_EVF_ARGS_CUT); /* run.sh? */
+	assert_string_equal(pr->script, "");
+	pr = tell_exec(p, 14, "/bin/cat||/srv|cat~run.sh~", 0);
+	assert_string_equal(pr->script, "");
+	/* one that was there before: what the node says of its arguments */
+	tell(p, PG_EV_PROCESS, 15, 15, 1, 1, 1000, "/usr/bin/python3.11");
+	assert_int_equal(processes_set_args(p, processes_find(p, 15, 15), "python3\0-u\0/app.py", 19), 0);
+	pr = processes_get(p, processes_find(p, 15, 15));
+	assert_string_equal(pr->script, "/app.py");
+	assert_string_equal(pr->cwd, "");
+	processes_free(p);
+}
+
 static void test_pid_reuse(void **state)
 {
 	struct processes *p = processes_new(100);
@@ -276,7 +328,7 @@ static void test_random_churn(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_fork_exec_exit),
+		cmocka_unit_test(test_fork_exec_exit), cmocka_unit_test(test_script_and_directory),
 		cmocka_unit_test(test_pid_reuse),
 		cmocka_unit_test(test_order_of_news),
 		cmocka_unit_test(test_parent_forgotten),
