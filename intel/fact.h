@@ -36,6 +36,8 @@ enum fact_source { FACT_LEARNED = 1 << 0, FACT_DECLARED = 1 << 1, FACT_HUMAN = 1
 /* The one shown: human, declared, learned. */
 const char *fact_source_name(unsigned sources);
 
+struct volume_hours;
+
 struct fact {
 	const char *key;   /* owned by its model */
 	const char *where; /* declared: "path:line", "compose:links", …; "" none */
@@ -46,6 +48,7 @@ struct fact {
 	uint32_t replicas; /* bits: containers it was seen in, folded to 32 */
 	bool startup;      /* first seen just after a container's start */
 	uint64_t window;   /* number of the last window it was seen in */
+	const struct volume_hours *hours; /* of a measure that is large enough to matter; owned by its model; NULL none */
 };
 
 /* Joins two fields (b NULL: one). Control bytes and tabs in them become '?'. ret holds FACT_KEY_MAX bytes; returns ret. */

@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "intel/model_priv.h"
+#include "intel/volume_hours.h"
 
 const char *model_state_name(enum model_state s)
 {
@@ -29,6 +30,7 @@ static void fact_free(struct fact_rec *r)
 {
 	free((char *)(uintptr_t)r->f.key);
 	free((char *)(uintptr_t)r->f.where);
+	free((void *)(uintptr_t)r->f.hours);
 	free(r);
 }
 
@@ -80,6 +82,16 @@ static void fact_where(struct fact_rec *r, const char *where)
 
 	free((char *)(uintptr_t)r->f.where);
 	r->f.where = copy;
+}
+
+static void fact_hours(struct fact_rec *r, const struct volume_hours *hours)
+{
+	struct volume_hours *copy = hours ? malloc(sizeof(*copy)) : NULL;
+
+	if (copy)
+		*copy = *hours;
+	free((void *)(uintptr_t)r->f.hours);
+	r->f.hours = copy;
 }
 
 /* ---- models -------------------------------------------------------------------------------------------------- */
@@ -175,6 +187,7 @@ static void model_carry(struct model *m, const struct model *from)
 			copy->f.first_ns = r->f.first_ns;
 			copy->f.last_ns = r->f.last_ns;
 			copy->f.startup = r->f.startup;
+			fact_hours(copy, r->f.hours);
 		}
 		m->dims[k].fed = from->dims[k].fed;
 	}
@@ -295,24 +308,40 @@ enum model_answer model_see(struct model *m, enum fact_kind k, const char *key, 
 	return a;
 }
 
+/* History is only kept of what could ever be told. */
+static void measure_note(struct model *m, struct fact_rec *r, uint64_t value, bool matters, uint64_t now_ns)
+{
+	struct volume_hours *h = (struct volume_hours *)(uintptr_t)r->f.hours;
+
+	if (!h && matters)
+		r->f.hours = h = calloc(1, sizeof(*h));
+	if (h && volume_hours_add(h, now_ns, value))
+		m->generation++;
+}
+
 enum model_answer model_measure(struct model *m, enum fact_kind k, const char *key, uint64_t value, uint64_t floor, unsigned factor,
-				const struct model_seen *s, uint64_t *ret_before)
+				const struct model_seen *s, struct model_usual *ret_usual)
 {
 	struct model_dimension *d = &m->dims[k];
 	struct fact_rec *r = model_fact_find(d, key);
+	bool more;
 
-	*ret_before = r ? r->f.count : 0;
-	if (r && value <= r->f.count)
+	*ret_usual = (struct model_usual){ .value = r ? r->f.count : 0 };
+	if (r && r->f.hours && !volume_hours_usual(r->f.hours, s->now_ns, &ret_usual->value, &ret_usual->weeks))
+		ret_usual->weeks = 0;
+	if (d->state != MODEL_LEARNING && value > floor && value > factor * ret_usual->value)
+		return MODEL_NEW;
+	more = d->state == MODEL_LEARNING && (!r || value > r->f.count);
+	if (more && !r && model_fact_make(m, k, key, &r))
 		return MODEL_KNOWN;
-	if (d->state == MODEL_LEARNING) {
-		if (!r && model_fact_make(m, k, key, &r))
-			return MODEL_KNOWN;
-		r->f.sources |= FACT_LEARNED;
-		fact_count(m, d, r, s);
-		r->f.count = value;
-		return MODEL_ADDED;
-	}
-	return value > floor && value > factor * *ret_before ? MODEL_NEW : MODEL_KNOWN;
+	if (r && d->state != MODEL_LOCKED)
+		measure_note(m, r, value, value > floor / factor, s->now_ns);
+	if (!more)
+		return MODEL_KNOWN;
+	r->f.sources |= FACT_LEARNED;
+	fact_count(m, d, r, s);
+	r->f.count = value;
+	return MODEL_ADDED;
 }
 
 int model_vouch(struct model *m, enum fact_kind k, const char *key, enum fact_source source, const char *where, uint64_t now_ns)
@@ -550,6 +579,7 @@ void model_numbers_set(struct model *m, const struct model_numbers *n)
 int model_restore(struct model *m, enum fact_kind k, const struct fact *f)
 {
 	struct fact_rec *r = model_fact_find(&m->dims[k], f->key);
+	const struct volume_hours *hours;
 	const char *key, *where;
 	int e;
 
@@ -559,10 +589,13 @@ int model_restore(struct model *m, enum fact_kind k, const struct fact *f)
 			return e;
 	}
 	fact_where(r, f->where);
+	fact_hours(r, f->hours);
 	key = r->f.key;
 	where = r->f.where;
+	hours = r->f.hours;
 	r->f = *f;
 	r->f.key = key;
 	r->f.where = where;
+	r->f.hours = hours;
 	return 0;
 }

@@ -58,9 +58,14 @@ struct model_seen {
 /* *ret_fact (may be NULL): the fact it matched or became; NULL for MODEL_NEW. */
 enum model_answer model_see(struct model *m, enum fact_kind k, const char *key, const struct model_seen *s, const struct fact **ret_fact);
 /* For facts that are measures (volume): the fact's count is the largest value learned. MODEL_NEW: learning has ended, and value is
- * above floor and above factor times that. */
+ * above floor and above factor times what is usual: that of the hour of the week once there is enough history of it (volume_hours.h,
+ * which goes on after learning, but not in a locked model and not with what is told), the largest value until then. */
+struct model_usual {
+	uint64_t value;
+	unsigned weeks; /* of the history of this hour; 0: it is the largest value learned */
+};
 enum model_answer model_measure(struct model *m, enum fact_kind k, const char *key, uint64_t value, uint64_t floor, unsigned factor,
-				const struct model_seen *s, uint64_t *ret_before);
+				const struct model_seen *s, struct model_usual *ret_usual);
 /* As model_see(), but never adds, never counts. */
 const struct fact *model_match(const struct model *m, enum fact_kind k, const char *key);
 /* Adds or strengthens a fact that somebody vouches for. 0, -ENOSPC, -ENOMEM. where may be NULL. */

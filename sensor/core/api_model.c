@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "intel/volume_hours.h"
 #include "sensor/core/alerts.h"
 #include "sensor/core/api_priv.h"
 #include "sensor/core/evidence.h"
@@ -201,6 +202,8 @@ static void add_fact(const struct fact *f, void *arg)
 	jsonl_u64(&l->j, "count", f->count);
 	jsonl_u64(&l->j, "windows", f->windows);
 	jsonl_u64(&l->j, "replicas", (uint64_t)__builtin_popcount(f->replicas));
+	if (f->hours)
+		jsonl_u64(&l->j, "history_weeks", volume_hours_weeks(f->hours));
 	jsonl_bool(&l->j, "startup", f->startup);
 	jsonl_time(&l->j, "first_seen", f->first_ns);
 	jsonl_time(&l->j, "last_seen", f->last_ns);

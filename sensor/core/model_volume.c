@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* How much and how often: bytes that a workload sends out of the engines' networks, connections to services that ask for a
- * password. Measured over TURN_NS, held against the largest turn that was learned. */
+ * password. Measured over TURN_NS, held against what is usual at that hour of the week, or, until
+ * there is history of some weeks, the largest turn that was learned. */
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,23 +98,32 @@ static void tell(struct core *c, const struct ident_container *ct, struct model 
 	model_tell(c, ct, m, FACT_VOLUME, f);
 }
 
+static const char *usual_when(const struct model_usual *u, char ret[80])
+{
+	ret[0] = '\0';
+	if (u->weeks)
+		snprintf(ret, 80, " at this hour of the week (upper quartile of %u weeks)", u->weeks);
+	return ret;
+}
+
 static void judge_bytes(struct core *c, struct flow_pair *p, uint64_t bytes)
 {
 	const struct ident_container *ct = pair_container(p, PAIR_CLIENT);
 	const struct topo_node_desc *sv = pair_end(p, PAIR_SERVER);
 	struct model *m = sv->kind == TOPO_WORKLOAD ? NULL : model_of(c, ct);
-	char key[FACT_KEY_MAX], port[24], observed[512], learned[200];
+	char key[FACT_KEY_MAX], port[24], observed[512], when[80], learned[200];
 	struct model_seen s;
-	uint64_t before;
+	struct model_usual usual;
 
 	if (!m)
 		return;
 	s = model_seen_of(ct, clock_wall_ns());
 	fact_key(key, sv->id, fact_port(port, pair_l4(p), pair_port(p)));
-	if (model_measure(m, FACT_VOLUME, key, bytes, BYTES_FLOOR, BYTES_FACTOR, &s, &before) != MODEL_NEW)
+	if (model_measure(m, FACT_VOLUME, key, bytes, BYTES_FLOOR, BYTES_FACTOR, &s, &usual) != MODEL_NEW)
 		return;
 	snprintf(observed, sizeof(observed), "%s has sent %llu MiB to %.200s on %s within a minute", ct->name, (unsigned long long)(bytes >> 20), sv->id, port);
-	snprintf(learned, sizeof(learned), "at most %llu KiB at a time to %.100s %s", (unsigned long long)(before >> 10), sv->id, port);
+	snprintf(learned, sizeof(learned), "at most %llu KiB within a minute to %.80s %s%s", (unsigned long long)(usual.value >> 10), sv->id, port,
+		 usual_when(&usual, when));
 	tell(c, ct, m, FINDING_VOLUME_EXFILTRATION, key, sv->id, observed, learned, pair_mark(p), false);
 }
 
@@ -122,20 +132,21 @@ static void judge_flows(struct core *c, struct flow_pair *p, uint64_t flows)
 	const struct ident_container *sct = pair_container(p, PAIR_SERVER), *cct = pair_container(p, PAIR_CLIENT);
 	const struct topo_node_desc *cl = pair_end(p, PAIR_CLIENT);
 	struct model *m = asks_for_password(pair_port(p)) ? model_of(c, sct) : NULL;
-	char key[FACT_KEY_MAX], port[24], observed[512], learned[200], who[420];
+	char key[FACT_KEY_MAX], port[24], observed[512], when[80], learned[200], who[420];
 	struct model_seen s;
-	uint64_t before;
+	struct model_usual usual;
 
 	if (!m)
 		return;
 	s = model_seen_of(sct, clock_wall_ns());
 	snprintf(who, sizeof(who), "rate of %s", cl->id);
 	fact_key(key, who, fact_port(port, pair_l4(p), pair_port(p)));
-	if (model_measure(m, FACT_VOLUME, key, flows, FLOWS_FLOOR, FLOWS_FACTOR, &s, &before) != MODEL_NEW)
+	if (model_measure(m, FACT_VOLUME, key, flows, FLOWS_FLOOR, FLOWS_FACTOR, &s, &usual) != MODEL_NEW)
 		return;
 	snprintf(observed, sizeof(observed), "%.200s made %llu connections to %s of %s within %llu s", cl->id, (unsigned long long)flows, port, sct->name,
 		 (unsigned long long)(TURN_NS / NSEC_PER_SEC));
-	snprintf(learned, sizeof(learned), "at most %llu connections in that time from %.100s", (unsigned long long)before, cl->id);
+	snprintf(learned, sizeof(learned), "at most %llu connections in that time from %.80s%s", (unsigned long long)usual.value, cl->id,
+		 usual_when(&usual, when));
 	tell(c, cct && !cct->remote ? cct : sct, m, FINDING_AUTH_BRUTEFORCE, key, cct && !cct->remote ? sct->workload : cl->id, observed, learned,
 	     pair_mark(p), !cct || cct->remote);
 }
@@ -144,8 +155,9 @@ static void judge_flows(struct core *c, struct flow_pair *p, uint64_t flows)
 void model_login_refused(struct core *c, struct flow *f)
 {
 	const struct ident_container *sct, *cct;
-	char key[FACT_KEY_MAX], port[24], observed[512], learned[200], who[420];
-	uint64_t before, now = clock_mono_ns();
+	char key[FACT_KEY_MAX], port[24], observed[512], when[80], learned[200], who[420];
+	uint64_t now = clock_mono_ns();
+	struct model_usual usual;
 	const struct topo_node_desc *cl;
 	struct pair_mark *mark;
 	struct model_seen s;
@@ -169,10 +181,11 @@ void model_login_refused(struct core *c, struct flow *f)
 	s = model_seen_of(sct, clock_wall_ns());
 	snprintf(who, sizeof(who), "refused logins of %s", cl->id);
 	fact_key(key, who, fact_port(port, pair_l4(f->edge), pair_port(f->edge)));
-	if (model_measure(m, FACT_VOLUME, key, mark->refused, REFUSED_FLOOR, FLOWS_FACTOR, &s, &before) != MODEL_NEW)
+	if (model_measure(m, FACT_VOLUME, key, mark->refused, REFUSED_FLOOR, FLOWS_FACTOR, &s, &usual) != MODEL_NEW)
 		return;
 	snprintf(observed, sizeof(observed), "%.200s had %u logins to %s of %s refused within a minute", cl->id, mark->refused, port, sct->name);
-	snprintf(learned, sizeof(learned), "at most %llu refused logins in that time from %.100s", (unsigned long long)before, cl->id);
+	snprintf(learned, sizeof(learned), "at most %llu refused logins in that time from %.80s%s", (unsigned long long)usual.value, cl->id,
+		 usual_when(&usual, when));
 	mark->most = f->key;
 	tell(c, cct && !cct->remote ? cct : sct, m, FINDING_AUTH_BRUTEFORCE, key, cct && !cct->remote ? sct->workload : cl->id, observed, learned,
 	     mark, !cct || cct->remote);

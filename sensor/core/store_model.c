@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "intel/volume_hours.h"
 #include "sensor/core/store_schema_priv.h"
 
 #define FINDINGS_KEEP 50000
@@ -35,6 +36,7 @@ static const char *const migrations[] = {
 	"ALTER TABLE findings ADD COLUMN action TEXT NOT NULL DEFAULT '';"
 	"ALTER TABLE findings ADD COLUMN evidence TEXT NOT NULL DEFAULT '';",
 	"CREATE TABLE syscalls(workload TEXT PRIMARY KEY, sets BLOB NOT NULL) WITHOUT ROWID;",
+	"ALTER TABLE facts ADD COLUMN hours BLOB;",
 };
 #define SCHEMA_VERSION ((int)ARRAY_SIZE(migrations))
 
@@ -46,9 +48,9 @@ static const char *const statements[MODEL_STMT_MAX] = {
 	[MODEL_ID] = "SELECT id FROM models WHERE workload = ?1 AND image = ?2",
 	[MODEL_DEL] = "DELETE FROM models WHERE id = ?1",
 	[FACTS_DEL] = "DELETE FROM facts WHERE model = ?1",
-	[FACT_PUT] = "INSERT OR REPLACE INTO facts VALUES(?,?,?,?,?,?,?,?,?,?,?)",
+	[FACT_PUT] = "INSERT OR REPLACE INTO facts VALUES(?,?,?,?,?,?,?,?,?,?,?,?)",
 	[MODEL_EACH] = "SELECT id, workload, image, numbers, generation FROM models",
-	[FACT_EACH] = "SELECT kind, key, sources, place, count, windows, first, last, replicas, startup FROM facts WHERE model = ?1",
+	[FACT_EACH] = "SELECT kind, key, sources, place, count, windows, first, last, replicas, startup, hours FROM facts WHERE model = ?1",
 	[FINDING_PUT] = "INSERT OR REPLACE INTO findings VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[FINDING_EACH] = "SELECT * FROM (SELECT * FROM findings ORDER BY time DESC LIMIT ?1) ORDER BY time",
 	[FINDING_RETIRE] = "DELETE FROM findings WHERE id IN (SELECT id FROM findings ORDER BY time DESC LIMIT -1 OFFSET ?1)",
@@ -256,6 +258,8 @@ static void write_fact(const struct fact *f, void *arg)
 	bind_int(st, &i, f->last_ns);
 	bind_int(st, &i, f->replicas);
 	bind_int(st, &i, f->startup);
+	if (f->hours)
+		sqlite3_bind_blob(st, i, f->hours, sizeof(*f->hours), SQLITE_TRANSIENT);
 	w->error = run(w->s, FACT_PUT);
 }
 
@@ -386,6 +390,7 @@ static const char *column(sqlite3_stmt *st, int i)
 static void load_facts(struct model_store *s, struct model *m, int64_t id)
 {
 	sqlite3_stmt *st = s->stmts[FACT_EACH];
+	struct volume_hours hours;
 
 	sqlite3_bind_int64(st, 1, id);
 	while (sqlite3_step(st) == SQLITE_ROW) {
@@ -398,6 +403,10 @@ static void load_facts(struct model_store *s, struct model *m, int64_t id)
 		f.last_ns = (uint64_t)sqlite3_column_int64(st, 7);
 		f.replicas = (uint32_t)sqlite3_column_int64(st, 8);
 		f.startup = sqlite3_column_int(st, 9);
+		if (sqlite3_column_bytes(st, 10) == (int)sizeof(hours)) {
+			memcpy(&hours, sqlite3_column_blob(st, 10), sizeof(hours));
+			f.hours = &hours;
+		}
 		if (k >= 0 && f.key[0] && strlen(f.key) < FACT_KEY_MAX)
 			model_restore(m, (enum fact_kind)k, &f);
 	}

@@ -8,7 +8,7 @@ set -u
 . "$(dirname "$0")/../scenarios/lib.sh"
 docker_begin
 lab_engine_start a
-lab_image a pg-web pg-many pg-tiny
+lab_image a pg-web pg-many pg-tiny pg-db
 d network create --subnet 172.31.0.0/16 front >/dev/null
 case_id=D SC_WINDOWS=6
 canary="canary-$RANDOM$RANDOM-of-the-host"
@@ -33,6 +33,7 @@ run hostile pg-web sh -c "$start"
 run nginx pg-many sh -c 'printf "server {\n listen 127.0.0.1:8085;\n listen [::]:8086 default_server;\n}\n" >/etc/nginx/conf.d/more.conf; exec nginx -g "daemon off;"'
 run redis pg-many sh -c 'exec redis-server /etc/redis/redis.conf --port 6390 --daemonize no'
 run postgres pg-many sh -c 'for d in /etc/postgresql/*/main/conf.d; do echo "port = 5499" >$d/p.conf; done; exec start-postgres'
+run mariadb pg-db sh -c 'printf "[mariadbd]\nport = 3399\n" >/etc/mysql/mariadb.conf.d/zz-port.cnf; exec mariadbd --user=mysql'
 run sshd pg-many sh -c 'echo "Port 2022" >/etc/ssh/sshd_config.d/p.conf; mkdir -p /run/sshd; exec /usr/sbin/sshd -D'
 run twin pg-web sh -c "$start"
 
@@ -49,6 +50,7 @@ itself() {
 	nginx) in_ nginx nginx -T 2>/dev/null | sed -nE 's/^[^#]*listen[[:space:]]+([^;[:space:]]*:)?([0-9]+)[; ].*/\2/p' ;;
 	redis) in_ redis redis-cli -p 6390 CONFIG GET port | tail -n 1 ;;
 	postgres) in_ postgres psql -h /tmp -p 5499 -U postgres -Atc 'show port' ;;
+	mariadb) in_ mariadb mariadb -S /var/lib/mysql/mysqld.sock -NBe 'select @@port' ;;
 	sshd) in_ sshd /usr/sbin/sshd -T | sed -n 's/^port //p' ;;
 	esac | sort -un | paste -sd,
 }
@@ -59,11 +61,11 @@ agrees() { # NAME: and so does the kernel, of what was really opened
 	open=$(sensor s listeners --json | jq -r --arg c "D-$1" '[.[] | select(.container == $c and .l4 == "tcp" and .workload != "engine resolver") | .port] | unique | map(tostring) | join(",")')
 	[ -n "$said" ] && [ "$said" = "$declared" ] && [ "$said" = "$open" ] || { echo "itself: $said; declared: $declared; open: $open"; return 1; }
 }
-for c in plain nginx redis postgres sshd; do ok "$c: the program itself agrees with what was read, and with what is open" until_true 15 agrees "$c"; done
+for c in plain nginx redis postgres mariadb sshd; do ok "$c: the program itself agrees with what was read, and with what is open" until_true 20 agrees "$c"; done
 ok "documents, logs and the files that were read" declares plain '[.files[] | [.role, .path]] |
 	contains([["documents", "/var/www/html"], ["config", "/etc/apache2/apache2.conf"]])'
 ok "command as the engine has it" declares plain '.command[0] == "sh"'
-ok "learning ends" until_true 150 learned_all 11
+ok "learning ends" until_true 150 learned_all 12
 edge_of() { sensor s model show "$1" --json | jq -e --arg p "$2" --arg w "$3" 'any(.facts[]; .dimension == "edge-out" and .source == "declared" and .fact[0] == $p and (.where | startswith($w)))' >/dev/null ||
 	{ sensor s model show "$1" --json | jq -c '.facts[] | select(.dimension == "edge-out")'; return 1; }; }
 ok "an edge that the environment names" until_true 10 edge_of pg-many/D-caller pg-web/D-plain env:BACKEND_URL

@@ -156,6 +156,9 @@ run_attack() {
 		all_found && break
 		sleep 0.2
 	done
+	while read -r line; do # for the recall of each kind of finding
+		[ -z "$line" ] || { has_finding "$since" "$line" && echo "${line%% *} 1" || echo "${line%% *} 0"; } >>"$LAB_DIR/kinds"
+	done <<<"$case_expect"
 	if all_found; then
 		pass "$1: found: $case_title"
 		echo "$case_class found $1" >>"$SC_RESULTS"
@@ -201,6 +204,8 @@ scorecard() {
 		found=$(grep -c "^$class found" "$SC_RESULTS")
 		[ "$total" = 0 ] || echo "#   class $class: recall $found of $total"
 	done
+	[ ! -e "$LAB_DIR/kinds" ] || sort "$LAB_DIR/kinds" |
+		awk '{ n[$1]++; found[$1] += $2 } END { for (k in n) printf "#     %-22s recall %d of %d\n", k, found[k], n[k] }' | sort
 	echo "#   benign twins and silent life: $SC_BENIGN runs, findings $(cat "$LAB_DIR/benign-findings" 2>/dev/null || echo 0)"
 	[ ! -e "$LAB_DIR/naming" ] || awk '{ mine += $1; others += $2 } END { printf "#   naming: %d of %d findings told during attacks name the container that did it\n", mine, mine + others }' "$LAB_DIR/naming"
 	sort -k2 -g "$SC_LATENCY" | awk '{ v[NR] = $2 } END { if (NR) printf "#   time to finding (kernel saw it -> alert written): median %.0f ms, 95th %.0f ms, %d findings\n",

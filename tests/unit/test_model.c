@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "intel/model.h"
+#include "intel/volume_hours.h"
 
 #define S 1000000000ULL
 #define BIT(k) (1U << (k))
@@ -223,14 +224,93 @@ static void test_measures(void **state)
 {
 	struct world *w = *state;
 	struct model_seen s = { .now_ns = w->now };
-	uint64_t before;
+	struct model_usual before;
 
 	assert_int_equal(model_measure(w->m, FACT_VOLUME, "ext:a\ttcp/443", 100, 1000, 4, &s, &before), MODEL_ADDED);
 	model_set_state(w->m, FACT_VOLUME, MODEL_MONITORING, w->now);
 	assert_int_equal(model_measure(w->m, FACT_VOLUME, "ext:a\ttcp/443", 900, 1000, 4, &s, &before), MODEL_KNOWN);
 	assert_int_equal(model_measure(w->m, FACT_VOLUME, "ext:a\ttcp/443", 1001, 1000, 4, &s, &before), MODEL_NEW);
-	assert_int_equal(before, 100);
+	assert_int_equal(before.value, 100);
+	assert_int_equal(before.weeks, 0);
 	assert_int_equal(model_measure(w->m, FACT_VOLUME, "ext:a\ttcp/443", 1001, 1000, 20, &s, &before), MODEL_KNOWN);
+}
+
+#define HOUR (3600 * 1000000000ULL)
+#define MIB (1ULL << 20)
+
+/* A backup each night at 2, of 1 GiB and now and then half as much again; by day some KiB. From a Thursday on, 0:00 UTC. */
+static enum model_answer weeks_of_backups(struct world *w, uint64_t *at, unsigned weeks, struct model_usual *usual)
+{
+	enum model_answer worst = MODEL_KNOWN;
+
+	for (unsigned hour = 0; hour < weeks * 168; hour++, *at += HOUR) {
+		struct model_seen s = { .now_ns = *at };
+		uint64_t bytes = hour % 24 == 2 ? (1000 + hour % 7 * 80) * MIB : hour % 24 == 3 ? 0 : 40000 + hour;
+		enum model_answer a = bytes ? model_measure(w->m, FACT_VOLUME, "ext:a\ttcp/443", bytes, 32 * MIB, 4, &s, usual) : MODEL_KNOWN;
+
+		worst = a > worst ? a : worst;
+	}
+	return worst;
+}
+
+static enum model_answer measure_at(struct world *w, uint64_t at, uint64_t mib, struct model_usual *usual)
+{
+	struct model_seen s = { .now_ns = at };
+
+	return model_measure(w->m, FACT_VOLUME, "ext:a\ttcp/443", mib * MIB, 32 * MIB, 4, &s, usual);
+}
+
+static void test_volumes_by_hour_of_the_week(void **state)
+{
+	struct world *w = *state;
+	uint64_t at = 2800ULL * 168 * HOUR;
+	struct model_usual usual;
+
+	weeks_of_backups(w, &at, 1, &usual);
+	model_set_state(w->m, FACT_VOLUME, MODEL_MONITORING, w->now);
+	/* one week: only the largest value is known, by day a thousand times the usual goes unseen */
+	assert_int_equal(measure_at(w, at + 13 * HOUR, 900, &usual), MODEL_KNOWN);
+	assert_int_equal(usual.weeks, 0);
+	assert_int_equal(measure_at(w, at + 13 * HOUR, 9000, &usual), MODEL_NEW);
+	at += 168 * HOUR;
+	assert_int_equal(weeks_of_backups(w, &at, 5, &usual), MODEL_KNOWN);
+	/* now the hour counts: no backup at noon, though one week had had it */
+	assert_int_equal(measure_at(w, at + 13 * HOUR, 40, &usual), MODEL_NEW);
+	assert_in_range(usual.weeks, 4, 7);
+	assert_in_range(usual.value, 40000, 60000);
+	/* the nightly one is as ever: same hour, 30 % more, an hour late or early (daylight saving) */
+	assert_int_equal(measure_at(w, at + 2 * HOUR, 1900, &usual), MODEL_KNOWN);
+	assert_int_equal(measure_at(w, at + 1 * HOUR, 1300, &usual), MODEL_KNOWN);
+	assert_int_equal(measure_at(w, at + 3 * HOUR, 1300, &usual), MODEL_KNOWN);
+	assert_int_equal(measure_at(w, at + 2 * HOUR, 9000, &usual), MODEL_NEW);
+	/* what was told is not taken for usual, however often it comes again */
+	for (int week = 0; week < 6; week++) {
+		assert_int_equal(weeks_of_backups(w, &at, 1, &usual), MODEL_KNOWN);
+		assert_int_equal(measure_at(w, at + 13 * HOUR, 700, &usual), MODEL_NEW);
+	}
+	/* nobody looked for half a year: that is no history of silence */
+	at += 26 * 168 * HOUR;
+	assert_int_equal(measure_at(w, at + 2 * HOUR, 1300, &usual), MODEL_KNOWN);
+	assert_int_equal(usual.weeks, 0);
+}
+
+static void test_hours_of_the_week_are_a_bounded_sketch(void **state)
+{
+	struct volume_hours h = { 0 };
+	uint64_t usual, at = 2800ULL * 168 * HOUR;
+	unsigned weeks;
+
+	for (uint64_t v = 1, n = 0; n < 200; n++, v = v < UINT64_MAX / 2 ? v + v / 3 + 1 : v) {
+		memset(&h, 0, sizeof(h));
+		for (unsigned week = 0; week < 4; week++)
+			assert_true(volume_hours_add(&h, at + week * 168 * HOUR, v));
+		assert_true(volume_hours_usual(&h, at + 4 * 168 * HOUR, &usual, &weeks));
+		assert_int_equal(weeks, 4);
+		assert_true(usual >= v || v > 1ULL << 62); /* rounded up, by a quarter at most */
+		assert_true(usual / 5 <= v / 4 + 1);
+	}
+	assert_false(volume_hours_add(&h, at - 8 * 168 * HOUR, 1)); /* the clock went back */
+	assert_false(volume_hours_usual(&h, at + 3 * 168 * HOUR, &usual, &weeks));
 }
 
 static void test_facts_are_bounded(void **state)
@@ -258,6 +338,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_new_image_carries_over_and_learns, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_declared_and_human, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_measures, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_volumes_by_hour_of_the_week, setup, teardown),
+		cmocka_unit_test(test_hours_of_the_week_are_a_bounded_sketch),
 		cmocka_unit_test_setup_teardown(test_facts_are_bounded, setup, teardown),
 	};
 

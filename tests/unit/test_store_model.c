@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "intel/volume_hours.h"
 #include "sensor/core/store_model.h"
 
 #define KILLS 200
@@ -128,6 +129,7 @@ static void test_what_goes_in_comes_out(void **state)
 			     .expected_count = 2, .expected = { "one", "two" }, .observed = "o", .why = "w", .key = "k" }, *kept;
 	struct model_store *st = NULL;
 	enum finding_outcome o;
+	struct model_usual usual;
 	const struct fact *fact;
 	struct model *m;
 	char id[40];
@@ -138,6 +140,7 @@ static void test_what_goes_in_comes_out(void **state)
 	model_vouch(m, FACT_LISTENER, "tcp/3306\t*", FACT_DECLARED, "/etc/mysql/my.cnf:3", 77);
 	model_set_state(m, FACT_LISTENER, MODEL_LOCKED, 78);
 	model_started(m, 70);
+	model_measure(m, FACT_VOLUME, "ext:a\ttcp/443", 1ULL << 30, 1 << 20, 4, &(struct model_seen){ .now_ns = 79 }, &usual);
 	findings_add(fs, &f, &o, &kept);
 	snprintf(id, sizeof(id), "%s", kept->id);
 	store_model_finding(st, kept);
@@ -152,6 +155,11 @@ static void test_what_goes_in_comes_out(void **state)
 	fact = model_match(m, FACT_LISTENER, "tcp/3306\t*");
 	assert_non_null(fact);
 	assert_string_equal(fact->where, "/etc/mysql/my.cnf:3");
+	fact = model_match(m, FACT_VOLUME, "ext:a\ttcp/443");
+	assert_non_null(fact);
+	assert_non_null(fact->hours); /* of hours of the week */
+	assert_int_equal(fact->hours->week[1], 1);
+	assert_int_equal(fact->hours->most[1][0], 121);
 	kept = findings_get(fback, id);
 	assert_non_null(kept);
 	assert_int_equal(kept->kind, FINDING_LISTENER_SQUATTED);
