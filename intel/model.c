@@ -336,7 +336,7 @@ enum model_answer model_measure(struct model *m, enum fact_kind k, const char *k
 		return MODEL_KNOWN;
 	if (r && d->state != MODEL_LOCKED)
 		measure_note(m, r, value, value > floor / factor, s->now_ns);
-	if (!more)
+	if (!more || !r)
 		return MODEL_KNOWN;
 	r->f.sources |= FACT_LEARNED;
 	fact_count(m, d, r, s);

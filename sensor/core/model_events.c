@@ -196,9 +196,14 @@ static bool is_configuration(const char *path)
 static bool is_sensitive(const struct core_event_view *v, const char *path)
 {
 	static const char *const places[] = { "/etc/", "/usr/", "/bin/", "/sbin/", "/lib", "/boot/", "/opt/", "/var/spool/cron/" };
+	/* of whoever logs in */
+	static const char *const files[] = { "/.bashrc", "/.bash_profile", "/.bash_login", "/.bash_logout", "/.profile", "/.zshrc", "/.zshenv", "/.rhosts" };
 
-	if (v->executable || strstr(path, "/.ssh/"))
+	if (v->executable || strstr(path, "/.ssh/") || strstr(path, "/.config/systemd/") || strstr(path, "/.config/autostart/"))
 		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+		if (ends(path, files[i]))
+			return true;
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
 		if (begins(path, places[i]))
 			return true;
