@@ -17,7 +17,7 @@
 #define UDP_SETTLE_KNOWN_NS (7 * NSEC_PER_SEC)
 /* A client sends as soon as it is bound: what says nothing waits for others. Of a program that runs here anyway less surely so. */
 #define UDP_SILENT_NS (40 * NSEC_PER_MSEC)
-#define UDP_SILENT_KNOWN_NS (60 * NSEC_PER_MSEC)
+#define UDP_SILENT_KNOWN_NS (45 * NSEC_PER_MSEC)
 #define PORT_SYSTEM 1024
 #define NAMELESS_NS (300 * 1000000ULL)
 
