@@ -128,7 +128,7 @@ static void objects_text(struct text *t)
 	set_text(t, "serves", "inet_proto . inet_service", "verdict", "timeout");
 	fprintf(t->f, "\tcounter unknown {\n\t}\n");
 	if (t->ct && plan_has_checks(t->plan))
-		fprintf(t->f, "\tcounter queued_open {\n\t}\n\tcounter queued_closed {\n\t}\n");
+		fprintf(t->f, "\tcounter queued_open {\n\t}\n\tcounter queued_closed {\n\t}\n\tcounter recognised {\n\t}\n");
 	for (uint32_t i = 0; i < t->plan->count; i++) {
 		const struct plan_rec *r = &t->plan->recs[i];
 
@@ -322,7 +322,10 @@ static void check_chains(struct text *t)
 	}
 	empty_chain(t);
 	fprintf(t->f, "\tchain q_open {\n%s\t\taccept\n\t}\n\tchain q_closed {\n%s\t\tdrop\n\t}\n", queue[0], queue[1]);
-	fprintf(t->f, "\tchain check {\n\t\ttcp flags & (fin | syn | rst | ack) == { syn, ack } jump empty\n");
+	/* What the first bytes are was plain to see where they came out of the container (sensor/bpf/first.bpf.h). */
+	fprintf(t->f, "\tchain check {\n\t\tmeta mark and 0x%08x == 0x%08x counter name \"recognised\" goto decided\n", t->plan->mark,
+		mark_of(t, PLAN_MARK_CHECK));
+	fprintf(t->f, "\t\ttcp flags & (fin | syn | rst | ack) == { syn, ack } jump empty\n");
 	if (closed_bit(t))
 		fprintf(t->f, "\t\tct mark and 0x%08x != 0 counter name \"queued_closed\" goto q_closed\n", mark_of(t, PLAN_MARK_CLOSED));
 	fprintf(t->f, "\t\tcounter name \"queued_open\" goto q_open\n\t}\n");

@@ -26,7 +26,7 @@
 /* What the bits of our part of the conntrack mark say, times its lowest bit. */
 enum plan_mark {
 	PLAN_MARK_ALLOWED = 1, /* judged by edge and allowed; alone: decided, the kernel carries it */
-	PLAN_MARK_CHECK = 2,   /* with ALLOWED: its protocol is still to be checked (chain "check") */
+	PLAN_MARK_CHECK = 2,   /* with ALLOWED: its protocol is still to be checked (chain "check"); alone, of a packet: it fits, says eBPF */
 	PLAN_MARK_REFUSED = 4, /* the check said no */
 	PLAN_MARK_CLOSED = 8,  /* with CHECK: what is not decided in time is refused (needs a mark of 4 bits) */
 };

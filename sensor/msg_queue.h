@@ -104,6 +104,7 @@ struct msg_queue_state {
 	uint64_t dropped_full[2];  /* the kernel's own counters: queue full, reader's buffer full */
 	uint64_t dropped_user[2];
 	uint64_t kept[2];          /* let go or dropped by the keeper, because there was no verdict process */
+	uint64_t recognised;       /* connections that the programs in the kernel let go on: none of their packets came here */
 	uint64_t repeated[2];      /* given to the rules again after a verdict process ended */
 };
 

@@ -34,6 +34,7 @@
  *                          whole by core (the keeper makes the inner map: MSG_LISTED). Empty: nothing is listed
  *   listed_drops HASH      struct pg_if_key -> u64: until when (CLOCK_MONOTONIC) new flows of the container behind the interface
  *                          with listed addresses are dropped (written by core, again and again)
+ *   checked     HASH       struct pg_checked_key -> struct pg_checked: TCP services whose clients' protocol is checked (the keeper's)
  *   early_drop  LPM_TRIE   struct pg_lpm_key -> u32             (XDP; empty means: drop nothing)
  *   programs    PROG_ARRAY[] what the hooks of all interfaces call; the loader's alone (sensor/bpf/private.h). While it is
  *                          pinned it stays filled, so that hooks go on without a keeper
@@ -51,6 +52,9 @@ enum pg_flow_flag {
 	PG_FLOW_CLAIMED = 1 << 7,     /* key.claimant_if is set */
 	PG_FLOW_LISTED = 1 << 8,      /* the end that is no interface of ours is in `listed` (looked up once, when the flow began) */
 	PG_FLOW_DROPPED = 1 << 9,     /* its packets are counted and go no further (listed_drops) */
+	PG_FLOW_VOUCHED = 1 << 10,    /* the programs' own (first.bpf.h): where both sides' numbers begin is agreed on */
+	PG_FLOW_SAID0 = 1 << 11,      /* and end 0, end 1 has sent payload since then */
+	PG_FLOW_SAID1 = 1 << 12,
 };
 /* The upper bits of the flags: in which slot of flow_shares the flow is booked. */
 #define PG_FLOW_SHARE_SHIFT 20
@@ -428,6 +432,19 @@ static inline __attribute__((always_inline)) pg_u32 pg_listed_hash(pg_u64 high, 
 {
 	return (pg_u32)(((high >> (64 - bits)) + bits) * 0x9e3779b97f4a7c15ULL >> 40);
 }
+
+/* ---- protocols that are checked before a connection goes on --------------------------------------- */
+struct pg_checked_key {
+	pg_u8 addr[16];
+	pg_u16 port; /* network byte order */
+	pg_u16 ns;
+};
+struct pg_checked {
+	pg_u32 mark; /* our bits of the packet mark (struct plan.mark) */
+	pg_u32 apps; /* what may be spoken there: enum first_app */
+};
+/* What those bits say, times the lowest of them: this packet's bytes are the first ones, and beyond doubt what may be spoken. */
+#define PG_CHECKED_FITS 2
 
 /* ---- VXLAN outside (RFC 7348), at the uplink -------------------------------------------------- */
 struct pg_vtep_key {

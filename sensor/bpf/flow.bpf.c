@@ -10,6 +10,7 @@
  *
  * Frames that a bridge floods go out of every port: group frames make no flow at a receiver, and a unicast frame for a MAC
  * that this interface's container has never used is somebody else's. Both are in PG_CTR_ELSEWHERE. */
+#include "sensor/bpf/first.bpf.h"
 #include "sensor/bpf/flow.bpf.h"
 #include "sensor/bpf/ledger.bpf.h"
 
@@ -195,6 +196,8 @@ int container_ingress(struct __sk_buff *skb)
 			if_mac_learn(skb);
 			if ((p.what & PACKET_GROUP_DST) && p.key.proto == IPPROTO_ICMPV6)
 				neighbour_ask(skb);
+		} else {
+			first_look(skb, &p, f);
 		}
 		return flow_account(skb, &p, &at, f) ? TC_DROP : TC_NEXT;
 	}

@@ -116,6 +116,7 @@ static void json_queue(struct jsonl *j, const struct msg_queue_state *m)
 	jsonl_u64(j, "dropped_full", m->dropped_full[0] + m->dropped_full[1] + m->dropped_user[0] + m->dropped_user[1]);
 	json_two(j, "kept_open", "kept_closed", m->kept);
 	jsonl_u64(j, "repeated", m->repeated[0] + m->repeated[1]);
+	jsonl_u64(j, "recognised", m->recognised);
 	jsonl_obj_end(j);
 }
 

@@ -107,6 +107,13 @@ int bpf_loader_xdp_detach(struct bpf_loader *l, uint16_t ns, uint32_t ifindex);
  * before). NULL is fine. */
 void bpf_loader_close(struct bpf_loader *l, bool unpin);
 
+/* Services of namespace ns in the map checked: these, sorted by key, and no others. */
+struct checked_row {
+	struct pg_checked_key key;
+	struct pg_checked value;
+};
+int bpf_loader_checked(struct bpf_loader *l, uint16_t ns, const struct checked_row *rows, uint32_t count);
+
 /* A new, empty table of listed addresses, 1 to PG_LISTED_PAGES_MAX pages; nothing uses it until it is put into `listed`. A
  * descriptor or -errno. */
 int bpf_loader_listed(struct bpf_loader *l, uint32_t pages);

@@ -51,6 +51,7 @@ static const struct map_spec map_specs[MAP_MAX] = {
 	[MAP_EARLY_DROP] = { "early_drop", BPF_MAP_TYPE_LPM_TRIE, sizeof(struct pg_lpm_key), 4, 1u << 20, BPF_F_NO_PREALLOC },
 	[MAP_LISTED] = { "listed", BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, 4, 1, 0 },
 	[MAP_LISTED_DROPS] = { "listed_drops", BPF_MAP_TYPE_HASH, sizeof(struct pg_if_key), 8, 16384, BPF_F_NO_PREALLOC },
+	[MAP_CHECKED] = { "checked", BPF_MAP_TYPE_HASH, sizeof(struct pg_checked_key), sizeof(struct pg_checked), 16384, BPF_F_NO_PREALLOC },
 	[MAP_CLOSED_SOCKETS] = { "closed_sockets", BPF_MAP_TYPE_LRU_HASH, 8, sizeof(struct pg_owner), 8192, 0 },
 	[MAP_YOUNG_SOCKETS] = { "young_sockets", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct young_socket), YOUNG_SOCKETS, 0 },
 	[MAP_FRAGMENTS] = { "fragments", BPF_MAP_TYPE_LRU_HASH, sizeof(struct fragment_key), sizeof(struct fragment_ports), 4096, 0 },

@@ -11,6 +11,7 @@
 #include "sensor/keeper/loop.h"
 
 struct guards;
+struct checked_row; /* bpf_loader.h */
 struct ipc_hdr;
 
 struct guard_events {
@@ -25,6 +26,9 @@ struct guard_events {
 	/* A message for the verdict process, with a descriptor (borrowed) or -1; MSG_FD: the queues' socket of the namespace. 0 or
 	 * -errno. NULL: there is no such process, and no protocol is checked. */
 	int (*verdict)(void *arg, uint16_t type, const void *body, size_t len, int fd, uint16_t ns);
+	/* The services of the namespace whose first bytes may be recognised in the kernel: these and no others, sorted by key. NULL: none
+	 * are. */
+	void (*checked)(void *arg, uint16_t ns, const struct checked_row *rows, uint32_t count);
 	void *arg;
 };
 

@@ -10,6 +10,7 @@
 
 #include "enforce/nft_apply.h"
 #include "enforce/nft_sets.h"
+#include "sensor/keeper/bpf_loader.h"
 #include "sensor/keeper/guard.h"
 #include "sensor/msg_policy.h"
 #include "sensor/msg_queue.h"
@@ -37,6 +38,7 @@ struct guard_queue {
 	struct loop_source source; /* while there is no verdict process */
 	uint32_t last_id[2];
 	uint64_t counted[2], counted_now[2], queued[2], kept[2], repeated[2];
+	uint64_t recognised, recognised_now;
 };
 
 struct guard {
@@ -119,6 +121,8 @@ void guard_queue_settle(struct guard *g);
 void guard_queue_close(struct guard *g);
 void guard_queue_count(struct guard *g, const char *name, uint64_t packets);
 void guard_queue_tell(struct guard *g, bool final);
+/* guard_checked.c: the programs in the kernel hear what may be spoken where. NULL: nothing is checked there any more. */
+void guard_checked(struct guard *g, const struct plan *p);
 
 /* A repair came to its end. */
 void guard_tampered(struct guard *g, int status);

@@ -81,6 +81,7 @@ void guard_queue_plan(struct guard *g, const struct plan *p)
 		return;
 	}
 	services_send(g, p, NULL);
+	guard_checked(g, p);
 }
 
 /* Queues go after the rules that lead to them. */
@@ -91,6 +92,7 @@ void guard_queue_settle(struct guard *g)
 	if (g->queue.fd < 0 || plan_has_checks(&g->now) || plan_has_checks(guard_newest(g)))
 		return;
 	(void)send_to_verdict(g, MSG_QUEUE_PLAN, &m, sizeof(m), -1);
+	guard_checked(g, NULL);
 	guard_queue_close(g);
 }
 
@@ -181,6 +183,8 @@ void guard_queue_count(struct guard *g, const char *name, uint64_t packets)
 {
 	if (!strcmp(name, "queued_open") || !strcmp(name, "queued_closed"))
 		g->queue.counted_now[!strcmp(name, "queued_closed")] = packets;
+	else if (!strcmp(name, "recognised"))
+		g->queue.recognised_now = packets;
 }
 
 void guard_queue_tell(struct guard *g, bool final)
@@ -197,6 +201,9 @@ void guard_queue_tell(struct guard *g, bool final)
 			q->queued[i] += s[i].last_id - q->last_id[i];
 			q->last_id[i] = s[i].last_id;
 		}
+	m.recognised = q->recognised + q->recognised_now;
+	q->recognised = final ? m.recognised : q->recognised;
+	q->recognised_now = final ? 0 : q->recognised_now;
 	for (unsigned i = 0; i < 2; i++) {
 		m.waiting[i] = s[i].waiting;
 		m.dropped_full[i] = s[i].dropped_full;

@@ -78,10 +78,18 @@ static int guard_verdict(void *keeper, uint16_t type, const void *body, size_t l
 	return 0;
 }
 
+static void guard_checked_rows(void *keeper, uint16_t ns, const struct checked_row *rows, uint32_t count)
+{
+	int r = bpf_loader_checked(((struct keeper *)keeper)->loader, ns, rows, count);
+
+	if (r < 0)
+		log_debug("policy: namespace %u: first bytes of some services are not looked at in the kernel: %s", ns, strerror(-r));
+}
+
 static int guards_open(struct keeper *k)
 {
 	const struct guard_events events = { .tell = guard_tell, .ns_fd = guard_ns_fd, .ns_has = guard_ns_has, .ns_each = guard_ns_each,
-					     .verdict = guard_verdict, .arg = k };
+					     .verdict = guard_verdict, .checked = guard_checked_rows, .arg = k };
 
 	return guards_new(k->loop, &events, &k->guards);
 }

@@ -23,6 +23,7 @@
 #include "enforce/nfq_conns.h"
 #include "enforce/nfq_msg.h"
 #include "enforce/nfq_sock.h"
+#include "sensor/bpf/first_bytes.h"
 
 /* ---- messages -------------------------------------------------------------------------------------------------------- */
 struct tcp {
@@ -422,6 +423,95 @@ static void test_answers(void **state)
 	assert_int_equal(answer("DNS", "GET / HTTP/1.1\r\n\r\n", 18, "", 0, true, app), QUEUE_WRONG);
 }
 
+/* ---- the short cut in the kernel -------------------------------------------------------------------------------------------- */
+static const struct {
+	const char *app, *bytes;
+	size_t len;
+	bool server;
+} firsts[] = {
+#define FIRST(app, bytes) { app, bytes, sizeof(bytes) - 1, false }
+#define FIRST_SERVER(app, bytes) { app, bytes, sizeof(bytes) - 1, true }
+	FIRST("HTTP", "GET / HTTP/1.1\r\nHost: a\r\n\r\n"),
+	FIRST("HTTP", "POST /index.php?a=b&c=%20d HTTP/1.0\r\n\r\n"),
+	FIRST("HTTP", "DELETE /a HTTP/1.1\r\n"),
+	FIRST("HTTP", "PATCH /a HTTP/1.1\r\nHost: b\r\n\r\n"),
+	FIRST("HTTP", "HEAD /healthz HTTP/1.1\r\n"),
+	FIRST("HTTP", "PUT /a HTTP/1.1\r\nHost: b\r\n\r\nbody"),
+	FIRST("TLS", "\x16\3\1\2\0\1\0\1\xfc\3\3" "01234567890123456789012345678901"),
+	FIRST("PostgreSQL", "\0\0\0\x08\x04\xd2\x16\x2f"),
+	FIRST("PostgreSQL", "\0\0\0\x21\0\3\0\0user\0app\0database\0shop\0"),
+	FIRST("Redis", "*1\r\n$4\r\nPING\r\n"),
+	FIRST("Redis", "*2\r\n$3\r\nGET\r\n$1\r\na\r\n"),
+	FIRST("MongoDB", "\x40\0\0\0\1\0\0\0\0\0\0\0\xdd\x07\0\0\0\0\0\0\0\x2b\0\0\0\x10hello\0\1\0\0\0"),
+	FIRST("SSH", "SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n"),
+	FIRST_SERVER("SSH", "SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n"),
+	FIRST_SERVER("MySQL", "\x4a\0\0\0\x0a" "8.0.36\0\1\0\0\0saltsalt\0\xff\xff\x21\2\0\xff\xdf\x15\0\0\0\0\0\0\0\0\0\0saltsaltsalt\0mysql_native_password\0"),
+};
+
+static const char *first_name(uint32_t bits)
+{
+	static const struct {
+		uint32_t bit;
+		const char *name;
+	} names[] = { { FIRST_HTTP, "HTTP" }, { FIRST_TLS, "TLS" }, { FIRST_POSTGRESQL, "PostgreSQL" }, { FIRST_REDIS, "Redis" },
+		      { FIRST_MONGODB, "MongoDB" }, { FIRST_SSH, "SSH" }, { FIRST_MYSQL, "MySQL" } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (names[i].bit == bits)
+			return names[i].name;
+	return "";
+}
+
+/* What it says of these bytes the recogniser says, too. Whether it said anything. */
+static bool first_agrees(const uint8_t *bytes, size_t len, bool server)
+{
+	uint8_t b[FIRST_BYTES_MAX] = { 0 };
+	size_t n = len < sizeof(b) ? len : sizeof(b);
+	char app[40];
+	uint32_t is;
+
+	memcpy(b, bytes, n);
+	is = server ? first_of_server(b, (uint32_t)n) : first_of_client(b, (uint32_t)n);
+	if (!is)
+		return false;
+	if (answer(first_name(is), server ? "" : (const char *)bytes, server ? 0 : len, server ? (const char *)bytes : "", server ? len : 0, false, app) !=
+	    QUEUE_FITS)
+		fail_msg("%s in the kernel is %s to the recogniser", first_name(is), app);
+	return true;
+}
+
+static void test_first_bytes(void **state)
+{
+	unsigned said = 0, seed = 20261122;
+
+	for (size_t i = 0; i < ARRAY_SIZE(firsts); i++) {
+		uint8_t b[FIRST_BYTES_MAX] = { 0 };
+
+		memcpy(b, firsts[i].bytes, firsts[i].len);
+		assert_string_equal(first_name(firsts[i].server ? first_of_server(b, (uint32_t)firsts[i].len) : first_of_client(b, (uint32_t)firsts[i].len)),
+				    firsts[i].app);
+		assert_true(first_agrees((const uint8_t *)firsts[i].bytes, firsts[i].len, firsts[i].server));
+		for (size_t len = 1; len < firsts[i].len; len++)
+			(void)first_agrees((const uint8_t *)firsts[i].bytes, len, firsts[i].server);
+	}
+	for (unsigned turn = 0; turn < (getenv("FULL") ? 20000000u : 300000u); turn++) {
+		size_t i = (unsigned)rand_r(&seed) % ARRAY_SIZE(firsts), len = firsts[i].len;
+		uint8_t b[FIRST_BYTES_MAX];
+
+		memcpy(b, firsts[i].bytes, len);
+		for (unsigned k = 1 + (unsigned)rand_r(&seed) % 3; k; k--) /* mostly in the head, where it matters */
+			b[(unsigned)rand_r(&seed) % (rand_r(&seed) & 1 ? len : 12) % len] = (uint8_t)(rand_r(&seed) >> 4);
+		if (!(rand_r(&seed) & 7))
+			len = 1 + (unsigned)rand_r(&seed) % len;
+		said += first_agrees(b, len, firsts[i].server);
+	}
+	assert_in_range(said, 1000, 20000000);
+	/* what it does not say */
+	assert_false(first_agrees((const uint8_t *)"GET /", 5, false));
+	assert_false(first_agrees((const uint8_t *)"GET / RTSP/1.0\r\n", 16, false));
+	assert_false(first_agrees((const uint8_t *)"SSH-2", 5, false));
+}
+
 static void test_malformed_questions(void **state)
 {
 	struct ask m = { .head = { .len = { 4, 0 } } };
@@ -455,6 +545,7 @@ int main(void)
 		WITH_CONN(test_long),
 		WITH_CONN(test_table),
 		cmocka_unit_test(test_answers),
+		cmocka_unit_test(test_first_bytes),
 		cmocka_unit_test(test_malformed_questions),
 	};
 

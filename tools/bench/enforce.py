@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """bench part "enforce": what the policy costs. Nothing attached, the sensor that learns, and the sensor with client and server
-enforced (edges in verdict maps, no protocol check), window by window. All of them on a node as the engine leaves it: bridged packets
+enforced (edges in verdict maps), without and with protocols checked at connection start, window by window. All of them on a node as the engine leaves it: bridged packets
 pass netfilter, and connections are tracked for the engine's own rule."""
 import json
 import subprocess
@@ -9,6 +9,7 @@ import time
 import lab as L
 
 MEASURES = (("stream", "TCP stream", 0.97), ("rr", "request/response", 0.97), ("conn", "connections", 0.85))
+CHECKED_GOALS = {"stream": 0.97, "rr": 0.95, "conn": 0.75}
 CONFIG = "learning: { window_seconds: 1, windows: 3, requests: 0 }\n"
 
 
@@ -23,14 +24,14 @@ def engine_rules(ns):
 class Enforced(L.Sensor):
     """The sensor with every workload enforced; once learned, from its start on."""
 
-    name, title = "enforced", "sensor, enforcing"
-
-    def __init__(self, lab, sockets, hooks, ns):
+    def __init__(self, lab, sockets, hooks, ns, checked):
         super().__init__(lab, sockets, hooks)
-        self.state, self.ns, self.learned = f"{L.WORK}/state-enforced", ns, False
-        path = f"{L.WORK}/enforced.yaml"
+        self.name = "checked" if checked else "enforced"
+        self.title = "sensor, enforcing" + (", protocols checked" if checked else "")
+        self.state, self.ns, self.learned = f"{L.WORK}/state-{self.name}", ns, False
+        path = f"{L.WORK}/{self.name}.yaml"
         with open(path, "w", encoding="ascii") as f:
-            f.write(CONFIG)
+            f.write(CONFIG + ("policy: { protocols: check }\n" if checked else ""))
         self.options = ["--config", path]
 
     def ask(self, *args):
@@ -85,28 +86,29 @@ class Enforced(L.Sensor):
 
 def measure_all(lab, socket, ns, measure, client, server, interval, reps):
     engine_rules(ns)
-    variants = [L.Nothing(), L.Sensor(lab, [socket], 2), Enforced(lab, [socket], 2, ns)]
-    enforced, runs = variants[-1], []
-    enforced.learn(lambda: [measure(m, client, server, server.addr4) for m, _, _ in MEASURES])
-    refused = 0
+    variants = [L.Nothing(), L.Sensor(lab, [socket], 2), Enforced(lab, [socket], 2, ns, False), Enforced(lab, [socket], 2, ns, True)]
+    runs, refused = [], 0
+    for v in variants[2:]:
+        v.learn(lambda: [measure(m, client, server, server.addr4) for m, _, _ in MEASURES])
     for i in range(reps):
         run = {}
         for v in variants if i % 2 == 0 else variants[::-1]:
             v.start()
             try:
                 run[v.name] = {m: measure(m, client, server, server.addr4) for m, _, _ in MEASURES}
-                if v is enforced:
-                    refused += enforced.refused()
-                    enforced.wait("no connection met the rules", 10, enforced.judged)
+                if v in variants[2:]:
+                    refused += v.refused()
+                    v.wait("no connection met the rules", 10, v.judged)
             finally:
                 v.stop()
         runs.append(run)
-    result = {"refused": refused, "workloads": enforced.workloads, "runs": runs, "ratios": {}}
+    result = {"refused": refused, "workloads": variants[-1].workloads, "runs": runs, "ratios": {}}
     for m, _, _ in MEASURES:
         def ratio(a, b, key, m=m):
             return interval([r[a][m][key] / r[b][m][key] for r in runs])
         result["ratios"][m] = {"to_none": ratio("enforced", "none", "rate"), "to_sensor": ratio("enforced", "sensor", "rate"),
-                               "cpu_to_sensor": ratio("enforced", "sensor", "cpu_us_per_op")}
+                               "cpu_to_sensor": ratio("enforced", "sensor", "cpu_us_per_op"), "checked_to_none": ratio("checked", "none", "rate"),
+                               "checked_to_enforced": ratio("checked", "enforced", "rate")}
     return result
 
 
@@ -116,4 +118,5 @@ def report(r):
         n = r["ratios"][m]
         print(f"  {title}: " + ", ".join(f"{n[k][0]:.3f} \u00b1 {n[k][1]:.3f} {of}" for k, of in (
             ("to_none", f"of nothing attached (goal {goal})"), ("to_sensor", "of the sensor that learns"),
-            ("cpu_to_sensor", "of its CPU per operation"))))
+            ("cpu_to_sensor", "of its CPU per operation"), ("checked_to_none", f"of nothing attached with protocols checked (goal {CHECKED_GOALS[m]})"),
+            ("checked_to_enforced", "of enforcing without that"))))
