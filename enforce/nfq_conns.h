@@ -16,8 +16,9 @@
 #define NFQ_TURNS_MAX 16u /* questions about one connection */
 
 struct nfq_held {
-	uint32_t id, mark;
+	uint32_t id, mark, seq;
 	uint16_t queue;
+	uint8_t side;
 };
 
 struct nfq_key {

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "enforce/nfq_conns.h"
 #include "enforce/nfq_msg.h"
+#include "enforce/nfq_reset.h"
 #include "enforce/nfq_sock.h"
 #include "enforce/plan.h"
 #include "sensor/msg.h"
@@ -25,7 +26,7 @@
 struct queue_ns {
 	struct queue_ns *next;
 	uint16_t ns, first;
-	int fd;
+	int fd, reset[2];  /* IPv4, IPv6; -1 none */
 	bool has_stale;
 	uint32_t mark, stale[2];
 	struct msg_queue_service *services; /* sorted; those of one place are neighbours */
@@ -70,9 +71,30 @@ static void say_mark(struct queue_ns *n, const struct nfq_held *p, unsigned bits
 	say(n, p, NF_REPEAT, (p->mark & ~n->mark) | ((n->mark & -n->mark) * bits));
 }
 
+/* Whose packet is judged is reset by the rules; the other end, which waits for what will not come, from here. */
+static void tell_other_end(const struct queue_ns *n, const struct nfq_conn *c, unsigned end)
+{
+	const struct nfq_side *from = &c->side[!end];
+	struct nfq_reset r = { .sport = c->key.port[!end], .dport = c->key.port[end], .seq = from->next };
+
+	if (c->key.l4 != IPPROTO_TCP || !from->known)
+		return;
+	for (unsigned i = c->held_count; i-- > 0;) {
+		if (c->held[i].side == end)
+			return;
+		if ((int32_t)(c->held[i].seq - r.seq) < 0)
+			r.seq = c->held[i].seq;
+	}
+	memcpy(r.src, c->key.addr[!end], 16);
+	memcpy(r.dst, c->key.addr[end], 16);
+	(void)nfq_reset_send(n->reset, &r); /* else it hears it when it speaks */
+}
+
 /* Ends it. */
 static void decide(struct nfq_verdict *v, struct queue_ns *n, struct nfq_conn *c, bool allowed)
 {
+	for (unsigned end = 0; end < 2 && !allowed && c->held_count; end++)
+		tell_other_end(n, c, end);
 	for (unsigned i = 0; i < c->held_count; i++)
 		say_mark(n, &c->held[i], allowed ? PLAN_MARK_ALLOWED : PLAN_MARK_REFUSED);
 	nfq_conns_drop(v->conns, c);
@@ -322,6 +344,8 @@ static void packet(struct nfq_verdict *v, struct queue_ns *n, const struct nfq_p
 		return;
 	}
 	c->closed = p->queue != n->first;
+	held.side = (uint8_t)side;
+	held.seq = s.seq;
 	switch (nfq_conn_take(c, side, &s)) {
 	case NFQ_GAP:
 	case NFQ_OTHER:
@@ -399,6 +423,8 @@ static void ns_drop(struct nfq_verdict *v, uint16_t ns)
 		*at = n->next;
 		nfq_conns_drop_ns(v->conns, ns);
 		close_fd(&n->fd);
+		close_fd(&n->reset[0]);
+		close_fd(&n->reset[1]);
 		free(n->services);
 		free(n);
 		return;
@@ -417,8 +443,18 @@ void nfq_verdict_socket(struct nfq_verdict *v, uint16_t ns, int fd)
 	}
 	n->ns = ns;
 	n->fd = fd;
+	n->reset[0] = n->reset[1] = -1;
 	n->next = v->first;
 	v->first = n;
+}
+
+void nfq_verdict_reset_socket(struct nfq_verdict *v, uint16_t ns, bool v6, int fd)
+{
+	struct queue_ns *n = ns_find(v, ns);
+
+	close_fd(n ? &n->reset[v6] : &fd);
+	if (n)
+		n->reset[v6] = fd;
 }
 
 static void services_add(struct queue_ns *n, const char *rows, unsigned count)

@@ -7,6 +7,7 @@
 #ifndef PG_ENFORCE_NFQ_VERDICT_H
 #define PG_ENFORCE_NFQ_VERDICT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,6 +28,8 @@ struct nfq_verdict_events {
 struct nfq_verdict *nfq_verdict_new(const struct nfq_verdict_events *e);
 void nfq_verdict_free(struct nfq_verdict *v);
 /* MSG_FD_QUEUE: the socket of a namespace; taken over. */
+/* MSG_FD_RESET4, MSG_FD_RESET6: raw sockets of the same namespace; taken over. */
+void nfq_verdict_reset_socket(struct nfq_verdict *v, uint16_t ns, bool v6, int fd);
 void nfq_verdict_socket(struct nfq_verdict *v, uint16_t ns, int fd);
 /* MSG_QUEUE_PLAN, MSG_QUEUE_ANSWER. */
 void nfq_verdict_plan(struct nfq_verdict *v, const void *body, size_t len);

@@ -82,6 +82,8 @@ static void take_fd_message(struct verdict *v, const struct ipc_hdr *h, int *fd)
 		nfq_verdict_inspector(v->queue);
 	} else if (m.kind == MSG_FD_QUEUE && m.arg <= UINT16_MAX) {
 		nfq_verdict_socket(v->queue, (uint16_t)m.arg, take_fd(fd));
+	} else if ((m.kind == MSG_FD_RESET4 || m.kind == MSG_FD_RESET6) && m.arg <= UINT16_MAX) {
+		nfq_verdict_reset_socket(v->queue, (uint16_t)m.arg, m.kind == MSG_FD_RESET6, take_fd(fd));
 	}
 }
 

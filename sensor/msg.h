@@ -131,6 +131,8 @@ enum msg_fd_kind {
 	MSG_FD_EXEC,         /* verdict, opener: the fanotify group of exec permissions */
 	MSG_FD_VERDICT,      /* core, inspector of packets: ipc to the verdict process; replaces an earlier one */
 	MSG_FD_QUEUE,        /* verdict: arg: namespace; the socket that its NFQUEUEs are bound to */
+	MSG_FD_RESET4,       /* verdict: arg: namespace; a raw socket there (enforce/nfq_reset.h) */
+	MSG_FD_RESET6,       /* the same for IPv6 */
 	MSG_FD_MAX
 };
 struct msg_fd {

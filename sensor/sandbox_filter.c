@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <linux/bpf.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <stdbool.h>
@@ -219,7 +220,7 @@ static int inet_rules(scmp_filter_ctx f)
 
 static int keeper_rules(scmp_filter_ctx f)
 {
-	static const int families[] = { AF_UNIX, AF_NETLINK };
+	static const int families[] = { AF_UNIX, AF_NETLINK }, raw[] = { AF_INET, AF_INET6 };
 	int r = 0;
 
 	r |= allow(f, calls_files, ARRAY_SIZE(calls_files));
@@ -229,7 +230,10 @@ static int keeper_rules(scmp_filter_ctx f)
 	for (size_t i = 0; i < ARRAY_SIZE(families); i++)
 		r |= seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
 				      SCMP_A0(SCMP_CMP_MASKED_EQ, 0xffffffff, (scmp_datum_t)families[i]));
-	r |= inet_rules(f); /* fetch's, who inherits this filter; the keeper itself opens none */
+	r |= inet_rules(f); /* fetch's, who inherits this filter; the keeper itself opens none of these */
+	for (size_t i = 0; i < ARRAY_SIZE(raw); i++) /* enforce/nfq_reset.c */
+		r |= seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(socket), 3, SCMP_A0(SCMP_CMP_MASKED_EQ, 0xffffffff, (scmp_datum_t)raw[i]),
+				      SCMP_A1(SCMP_CMP_MASKED_EQ, 0xf, SOCK_RAW), SCMP_A2(SCMP_CMP_MASKED_EQ, 0xffffffff, IPPROTO_RAW));
 	/* Only a program whose descriptor was opened at start: no path is ever executed. */
 	r |= seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(execveat), 1,
 			      SCMP_A4(SCMP_CMP_MASKED_EQ, 0xffffffff, 0x1000 /* AT_EMPTY_PATH */));

@@ -100,6 +100,8 @@ static void take_fd_message(struct core *c, const struct msg_fd *m, int fd)
 	case MSG_FD_INOTIFY:
 	case MSG_FD_EXEC:
 	case MSG_FD_QUEUE:
+	case MSG_FD_RESET4:
+	case MSG_FD_RESET6:
 	case MSG_FD_MAX:
 		break;
 	}

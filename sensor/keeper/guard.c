@@ -59,7 +59,7 @@ struct guard *guard_get(struct guards *all, uint16_t ns, int *ret_error)
 		return NULL;
 	g->all = all;
 	g->ns = ns;
-	g->result_fd = g->queue.fd = -1;
+	g->result_fd = g->queue.fd = g->queue.reset[0] = g->queue.reset[1] = -1;
 	g->queue.source = LOOP_SOURCE_NONE;
 	g->changes_source = g->result_source = LOOP_SOURCE_NONE;
 	g->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);

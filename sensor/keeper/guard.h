@@ -23,8 +23,8 @@ struct guard_events {
 	int (*ns_has)(void *arg, uint16_t ns, const uint8_t addr[16]);
 	/* Each such namespace. */
 	void (*ns_each)(void *arg, void (*cb)(uint16_t ns, void *cb_arg), void *cb_arg);
-	/* A message for the verdict process, with a descriptor (borrowed) or -1; MSG_FD: the queues' socket of the namespace. 0 or
-	 * -errno. NULL: there is no such process, and no protocol is checked. */
+	/* A message for the verdict process, with a descriptor (borrowed) or -1; MSG_FD: one of the namespace, its kind (uint16_t) in the
+	 * body. 0 or -errno. NULL: there is no such process, and no protocol is checked. */
 	int (*verdict)(void *arg, uint16_t type, const void *body, size_t len, int fd, uint16_t ns);
 	/* The services of the namespace whose first bytes may be recognised in the kernel: these and no others, sorted by key. NULL: none
 	 * are. */

@@ -31,7 +31,7 @@ struct guard_hold {
 };
 
 struct guard_queue {
-	int fd;                /* -1: none */
+	int fd, reset[2];      /* -1: none */
 	int error;             /* why there is none, -errno */
 	uint16_t first;        /* number of the first of two */
 	bool native;           /* nftables' own `queue` */

@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "enforce/nfq_reset.h"
 #include "enforce/nfq_sock.h"
 #include "sensor/keeper/guard_private.h"
 #include "sensor/msg.h"
@@ -59,6 +60,24 @@ static void services_send(struct guard *g, const struct plan *p, const uint32_t 
 	free(m);
 }
 
+static void sockets_send(struct guard *g)
+{
+	static const uint16_t kinds[] = { MSG_FD_QUEUE, MSG_FD_RESET4, MSG_FD_RESET6 };
+	const int fds[] = { g->queue.fd, g->queue.reset[0], g->queue.reset[1] };
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (fds[i] >= 0)
+			(void)send_to_verdict(g, MSG_FD, &kinds[i], sizeof(kinds[i]), fds[i]);
+}
+
+static void resets_open(struct guard *g)
+{
+	int r = nfq_reset_open(g->all->home_fd, g->fd, g->queue.reset);
+
+	if (r < 0)
+		log_error("policy: no raw socket in namespace %u: %s: servers of refused connections hear of it when they speak", g->ns, strerror(-r));
+}
+
 void guard_queue_plan(struct guard *g, const struct plan *p)
 {
 	struct guard_queue *q = &g->queue;
@@ -69,10 +88,12 @@ void guard_queue_plan(struct guard *g, const struct plan *p)
 	for (unsigned i = 0; q->fd < 0 && i < NUMBERS; i++) {
 		q->first = (uint16_t)(PLAN_QUEUE + 2 * i);
 		r = nfq_sock_open(g->all->home_fd, g->fd, q->first, &q->fd);
-		if (r == 0)
-			(void)send_to_verdict(g, MSG_FD, NULL, 0, q->fd);
-		else if (r != -EPERM && r != -EBUSY)
+		if (r == 0) {
+			resets_open(g);
+			sockets_send(g);
+		} else if (r != -EPERM && r != -EBUSY) {
 			break;
+		}
 	}
 	q->error = q->fd < 0 ? r : 0;
 	if (q->fd < 0) {
@@ -100,6 +121,8 @@ void guard_queue_close(struct guard *g)
 {
 	loop_remove(g->all->loop, &g->queue.source);
 	close_fd(&g->queue.fd);
+	close_fd(&g->queue.reset[0]);
+	close_fd(&g->queue.reset[1]);
 	g->queue.first = 0;
 	g->queue.last_id[0] = g->queue.last_id[1] = 0;
 }
@@ -173,7 +196,7 @@ void guards_verdict_started(struct guards *all)
 			continue;
 		loop_remove(all->loop, &q->source);
 		r = waiting_decide(g, !all->verdict_died_soon, stale);
-		(void)send_to_verdict(g, MSG_FD, NULL, 0, q->fd);
+		sockets_send(g);
 		services_send(g, p, r == 0 ? stale : NULL);
 	}
 }

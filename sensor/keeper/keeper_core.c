@@ -72,7 +72,7 @@ static int guard_verdict(void *keeper, uint16_t type, const void *body, size_t l
 	if (!program_is_running(p))
 		return -ENOTCONN;
 	if (type == MSG_FD)
-		program_send_fd(p, MSG_FD_QUEUE, ns, "", fd);
+		program_send_fd(p, *(const uint16_t *)body, ns, "", fd);
 	else
 		program_send(p, type, 0, 0, body, len, fd);
 	return 0;

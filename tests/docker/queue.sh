@@ -91,6 +91,10 @@ for what in "IPv4 $W" "IPv6 $W6" "closed $S"; do
 	ok "http in pieces passes (${what% *})" in_pieces "${what#* }"
 	ok "ssh is refused (${what% *})" ssh_refused "${what#* }"
 done
+WEB=$(lab_docker a inspect -f '{{.State.Pid}}' web) SAFE=$(lab_docker a inspect -f '{{.State.Pid}}' safe)
+no_server() { [ -z "$(nsenter --net="/proc/$1/ns/net" ss -Htn state established sport = :7000)" ]; }
+ok "the servers of refused connections hear of it, too" until_true 3 no_server "$WEB"
+ok "also closed" until_true 3 no_server "$SAFE"
 ok "each was decided, none by a choice for failures" until_true 4 show '.protocols | .fits >= 3 and .wrong >= 3 and .late_open + .late_closed + .unsure_open + .unsure_closed + .no_rule_open + .no_rule_closed == 0'
 ok "whole requests were recognised in the kernel, and not queued" until_true 4 show '.namespaces | any(.queue.recognised >= 3)'
 # The ports of a connection that was refused are used again: for one that fits.

@@ -211,7 +211,7 @@ static int verdict(void *arg, uint16_t type, const void *body, size_t len, int f
 {
 	struct msg_queue_plan m;
 
-	if (type == MSG_FD) {
+	if (type == MSG_FD && *(const uint16_t *)body == MSG_FD_QUEUE) {
 		t.verdict.fd = fd;
 		t.verdict.sockets++;
 	} else if (type == MSG_QUEUE_PLAN) {

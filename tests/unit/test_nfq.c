@@ -22,6 +22,7 @@
 #include "base/cleanup.h"
 #include "enforce/nfq_conns.h"
 #include "enforce/nfq_msg.h"
+#include "enforce/nfq_reset.h"
 #include "enforce/nfq_sock.h"
 #include "sensor/bpf/first_bytes.h"
 
@@ -423,6 +424,39 @@ static void test_answers(void **state)
 	assert_int_equal(answer("DNS", "GET / HTTP/1.1\r\n\r\n", 18, "", 0, true, app), QUEUE_WRONG);
 }
 
+/* ---- the other end of a refused connection -------------------------------------------------------------------------------------- */
+static void test_reset(void **state)
+{
+	static const char *const ends[][2] = { { "::ffff:172.30.0.5", "::ffff:172.30.0.2" }, { "fd60::5", "fd60::2" } };
+
+	for (unsigned v6 = 0; v6 < 2; v6++) {
+		struct nfq_reset r = { .sport = 40000, .dport = 7000, .seq = 0xfffffff0 };
+		uint8_t buf[NFQ_RESET_BYTES];
+		struct nfq_packet p = { .ethertype = v6 ? 0x86dd : 0x0800 };
+		unsigned head = v6 ? 40 : 20, addr = v6 ? 8 : 12;
+		struct nfq_segment s;
+		uint32_t sum = IPPROTO_TCP + 20;
+		size_t len;
+
+		assert_int_equal(inet_pton(AF_INET6, ends[v6][0], r.src), 1);
+		assert_int_equal(inet_pton(AF_INET6, ends[v6][1], r.dst), 1);
+		len = nfq_reset_put(buf, &r);
+		assert_int_equal(len, head + 20);
+		p.data = bytes_of(buf, len);
+		p.wire_len = (uint32_t)len;
+		assert_true(nfq_segment_parse(&p, &s));
+		assert_true(s.rst && !s.syn && !s.fin && !s.has_ack && !s.payload_len);
+		assert_memory_equal(s.src, r.src, 16);
+		assert_memory_equal(s.dst, r.dst, 16);
+		assert_int_equal(s.sport, 40000);
+		assert_int_equal(s.dport, 7000);
+		assert_int_equal(s.seq, 0xfffffff0);
+		for (size_t i = addr; i < len; i += 2) /* both addresses and all of TCP */
+			sum += (uint32_t)buf[i] << 8 | buf[i + 1];
+		assert_int_equal((sum & 0xffff) + (sum >> 16), 0xffff);
+	}
+}
+
 /* ---- the short cut in the kernel -------------------------------------------------------------------------------------------- */
 static const struct {
 	const char *app, *bytes;
@@ -545,6 +579,7 @@ int main(void)
 		WITH_CONN(test_long),
 		WITH_CONN(test_table),
 		cmocka_unit_test(test_answers),
+		cmocka_unit_test(test_reset),
 		cmocka_unit_test(test_first_bytes),
 		cmocka_unit_test(test_malformed_questions),
 	};
