@@ -35,7 +35,7 @@ struct pending {
 	uint32_t id; /* 0: free */
 	int fd;
 	uint32_t pid;
-	bool closed;
+	bool script, closed;
 	uint64_t until_ns;
 	struct program_id program;
 };
@@ -102,13 +102,15 @@ static int respond(int group, int fd, bool allow)
 	return write(group, &r, sizeof(r)) == (ssize_t)sizeof(r) ? 0 : -errno;
 }
 
-static void decide(struct exec_verdict *v, int fd, uint32_t pid, bool allow)
+/* Behind a script comes no loader: its interpreter is asked about. */
+static void decide(struct exec_verdict *v, int fd, uint32_t pid, bool script, bool allow)
 {
 	(void)respond(v->group, fd, allow);
 	close(fd);
 	if (allow) {
 		v->stats.allowed++;
-		v->recent[v->recent_at++ % RECENT_MAX] = (struct recent){ pid, true };
+		if (!script)
+			v->recent[v->recent_at++ % RECENT_MAX] = (struct recent){ pid, true };
 	} else {
 		v->stats.denied++;
 	}
@@ -192,27 +194,28 @@ static size_t path_of(int fd, char path[PATH_LEN])
 	return n > 0 ? (size_t)n : 0;
 }
 
-static int tell(struct exec_verdict *v, uint16_t type, uint32_t id, uint32_t pid, const struct program_id *p, const char *path, size_t len)
+static int tell(struct exec_verdict *v, uint16_t type, uint32_t id, uint32_t pid, const struct program_id *p, bool script, const char *path, size_t len)
 {
 	unsigned char body[sizeof(struct msg_exec_ask) + PATH_LEN];
-	struct msg_exec_ask m = { .id = id, .watch = p->watch, .pid = pid, .mnt_id = p->mnt_id, .ino = p->ino };
+	struct msg_exec_ask m = { .id = id, .watch = p->watch, .pid = pid, .mnt_id = p->mnt_id, .ino = p->ino, .script = script };
 
 	memcpy(body, &m, sizeof(m));
 	memcpy(body + sizeof(m), path, len);
 	return v->send(v->arg, type, body, sizeof(m) + len);
 }
 
-static void late(struct exec_verdict *v, int fd, uint32_t pid, bool closed)
+static void late(struct exec_verdict *v, int fd, uint32_t pid, bool script, bool closed)
 {
 	if (closed)
 		v->stats.late_denied++;
 	else
 		v->stats.late_allowed++;
-	decide(v, fd, pid, !closed);
+	decide(v, fd, pid, script, !closed);
 }
 
-static void ask(struct exec_verdict *v, int fd, uint32_t pid, const struct msg_exec_place *place, const struct program_id *p, const char *path,
-		size_t len, uint64_t now_ns)
+/* closed: the choice for failures. Of a script nobody need say anything: its interpreter is what runs. */
+static void ask(struct exec_verdict *v, int fd, uint32_t pid, bool closed, const struct program_id *p, bool script, const char *path, size_t len,
+		uint64_t now_ns)
 {
 	for (unsigned i = 0; i < PENDING_MAX; i++) {
 		struct pending *w = &v->pending[i];
@@ -221,13 +224,13 @@ static void ask(struct exec_verdict *v, int fd, uint32_t pid, const struct msg_e
 			continue;
 		if (!++v->next_id)
 			v->next_id = 1;
-		if (tell(v, MSG_EXEC_ASK, v->next_id, pid, p, path, len) < 0)
+		if (tell(v, MSG_EXEC_ASK, v->next_id, pid, p, script, path, len) < 0)
 			break; /* no core */
-		*w = (struct pending){ .id = v->next_id, .fd = fd, .pid = pid, .closed = place->closed,
+		*w = (struct pending){ .id = v->next_id, .fd = fd, .pid = pid, .script = script, .closed = closed,
 				       .until_ns = now_ns + EXEC_WAIT_MS * NSEC_PER_MSEC, .program = *p };
 		return;
 	}
-	late(v, fd, pid, place->closed);
+	late(v, fd, pid, script, closed);
 }
 
 static void judge(struct exec_verdict *v, const struct fanotify_event_metadata *m, uint64_t now_ns)
@@ -237,28 +240,31 @@ static void judge(struct exec_verdict *v, const struct fanotify_event_metadata *
 	const struct cached *known;
 	struct program_id p = { 0 };
 	char path[PATH_LEN];
+	bool script;
 	size_t len;
 
 	v->stats.events++;
 	if (identify(m->fd, &p) < 0 || !(place = exec_places_find(&v->places, p.mnt_id, p.major, p.minor))) {
 		v->stats.foreign++;
-		decide(v, m->fd, pid, true);
+		decide(v, m->fd, pid, false, true);
 		return;
 	}
 	p.watch = place->watch;
 	known = cache_slot(v, &p);
 	len = path_of(m->fd, path);
-	/* Of a script its interpreter, which comes next, is what is run. */
-	if ((exec_is_loader(path) && loader_is_due(v, pid)) || is_script(m->fd)) {
+	if (exec_is_loader(path) && loader_is_due(v, pid)) {
 		(void)respond(v->group, m->fd, true);
 		close(m->fd);
 		v->stats.allowed++;
-	} else if (known->used && !memcmp(&known->id, &p, sizeof(p))) {
+		return;
+	}
+	script = is_script(m->fd);
+	if (known->used && !memcmp(&known->id, &p, sizeof(p))) {
 		if (!known->allow)
-			(void)tell(v, MSG_EXEC_DENIED, 0, pid, &p, path, len);
-		decide(v, m->fd, pid, known->allow);
+			(void)tell(v, MSG_EXEC_DENIED, 0, pid, &p, script, path, len);
+		decide(v, m->fd, pid, script, known->allow);
 	} else {
-		ask(v, m->fd, pid, place, &p, path, len, now_ns);
+		ask(v, m->fd, pid, place->closed && !script, &p, script, path, len, now_ns);
 	}
 }
 
@@ -292,7 +298,7 @@ void exec_verdict_answer(struct exec_verdict *v, const void *body, size_t len)
 			continue;
 		w->id = 0;
 		cache_put(v, &w->program, m.allow);
-		decide(v, w->fd, w->pid, m.allow);
+		decide(v, w->fd, w->pid, w->script, m.allow);
 		return;
 	}
 }
@@ -306,7 +312,7 @@ int exec_verdict_tick(struct exec_verdict *v, uint64_t now_ns)
 
 		if (w->id && now_ns >= w->until_ns) {
 			w->id = 0;
-			late(v, w->fd, w->pid, w->closed);
+			late(v, w->fd, w->pid, w->script, w->closed);
 		} else if (w->id && w->until_ns < next) {
 			next = w->until_ns;
 		}
@@ -333,7 +339,7 @@ void exec_verdict_free(struct exec_verdict *v)
 		return;
 	for (unsigned i = 0; i < PENDING_MAX; i++)
 		if (v->pending[i].id)
-			late(v, v->pending[i].fd, v->pending[i].pid, false);
+			late(v, v->pending[i].fd, v->pending[i].pid, v->pending[i].script, false);
 	close_fd(&v->group);
 	free(v);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Answers of FAN_OPEN_EXEC_PERM events (fanotify(7), Linux 5.0): whether a container may run a program. What core has said once is
  * remembered by mount, inode and time of change; what it has not is asked, and after EXEC_WAIT_MS the place's choice for failures
- * holds. Scripts pass (their interpreter is asked next), and the dynamic loader passes where the kernel opens it for a program that
- * was just allowed. An event that cannot be understood is allowed and counted: nothing may wait for ever. One thread. */
+ * holds. Of a script core refuses only what is refused as a file (its interpreter is asked about next), and the dynamic loader
+ * passes where the kernel opens it for a program that was just allowed. An event that cannot be understood is allowed and counted:
+ * nothing may wait for ever. One thread. */
 #ifndef PG_ENFORCE_EXEC_VERDICT_H
 #define PG_ENFORCE_EXEC_VERDICT_H
 

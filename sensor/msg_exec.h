@@ -43,6 +43,8 @@ struct msg_exec_ask {
 	uint32_t pid;    /* who is about to run it, initial namespace */
 	uint32_t mnt_id;
 	uint64_t ino;
+	uint32_t script; /* 1: its interpreter is asked about next */
+	uint32_t pad;
 	/* path, as seen from the root of its mount */
 };
 /* MSG_EXEC_ANSWER, core -> verdict */

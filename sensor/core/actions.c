@@ -12,6 +12,7 @@
 #include "sensor/core/evidence.h"
 #include "sensor/core/model_priv.h"
 #include "sensor/core/policy.h"
+#include "sensor/core/refuse.h"
 #include "sensor/msg_contain.h"
 
 #define BLOCK_S 3600  /* an address stays blocked that long after the last finding about it */
@@ -30,7 +31,7 @@ struct action_run {
 	uint16_t peer_port_be;
 	uint64_t number; /* the finding's, for the policy */
 	bool tell_it, told;
-	bool refused, process_new;
+	bool refused, process_new, file_written, file_ran;
 	uint32_t left;      /* ACTION_BITs not begun */
 	uint32_t under_way; /* begun, answer to come */
 	uint32_t kill_seq;
@@ -177,10 +178,10 @@ static void begin(struct core *c, struct action_run *r, enum action a)
 		begin_evidence(c, r);
 		break;
 	case ACTION_REFUSE:
-		if (r->refused)
+		if (r->refused || (r->file_written && refuse_is_in_force(c, r->ct)))
 			run_done(c, r, a);
 		else
-			run_failed(c, r, a, r->process_new ? "it had begun before it could be refused" : "only programs are refused");
+			run_failed(c, r, a, r->process_new || r->file_ran ? "it had begun before it could be refused" : "only programs are refused");
 		break;
 	case ACTION_ALERT:
 	case ACTION_MAX:
@@ -315,6 +316,8 @@ bool actions_on_finding(struct core *c, const struct ident_container *ct, struct
 	r->number = strtoull(f->id, NULL, 16) << 16 | strtoul(f->id + strcspn(f->id, "-") + 1, NULL, 16);
 	r->refused = f->refused;
 	r->process_new = f->kind == FINDING_PROCESS_NEW;
+	r->file_written = f->kind == FINDING_INTEL_FILE && strcmp(f->process, f->peer) != 0;
+	r->file_ran = f->kind == FINDING_INTEL_FILE && !r->file_written;
 	r->tell_it = tell_it;
 	r->left = actions;
 	run_rehearse(c, r, f);

@@ -47,4 +47,7 @@ int core_feeds_update(struct core *c, const char *name, bool force);
 typedef void (*core_feed_cb)(const struct core_feed_view *v, const struct feed_hit *h, void *arg);
 int core_feeds_ask(struct core *c, const char *text, core_feed_cb cb, void *arg);
 
+/* This file, whose digest a feed lists, was about to be run, and was refused: told as intel.file. */
+void feeds_match_refused(struct core *c, const struct ident_container *ct, const char *path, const char *digest, uint32_t pid);
+
 #endif

@@ -9,13 +9,14 @@
 #include "sensor/core/events.h"
 #include "sensor/core/feeds_priv.h"
 #include "sensor/core/model.h"
+#include "sensor/core/refuse.h"
 
 struct match {
 	struct core *c;
 	const struct ident_container *ct;
 	struct finding *f;      /* what is known before it is held against a feed */
 	const char *thing;      /* "198.51.100.7", "bad.example.org", a digest */
-	bool subject_only;
+	bool hit;               /* a feed lists it */
 	uint8_t last[16];       /* scratch */
 };
 
@@ -28,6 +29,7 @@ static void tell(const struct core_feed_view *v, const struct feed_hit *h, void 
 
 	if (!feed_hit_counts(h))
 		return; /* context: `feed check` shows it */
+	m->hit = true;
 	f = malloc(sizeof(*f));
 	if (!f)
 		return;
@@ -149,7 +151,8 @@ void feeds_match_name(struct core *c, const struct ident_container *ct, const ch
 /* ---- files ---------------------------------------------------------------------------------------------------------------- */
 static void on_event(const struct core_event_view *v, void *arg)
 {
-	struct match m = { .c = arg, .ct = v->container, .thing = v->digest };
+	struct core *c = arg;
+	struct match m = { .c = c, .ct = v->container, .thing = v->digest };
 
 	if (!v->digest || !v->digest[0])
 		return;
@@ -161,6 +164,23 @@ static void on_event(const struct core_event_view *v, void *arg)
 	snprintf(m.f->process, sizeof(m.f->process), "%s", v->p ? v->p->exe : v->written ? "" : v->text);
 	snprintf(m.f->peer, sizeof(m.f->peer), "%.380s", v->text);
 	snprintf(m.f->observed, sizeof(m.f->observed), "%.300s was %s in %.180s", v->text, v->written ? "written" : "run", v->container->name);
+	ask(&m);
+	refuse_file(c, v->container, v->text, v->digest, m.hit);
+	free(m.f);
+}
+
+void feeds_match_refused(struct core *c, const struct ident_container *ct, const char *path, const char *digest, uint32_t pid)
+{
+	struct match m = { .c = c, .ct = ct, .thing = digest, .f = calloc(1, sizeof(*m.f)) };
+
+	if (!m.f)
+		return;
+	m.f->refused = true;
+	m.f->pid = pid;
+	m.f->observed_ns = clock_wall_ns();
+	snprintf(m.f->process, sizeof(m.f->process), "%s", path);
+	snprintf(m.f->peer, sizeof(m.f->peer), "%.380s", path);
+	snprintf(m.f->observed, sizeof(m.f->observed), "%.300s was refused in %.180s, before it began", path, ct->name);
 	ask(&m);
 	free(m.f);
 }

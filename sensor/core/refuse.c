@@ -10,7 +10,9 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/digest.h"
 #include "base/log.h"
+#include "sensor/core/feeds.h"
 #include "sensor/core/files_priv.h"
 #include "sensor/core/model_priv.h"
 #include "sensor/core/policy.h"
@@ -27,6 +29,7 @@ struct refuse_watch {
 	unsigned engine;
 	char cid[IDENT_ID_LEN];
 	bool asked, marked, closed, seen;
+	bool only_listed;      /* process.new is not refused: what the model does not know runs */
 	size_t facts;          /* of the model's processes, when the verdict process was told last */
 	struct msg_files_exec_state state;
 };
@@ -34,6 +37,7 @@ struct refuse_watch {
 struct refused_path {
 	char cid[IDENT_ID_LEN];
 	char path[520];
+	char digest[DIGEST_SHA256_TEXT];
 };
 
 struct core_refuse {
@@ -104,16 +108,22 @@ void refuse_files_state(struct core *c, const struct ipc_hdr *hdr, const void *b
 }
 
 /* ---- who is in force ------------------------------------------------------------------------------------------------------- */
+static bool is_asked_for(const struct core *c, const struct ident_container *ct, enum finding_kind k)
+{
+	return action_rules_get(&c->config.actions, ct->workload, k) & ACTION_BIT(ACTION_REFUSE);
+}
+
+static bool unknown_are_refused(struct core *c, const struct ident_container *ct)
+{
+	const struct model *m = is_asked_for(c, ct, FINDING_PROCESS_NEW) ? model_of(c, ct) : NULL;
+
+	return m && model_dimension_state(m, FACT_PROCESS) != MODEL_LEARNING;
+}
+
 static bool in_force(struct core *c, const struct ident_container *ct)
 {
-	const struct model *m;
-
-	if (ct->remote || ct->gone_mono_ns || ct->state != IDENT_RUNNING ||
-	    !(action_rules_get(&c->config.actions, ct->workload, FINDING_PROCESS_NEW) & ACTION_BIT(ACTION_REFUSE)) ||
-	    policy_mode_of(c, ct->workload) != POLICY_ENFORCE)
-		return false;
-	m = model_of(c, ct);
-	return m && model_dimension_state(m, FACT_PROCESS) != MODEL_LEARNING;
+	return !ct->remote && !ct->gone_mono_ns && ct->state == IDENT_RUNNING && policy_mode_of(c, ct->workload) == POLICY_ENFORCE &&
+	       (is_asked_for(c, ct, FINDING_INTEL_FILE) || unknown_are_refused(c, ct));
 }
 
 static bool closed_of(const struct core *c, const char *workload)
@@ -155,6 +165,9 @@ static void container_cb(const struct ident_container *ct, void *arg)
 		c->refuse->count++;
 	}
 	w->seen = true;
+	if (w->only_listed != !unknown_are_refused(c, ct))
+		forget_send(c, w->number);
+	w->only_listed = !unknown_are_refused(c, ct);
 	if (!w->asked && f->state.settled) {
 		files_tell(c, w, true);
 		w->asked = true;
@@ -191,24 +204,40 @@ void refuse_second(struct core *c)
 }
 
 /* ---- questions --------------------------------------------------------------------------------------------------------------- */
-void refuse_path(struct core *c, const struct ident_container *ct, const char *path)
+static struct refused_path *refused_path_of(struct core_refuse *r, const char *cid, const char *path)
+{
+	for (unsigned i = 0; i < PATHS_MAX; i++)
+		if (r->paths[i].path[0] && !strcmp(r->paths[i].cid, cid) && !strcmp(r->paths[i].path, path))
+			return &r->paths[i];
+	return NULL;
+}
+
+void refuse_file(struct core *c, const struct ident_container *ct, const char *path, const char *digest, bool listed)
 {
 	struct refused_path *p;
 
-	if (!c->refuse || !path[0])
+	if (!c->refuse || !path[0] || strlen(path) >= sizeof(p->path) || !is_asked_for(c, ct, FINDING_INTEL_FILE))
 		return;
-	p = &c->refuse->paths[c->refuse->path_at++ % PATHS_MAX];
-	snprintf(p->cid, sizeof(p->cid), "%s", ct->id);
-	snprintf(p->path, sizeof(p->path), "%s", path);
+	p = refused_path_of(c->refuse, ct->id, path);
+	if (!p && !listed)
+		return;
+	if (!p)
+		p = &c->refuse->paths[c->refuse->path_at++ % PATHS_MAX];
+	memset(p, 0, sizeof(*p));
+	if (listed) {
+		snprintf(p->cid, sizeof(p->cid), "%s", ct->id);
+		snprintf(p->path, sizeof(p->path), "%s", path);
+		snprintf(p->digest, sizeof(p->digest), "%s", digest);
+	}
 	for (struct refuse_watch *w = c->refuse->watches; w; w = w->next)
 		if (!strcmp(w->cid, ct->id))
 			forget_send(c, w->number);
 }
 
-static bool is_refused_path(const struct core_refuse *r, const char *cid, const char *path)
+bool refuse_is_in_force(const struct core *c, const struct ident_container *ct)
 {
-	for (unsigned i = 0; i < PATHS_MAX; i++)
-		if (r->paths[i].path[0] && !strcmp(r->paths[i].cid, cid) && !strcmp(r->paths[i].path, path))
+	for (const struct refuse_watch *w = c->refuse ? c->refuse->watches : NULL; w; w = w->next)
+		if (w->marked && !strcmp(w->cid, ct->id))
 			return true;
 	return false;
 }
@@ -230,16 +259,16 @@ static void known_cb(const struct fact *f, void *arg)
 		s->found = true;
 }
 
-static bool may_run(struct core *c, const struct refuse_watch *w, const struct ident_container *ct, uint32_t mnt_id, const char *path)
+static bool may_run(struct core *c, const struct refuse_watch *w, const struct ident_container *ct, const struct msg_exec_ask *ask, const char *path)
 {
 	struct model *m = model_of(c, ct);
 	struct known_search s = { .path = path, .len = strlen(path) };
 
-	if (is_refused_path(c->refuse, ct->id, path))
+	if (refused_path_of(c->refuse, ct->id, path))
 		return false;
-	if (!m || model_dimension_state(m, FACT_PROCESS) == MODEL_LEARNING)
+	if (ask->script || w->only_listed || !m || model_dimension_state(m, FACT_PROCESS) == MODEL_LEARNING)
 		return true;
-	s.whole = !w->state.count || mnt_id == w->state.mnt_id[0];
+	s.whole = !w->state.count || ask->mnt_id == w->state.mnt_id[0];
 	model_each_fact(m, FACT_PROCESS, known_cb, &s);
 	return s.found;
 }
@@ -248,6 +277,7 @@ static void verdict_message(const struct ipc_hdr *hdr, const void *body, int fd,
 {
 	struct core *c = arg;
 	struct msg_exec_answer a = { 0 };
+	const struct refused_path *listed;
 	const struct ident_container *ct;
 	const struct refuse_watch *w;
 	struct msg_exec_ask m;
@@ -280,10 +310,13 @@ static void verdict_message(const struct ipc_hdr *hdr, const void *body, int fd,
 	w = watch_of(c->refuse, m.watch);
 	ct = w ? ident_by_id(c->ident, w->engine, w->cid) : NULL;
 	a.id = m.id;
-	a.allow = hdr->type == MSG_EXEC_ASK && (!ct || may_run(c, w, ct, m.mnt_id, path));
+	a.allow = hdr->type == MSG_EXEC_ASK && (!ct || may_run(c, w, ct, &m, path));
 	if (hdr->type == MSG_EXEC_ASK)
 		peer_send(c->refuse->verdict, MSG_EXEC_ANSWER, 0, &a, sizeof(a));
-	if (ct && !a.allow)
+	listed = ct && !a.allow ? refused_path_of(c->refuse, ct->id, path) : NULL;
+	if (listed)
+		feeds_match_refused(c, ct, path, listed->digest, m.pid);
+	else if (ct && !a.allow)
 		model_on_refused(c, ct, path, m.pid);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Programs that may not run: for containers of workloads that are enforced and whose actions for process.new name `refuse`, once their
- * model has learned which programs they run, every exec waits for the verdict process (enforce/exec_verdict.h), which asks here. What
- * the model does not know is refused and told as process.new. Core's loop only. */
+/* Programs that may not run: for containers of workloads that are enforced and whose actions name `refuse`, every exec waits for the
+ * verdict process (enforce/exec_verdict.h), which asks here. process.new: what the model does not know is refused, once it has
+ * learned which programs run. intel.file: files whose digest a feed lists are refused from the moment that their digest is known (of a
+ * file that is written: when it is closed; of others: when they have run once). Core's loop only. */
 #ifndef PG_SENSOR_CORE_REFUSE_H
 #define PG_SENSOR_CORE_REFUSE_H
 
@@ -25,8 +26,11 @@ void refuse_files_state(struct core *c, const struct ipc_hdr *hdr, const void *b
 void refuse_keeper_stats(struct core *c, const struct ipc_hdr *hdr, const void *body);
 /* The verdict process ended: a finding (loss.blind) while anything is in force. */
 void refuse_verdict_ended(struct core *c, const struct msg_program *m);
-/* This file is not to be run in this container, whatever the model says (a listed digest). */
-void refuse_path(struct core *c, const struct ident_container *ct, const char *path);
+/* The digest of this file of the container is known: a feed lists it (then it is not to be run, whatever the model says), or none
+ * does. */
+void refuse_file(struct core *c, const struct ident_container *ct, const char *path, const char *digest, bool listed);
+/* Whether programs of this container wait for an answer before they run. */
+bool refuse_is_in_force(const struct core *c, const struct ident_container *ct);
 
 struct refuse_counts {
 	unsigned containers;      /* in force */

@@ -39,7 +39,7 @@ actions:
     pg-many/S5-web: { listener.protocol: reset }
     pg-many/S7-app: { syscall.new: quarantine }
     pg-web/S8-web: { intel.ip: block }
-    pg-many/S8-boot: { intel.file: quarantine }
+    pg-many/S8-boot: { intel.file: [refuse, quarantine] }
 END
 scenario_feeds s
 # every packet to the listed address is counted where it would arrive
@@ -83,7 +83,7 @@ in_ exec id >/dev/null
 in_ exec apache2ctl graceful
 in_ shut sh -c 'id >/dev/null'
 in_force() { sensor s status --json | jq -e --argjson n "$1" '.refuse.containers == $n' >/dev/null; }
-until_true 5 in_force 2 >/dev/null
+until_true 5 in_force 3 >/dev/null
 echo 'curl -s -m 1 -o /dev/null http://localhost/ && echo ran' >"$LAB_DIR/new.sh"
 ok "what the models know runs while their containers are in force" in_ shut sh -c 'id >/dev/null'
 ok "nothing that was learned is touched: not one finding" no_alerts "$since"
@@ -217,7 +217,12 @@ ok "S8: not one packet left for it" test "$(packets)" = 0
 ok "S8: they are counted" sh -c "'$LAB_BUILD/pierglass' --run '$LAB_DIR/sensor-s/run' status --json | jq -e '.counters.listed_packets_dropped > 0'"
 ok "S8: what is learned is reached" from_ boot 203.0.113.9:8088
 in_ boot curl -s -m 5 -o /tmp/kit.sh http://203.0.113.9:8088/kit.sh
-ok "S8: the listed file: its container is in quarantine" until_true 5 acted S8-boot intel.file quarantine
+ok "S8: the listed file: it will not run, and its container is in quarantine" until_true 5 acted S8-boot intel.file "refuse; quarantine"
+in_ boot chmod +x /tmp/kit.sh
+out=$(in_ boot /tmp/kit.sh 2>&1)
+case $out in *[Oo]"peration not permitted"*) pass "S8: the listed file, run: operation not permitted, by its digest alone" ;; *) flunk "S8: the listed file, run: operation not permitted, by its digest alone" "$out" ;; esac
+in_ boot sh -c 'cp /bin/true /tmp/other'
+ok "S8: what is listed nowhere runs there, though the model does not know it" in_ boot /tmp/other
 ok "S8: which ends its reach" cut_off boot 203.0.113.9:8088
 ok "S8: the policy says why" sh -c "'$LAB_BUILD/pierglass' --run '$LAB_DIR/sensor-s/run' policy show --json | jq -es '.[0].holds | any(.kind == \"quarantine\" and (.container | contains(\"S8-boot\")))'"
 [ -z "${SC_KEEP:-}" ] || { echo "# kept: $LAB_DIR"; sleep "$SC_KEEP"; }
