@@ -92,9 +92,10 @@ void model_presence(struct core *c);
 /* model_start.c */
 /* p belongs to a run of the container's declared health check. */
 bool model_is_health(struct core *c, const struct ident_container *ct, const struct process *p);
-/* p came in from outside (docker exec): the script that it runs, if it is an interpreter (known: that ran here before), is learned, or
- * told if it is new. True: it was told. */
-bool model_on_script(struct core *c, const struct ident_container *ct, struct model *m, const struct process *p, bool known, uint64_t seen_mono_ns);
+/* The script that p runs, if it is an interpreter (known: that ran here before), is learned, or told if p came in from outside
+ * (docker exec) and it is new here. True: it was told. */
+bool model_on_script(struct core *c, const struct ident_container *ct, struct model *m, const struct process *p, bool known, bool from_engine,
+		     uint64_t seen_mono_ns);
 /* model_held.c: as model_on_fact(), a quarter of a second later where feeds are in use. */
 void model_hold(struct core *c, const struct ident_container *ct, const struct model_fact_in *in);
 /* UINT64_MAX: everything now. */

@@ -176,8 +176,8 @@ static void judge_process(struct core *c, const struct ident_container *ct, cons
 	fact_key(key, w->exe, w->parent);
 	known = model_knows_program(m, w->exe);
 	p = processes_get(c->procs, processes_find(c->procs, w->ev.tgid, w->ev.start_boot_ns));
-	if (p && w->ev.type == PG_EV_EXEC && from_engine && config_checks(&c->config, CHECK_PROCESS) &&
-	    model_on_script(c, ct, m, p, known, w->ev.ts_ns))
+	if (p && w->ev.type == PG_EV_EXEC && config_checks(&c->config, CHECK_PROCESS) &&
+	    model_on_script(c, ct, m, p, known, from_engine, w->ev.ts_ns))
 		return;
 	if (model_match(m, FACT_PROCESS, key) || model_dimension_state(m, FACT_PROCESS) == MODEL_LEARNING) {
 		model_see(m, FACT_PROCESS, key, &s, NULL);
@@ -189,7 +189,10 @@ static void judge_process(struct core *c, const struct ident_container *ct, cons
 		return;
 	}
 	/* A known program from another parent: of interest when it is a shell that a server starts, not when a daemon's first parent
-	 * ended early, or somebody ran it by docker exec, or it was found running and its parent is gone. */
+	 * ended early, or somebody ran it by docker exec, or it was found running and its parent is gone; or which applet of a known
+	 * file one of both is could not be told. */
+	if (known && (applet_is_unknown(w->exe) || applet_is_unknown(w->parent)))
+		return;
 	if (known && (from_engine || w->parent_is_init || w->ev.type == PG_EV_PROCESS || !fact_exe_is_interpreter(w->exe)))
 		return;
 	if (config_checks(&c->config, CHECK_PROCESS))

@@ -43,7 +43,30 @@ static void tell(struct core *c, const struct ident_container *ct, const struct 
 	model_tell(c, ct, m, FACT_PROCESS, f);
 }
 
-bool model_on_script(struct core *c, const struct ident_container *ct, struct model *m, const struct process *p, bool known, uint64_t seen_mono_ns)
+/* Where things come and go under ever new names. */
+static bool is_passing(const char *script)
+{
+	static const char *const places[] = { "/tmp/", "/var/tmp/", "/dev/", "/run/", "/proc/" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
+		if (!strncmp(script, places[i], strlen(places[i])))
+			return true;
+	return script[0] != '/';
+}
+
+/* Where the image's programs are: what is written there is a finding already. */
+static bool is_programs_place(const char *script)
+{
+	static const char *const places[] = { "/usr/", "/bin/", "/sbin/", "/etc/", "/lib", "/opt/" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
+		if (!strncmp(script, places[i], strlen(places[i])))
+			return true;
+	return false;
+}
+
+bool model_on_script(struct core *c, const struct ident_container *ct, struct model *m, const struct process *p, bool known, bool from_engine,
+		     uint64_t seen_mono_ns)
 {
 	char script[PG_SCRIPT_MAX * 4], key[FACT_KEY_MAX];
 	struct model_seen s;
@@ -51,13 +74,16 @@ bool model_on_script(struct core *c, const struct ident_container *ct, struct mo
 	/* A container's first process runs what its image says. */
 	if ((p->flags & PG_EVF_NS_INIT) || p->tgid == ct->pid || !applet_script(p->exe, p->args, p->script, script, sizeof(script)))
 		return false;
+	if (is_programs_place(script) || (!from_engine && is_passing(script)))
+		return false;
 	s = model_seen_of(ct, clock_wall_ns());
+	s.startup |= !from_engine; /* what the application runs by itself is known here, but nothing that learning waits for */
 	fact_key(key, script, p->exe);
 	if (model_match(m, FACT_PROCESS, key) || model_dimension_state(m, FACT_PROCESS) == MODEL_LEARNING) {
 		model_see(m, FACT_PROCESS, key, &s, NULL);
 		return false;
 	}
-	if (!known || declared_names_script(c, ct, script))
+	if (!from_engine || !known || declared_names_script(c, ct, script))
 		return false; /* of an interpreter that never ran, its own finding tells */
 	tell(c, ct, m, p, script, key, seen_mono_ns);
 	return true;

@@ -91,6 +91,14 @@ bool applet_same(const char *a, size_t a_len, const char *b, size_t b_len)
 	return an == bn && !memcmp(a, b, an) && (!aa || !ba);
 }
 
+bool applet_is_unknown(const char *name)
+{
+	size_t n;
+	const char *base = base_of(name, strlen(name), &n);
+
+	return is_many(base, n);
+}
+
 /* Programs that read what they do from a file that they are given. */
 static bool reads_scripts(const char *base, size_t len)
 {

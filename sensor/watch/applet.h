@@ -13,6 +13,8 @@ size_t applet_exe_len(const char *name, size_t len);
 /* The same program, as far as both are known: of one whose arguments nobody saw, the applet is not. Lengths as a fact's fields have them. */
 bool applet_same(const char *a, size_t a_len, const char *b, size_t b_len);
 
+/* One of many whose arguments nobody saw: which it is, is not known. */
+bool applet_is_unknown(const char *name);
 /* The file that an interpreter (a shell, Python, Perl, Ruby, PHP, Lua, Node) was started to run: script is what the kernel says of
  * one that was executed itself ("" none), else the first argument that is no option. False: no interpreter, or what it runs stands
  * in its arguments (-c, -e), is a module or comes by its standard input. args in the kept form. ret is untouched then. */

@@ -89,6 +89,17 @@ image_bb() {
 	tar -C "$LAB_DIR/bb" -c . | d import - pg-bb >/dev/null
 }
 
+# A server outside, at an address that is listed, has the kit; once for all cases.
+kit_server() {
+	[ ! -e "$LAB_DIR/kit.pid" ] || return 0
+	mkdir -p "$LAB_DIR/kit"
+	printf '%s' "$SC_KIT" >"$LAB_DIR/kit/kit.sh"
+	echo "setting = 1" >"$LAB_DIR/kit/app.conf"
+	lab_in outside ip addr add 203.0.113.66/24 dev eth0
+	(cd "$LAB_DIR/kit" && lab_in outside setsid python3 -m http.server 8088 >/dev/null 2>&1 & echo $! >"$LAB_DIR/kit.pid")
+	lab_defer sh -c "kill \$(cat $LAB_DIR/kit.pid) 2>/dev/null; true"
+}
+
 # ---- alerts ----------------------------------------------------------------------------------------------------------
 alerts_json() { sensor s alerts --json "$@"; }
 # alerts since a time: one line each "FINDING CONTAINER PROCESS PEER INCIDENT ID absorbed"

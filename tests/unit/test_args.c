@@ -234,6 +234,9 @@ static void test_an_unknown_applet_may_be_any(void **state)
 	assert_true(same("", ""));
 	assert_int_equal(applet_exe_len("/bin/busybox (nc)", 17), 12);
 	assert_int_equal(applet_exe_len("/tmp/a (nc)", 11), 11);
+	assert_true(applet_is_unknown("/bin/busybox"));
+	assert_false(applet_is_unknown("/bin/busybox (nc)"));
+	assert_false(applet_is_unknown("/bin/nc"));
 	assert_int_equal(applet_exe_len(" (nc)", 5), 5);
 	assert_int_equal(applet_exe_len("()", 2), 2);
 }

@@ -3,6 +3,7 @@
 case_title='curl fetches a kit that is on a hash list, and it is run'
 case_class=S
 case_prepare() {
+	kit_server
 	run app pg-many node /srv/node/app.js
 	client_of c "http://S8curl-app:3000/"
 }

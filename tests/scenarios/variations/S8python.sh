@@ -3,6 +3,7 @@
 case_title='python fetches a kit into /dev/shm'
 case_class=S
 case_prepare() {
+	kit_server
 	run app pg-many python3 -c 'import time
 while True: time.sleep(1)'
 	client_of c "http://S8python-app:80/"
