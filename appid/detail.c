@@ -225,7 +225,7 @@ void detail_read(enum app_id app, const struct detail_in *in, struct detail *ret
 		[APP_POSTGRESQL] = detail_postgresql, [APP_REDIS] = detail_redis,     [APP_MEMCACHED] = detail_memcached,
 		[APP_MONGODB] = detail_mongodb,	    [APP_CLICKHOUSE] = detail_clickhouse, [APP_ZOOKEEPER] = detail_zookeeper,
 		[APP_NATS] = detail_nats,	    [APP_AMQP] = detail_amqp,	      [APP_SOCKS] = socks_read,
-		[APP_XMPP] = xmpp_read,
+		[APP_XMPP] = xmpp_read,		    [APP_QUIC] = detail_quic,
 	};
 
 	ret->host[0] = ret->info[0] = '\0';

@@ -11,10 +11,12 @@
 
 #define DETAIL_HOST_LEN 128
 #define DETAIL_INFO_LEN 128
+#define DETAIL_NEXT_MAX 3
 
 /* A conversation, by direction: what it began with, and whether nothing more will come. */
 struct detail_in {
 	struct bytes said[2]; /* datagrams: the first one */
+	struct bytes next[2][DETAIL_NEXT_MAX]; /* datagrams: those after it; empty: no more */
 	bool whole[2];
 	bool datagrams;
 	unsigned server_dir;  /* direction that the server sends, 2: unknown */

@@ -18,6 +18,7 @@ void detail_fact(struct detail *t, enum fact what, struct bytes value, size_t ma
 void detail_http(const struct detail_in *in, struct detail *t);
 void detail_http2(const struct detail_in *in, struct detail *t);
 void detail_tls(const struct detail_in *in, struct detail *t);
+void detail_quic(const struct detail_in *in, struct detail *t);
 void detail_ssh(const struct detail_in *in, struct detail *t);
 void detail_mysql(const struct detail_in *in, struct detail *t);
 void detail_postgresql(const struct detail_in *in, struct detail *t);

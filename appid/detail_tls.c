@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* TLS: both hellos, their fingerprints, and up to TLS 1.2 the names in the server's certificate. */
+/* TLS, also that in QUIC: both hellos, their fingerprints, and up to TLS 1.2 the names in the server's certificate. */
 #include <stdio.h>
+#include <string.h>
 
 #include "appid/der_name.h"
 #include "appid/detail_private.h"
+#include "appid/quic_hello.h"
 #include "appid/text.h"
 #include "appid/tls_hello.h"
 #include "appid/tls_print.h"
@@ -43,7 +45,7 @@ static bool certificate_read(struct bytes b, struct detail *t)
 	return over;
 }
 
-static void client_hello(struct bytes said, const struct tls_hello *h, struct detail *t)
+static void client_hello(struct bytes said, const struct tls_hello *h, char transport, struct detail *t)
 {
 	struct tls_print p;
 
@@ -53,6 +55,8 @@ static void client_hello(struct bytes said, const struct tls_hello *h, struct de
 	facts_add(&t->facts, FACT_ALPN, h->alpn, h->alpn_len, 60);
 	if (tls_print_read(said, &p)) {
 		facts_add_str(&t->facts, FACT_JA3, p.ja3);
+		if (p.ja4[0])
+			p.ja4[0] = transport;
 		facts_add_str(&t->facts, FACT_JA4, p.ja4);
 	}
 }
@@ -85,7 +89,7 @@ void detail_tls(const struct detail_in *in, struct detail *t)
 			client = h[i].complete || in->whole[i];
 			if (!version)
 				version = h[i].version;
-			client_hello(said, &h[i], t);
+			client_hello(said, &h[i], 't', t);
 		} else if (h[i].kind == TLS_SERVER_HELLO) {
 			server = h[i].complete || in->whole[i];
 			version = h[i].version;
@@ -104,4 +108,29 @@ void detail_tls(const struct detail_in *in, struct detail *t)
 	for (unsigned i = 0; i < 2; i++)
 		detail_info(t, h[i].kind == TLS_SERVER_HELLO ? "chosen alpn " : "alpn ", bytes_of(h[i].alpn, h[i].alpn_len), 40);
 	t->complete = client && server;
+}
+
+/* The client's hello out of its Initial packets, as the record that it would be on TCP. */
+void detail_quic(const struct detail_in *in, struct detail *t)
+{
+	enum { RECORD = 5 };
+	uint8_t record[RECORD + QUIC_HELLO_MAX] = { 22, 3, 1 };
+	struct bytes datagrams[1 + DETAIL_NEXT_MAX], said;
+	struct tls_hello h = { 0 };
+	bool read = false;
+	size_t n = 0;
+
+	for (unsigned d = 0; d < 2 && !read; d++) {
+		datagrams[0] = in->said[d];
+		memcpy(datagrams + 1, in->next[d], sizeof(in->next[d]));
+		n = quic_hello(datagrams, 1 + DETAIL_NEXT_MAX, record + RECORD, &read);
+	}
+	record[3] = (uint8_t)(n >> 8);
+	record[4] = (uint8_t)n;
+	said = bytes_of(record, n ? RECORD + n : 0);
+	if (tls_hello_parse(said, &h) == TLS_CLIENT_HELLO) {
+		client_hello(said, &h, 'q', t);
+		detail_info(t, "alpn ", bytes_of(h.alpn, h.alpn_len), 40);
+	}
+	t->complete = !read || h.complete || bytes_left(&in->next[0][DETAIL_NEXT_MAX - 1]) || bytes_left(&in->next[1][DETAIL_NEXT_MAX - 1]);
 }

@@ -22,12 +22,27 @@ static unsigned server_of(const struct inspect_flow *f)
 	return f->server_dir < 2 ? f->server_dir : f->client_dir < 2 ? !f->client_dir : 2;
 }
 
+static void next_datagrams(const struct dialogue *talk, struct detail_in *ret)
+{
+	unsigned n[2] = { 0, 0 };
+
+	memset(ret->next, 0, sizeof(ret->next));
+	for (unsigned t = 0; t < talk->turn_count; t++) {
+		unsigned dir = talk->turns[t].dir;
+
+		if (n[dir] && n[dir] <= DETAIL_NEXT_MAX)
+			ret->next[dir][n[dir] - 1] = dialogue_turn(talk, t);
+		n[dir]++;
+	}
+}
+
 static void input_of(const struct inspect_flow *f, struct detail_in *ret)
 {
 	for (unsigned d = 0; d < 2; d++) {
 		ret->said[d] = dialogue_start(&f->work->talk, d);
 		ret->whole[d] = f->whole[d];
 	}
+	next_datagrams(&f->work->talk, ret);
 	ret->datagrams = f->work->talk.datagrams;
 	ret->server_dir = server_of(f);
 }
@@ -172,6 +187,22 @@ void inspect_facts_overlap(struct inspector *i, struct inspect_flow *f)
 	facts_init(&facts);
 	facts_overlap(f, &facts);
 	inspect_facts_send(i, f, &facts);
+}
+
+bool inspect_quic(struct inspector *i, struct inspect_flow *f)
+{
+	struct inspect_work *w = f->work;
+	struct detail_in in;
+	struct detail t;
+
+	input_of(f, &in);
+	detail_read(APP_QUIC, &in, &t);
+	if (!w->label.host[0])
+		memcpy(w->label.host, t.host, sizeof(w->label.host));
+	memcpy(w->label.info, t.info, sizeof(w->label.info));
+	facts_overlap(f, &t.facts);
+	inspect_facts_send(i, f, &t.facts);
+	return t.complete;
 }
 
 void inspect_facts_send(struct inspector *i, struct inspect_flow *f, const struct facts *facts)

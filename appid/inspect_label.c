@@ -195,7 +195,7 @@ bool inspect_ask_ndpi(struct inspector *i, struct inspect_flow *f, bool last)
 	struct ndpi_turn turns[DIALOGUE_TURNS];
 	struct ndpi_answer a;
 	unsigned n = w->talk.turn_count;
-	bool same;
+	bool same, more = false;
 
 	if (!i->engine || !n)
 		return false;
@@ -212,11 +212,14 @@ bool inspect_ask_ndpi(struct inspector *i, struct inspect_flow *f, bool last)
 	w->label.confidence = a.sure == NDPI_SURE_DPI ? LABEL_DPI : LABEL_PARTIAL;
 	memcpy(w->label.app, a.app, sizeof(w->label.app));
 	memcpy(w->label.host, a.host, sizeof(w->label.host));
+	if (!strncmp(a.app, "QUIC", 4))
+		more = !inspect_quic(i, f) && !w->label.host[0];
+	else
+		inspect_facts_overlap(i, f);
 	info_overlap(f, w->label.info, sizeof(w->label.info));
-	inspect_facts_overlap(i, f);
 	if (a.server_end < 2)
 		f->server_dir = (uint8_t)a.server_end;
-	if (a.settled || last || w->asks >= INSPECT_ASKS_MAX || w->same >= SAME_ENOUGH)
+	if ((a.settled && !more) || last || w->asks >= INSPECT_ASKS_MAX || (w->same >= SAME_ENOUGH && !more))
 		w->label.final = 1;
 	inspect_wait_remove(i, f);
 	inspect_out_add(i, f);

@@ -126,6 +126,8 @@ void inspect_facts_send(struct inspector *i, struct inspect_flow *f, const struc
 void inspect_facts_unknown(struct inspector *i, struct inspect_flow *f);
 /* Of a flow that nDPI named: what was sent twice and differs, if anything. */
 void inspect_facts_overlap(struct inspector *i, struct inspect_flow *f);
+/* What the hello in a flow says that nDPI knows to be QUIC: facts, and the name where nDPI found none. False: more may come. */
+bool inspect_quic(struct inspector *i, struct inspect_flow *f);
 
 /* ---- inspect_dns.c ------------------------------------------------------------------------------- */
 /* Reports the addresses that one DNS message over UDP answers with. */

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The recognisers of datagrams with any bytes. What they say is the same each time, names a protocol and an end, and one that
  * knows a datagram on a port that is no service's knows it on any such port.
+ * The hello of QUIC is put together the same, whatever is in the datagrams.
  * Input: 1 byte flags (direction, cut), 1 byte which ports, then the datagram. */
 #include <stdlib.h>
 #include <string.h>
 
+#include "appid/quic_hello.h"
 #include "appid/recognise.h"
 
 static void sane(enum recog r, const struct recog_found *f)
@@ -12,6 +14,24 @@ static void sane(enum recog r, const struct recog_found *f)
 	if (r != RECOG_NO && r != RECOG_YES)
 		abort();
 	if (r == RECOG_YES && (f->app == APP_UNKNOWN || f->app >= APP_MAX || f->server_dir > 2 || !strcmp(app_name(f->app), "Unknown")))
+		abort();
+}
+
+/* As one datagram and as two. */
+static void quic(struct bytes b)
+{
+	uint8_t out[QUIC_HELLO_MAX], again[QUIC_HELLO_MAX];
+	struct bytes parts[2] = { b, b };
+	bool read;
+	size_t n = quic_hello(&b, 1, out, &read), m;
+
+	if (n > QUIC_HELLO_MAX || (n && !read))
+		abort();
+	m = quic_hello(parts, 2, again, &read); /* the same twice: nothing new */
+	if (m != n || memcmp(out, again, n) != 0)
+		abort();
+	parts[0].end = parts[1].p = b.p + bytes_left(&b) / 2;
+	if (quic_hello(parts, 2, out, &read) > QUIC_HELLO_MAX)
 		abort();
 }
 
@@ -37,5 +57,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (ports[0] == 40000 && ports[1] == 40001 && recognise_datagram(flags & 1, b, flags & 2, others, &g) != r)
 		abort();
 	sane(recognise_quic(flags & 1, b, &f), &f);
+	quic(b);
 	return 0;
 }

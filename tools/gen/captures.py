@@ -682,6 +682,26 @@ def quics():
     return pcap(frames)
 
 
+def quic_more():
+    """QUIC that nDPI does not read: version 2; frames from the end to the start and overlapping; over two and three datagrams, reversed."""
+    short, long = quic_hello("shop.example", 300), quic_hello("shop.example", 2200)
+    cuts = [(0, 1000), (900, 1800), (1800, len(long))]
+    mixed = b"".join(quic.crypto(a, short[a:b]) for a, b in ((250, len(short)), (100, 270), (0, 120)))
+    parts = [[quic.initial(quic.crypto(a, long[a:b]), number=n, version=v) for n, (a, b) in enumerate(cuts)] for v in (1, quic.V2)]
+    says = [
+        [quic.initial(quic.crypto(0, short), version=quic.V2)],
+        [quic.initial(mixed, version=quic.V2)],
+        [quic.initial(mixed)],
+        parts[1],
+        parts[1][::-1],
+        parts[0][::-1],
+    ]
+    frames = []
+    for i, datagrams in enumerate(says):
+        frames += [ether(ip4(17, udp(42100 + i, 443, d))) for d in datagrams]
+    return pcap(frames)
+
+
 def tiny():
     """Segments of one byte: more packets than ndpiReader looks at come before the name."""
     said = b"GET /" + b"a" * 100 + b" HTTP/1.1\r\nHost: shop.example\r\n\r\n"
@@ -706,7 +726,7 @@ def amid():
 CAPTURES = [ethernet, one_byte_segments, reordered, vlans, overlays, deep, tunnels, fragments, cut, file_ends, file_damaged, malformed,
             big_endian, nanoseconds, modified, link_null, link_raw, link_sll2, link_ppp, link_80211, link_nflog, link_llc, link_slip, link_frelay, link_atm,
             link_rfc1483, link_ppi, link_wlan, link_ppp_kinds, link_pppoe, link_nflog_big, labels, erspan, blocks, block_too_long,
-            section_broken, link_unknown, link_more, interfaces, services, changes, quics, tiny, amid,
+            section_broken, link_unknown, link_more, interfaces, services, changes, quics, quic_more, tiny, amid,
             merge_a, merge_b]
 
 NG = (interfaces, link_more, blocks, block_too_long, section_broken)

@@ -5,7 +5,9 @@ import hashlib
 import hmac
 import struct
 
-SALT = {1: "38762cf7f55934b34d179ae6a4c80cadccbb7f0a", 0xff00001d: "afbfec289993d24c9e9786f19c6111e04390a899"}
+SALT = {1: "38762cf7f55934b34d179ae6a4c80cadccbb7f0a", 0xff00001d: "afbfec289993d24c9e9786f19c6111e04390a899",
+        0x6b3343cf: "0dede3def700a6db819381be6e269dcbf9bd2ed9"}
+V2 = 0x6b3343cf
 
 
 def double(b):
@@ -80,10 +82,11 @@ def crypto(offset, data):
 def initial(frames, number=0, version=1, dcid=bytes(range(8)), scid=bytes(range(5)), size=1200):
     """One datagram of `size` bytes with one Initial packet."""
     secret = expand(hmac.digest(bytes.fromhex(SALT[version]), dcid, hashlib.sha256), b"client in", 32)
-    head = b"\xc3" + struct.pack("!I", version) + bytes([len(dcid)]) + dcid + bytes([len(scid)]) + scid + b"\0"
+    word = b"quicv2 " if version == V2 else b"quic "
+    head = (b"\xd3" if version == V2 else b"\xc3") + struct.pack("!I", version) + bytes([len(dcid)]) + dcid + bytes([len(scid)]) + scid + b"\0"
     frames = frames.ljust(size - len(head) - 6 - 16, b"\0")
     head += struct.pack("!HI", 0x4000 | 4 + len(frames) + 16, number)
-    nonce = int.from_bytes(expand(secret, b"quic iv", 12), "big") ^ number
-    body = gcm(expand(secret, b"quic key", 16), nonce.to_bytes(12, "big"), frames, head)
-    mask = aes(expand(secret, b"quic hp", 16), body[:16])
+    nonce = int.from_bytes(expand(secret, word + b"iv", 12), "big") ^ number
+    body = gcm(expand(secret, word + b"key", 16), nonce.to_bytes(12, "big"), frames, head)
+    mask = aes(expand(secret, word + b"hp", 16), body[:16])
     return bytes([head[0] ^ mask[0] & 15]) + head[1:-4] + bytes(a ^ b for a, b in zip(head[-4:], mask[1:])) + body
