@@ -162,7 +162,7 @@ run: ## install what is missing, build, start the sensor on the local Docker eng
 	$(Q)tools/run.sh
 demo: ## an isolated engine with WordPress, MariaDB and Node, the sensor, traffic, and the map (needs root)
 	$(Q)tools/demo.sh
-bench: all helpers ## measure what the sensor costs; QUICK=1 ends within 50 s
+bench: all helpers $(B)/tests/unit/test_api $(B)/tests/unit/test_exports ## measure what the sensor costs; QUICK=1 ends within 50 s
 	$(Q)QUICK=$(QUICK) tools/bench.sh
 install: all ## install below DESTDIR, PREFIX
 	$(Q)tools/install.sh "$(B)" "$(DESTDIR)" "$(PREFIX)"

@@ -5,7 +5,7 @@
 # Client and server stand in namespaces of their own behind a bridge, as the engine would build it; nothing of the
 # machine's own network is touched, and everything made is removed. Writes build/bench.json.
 # QUICK=1: 3 repetitions, IPv4 bridge only, within 50 s. Further knobs: BENCH_REPS, BENCH_REPS_MAX, BENCH_SECONDS,
-# BENCH_VARIANTS=sensor,nfqueue,ndpireader, BENCH_BUILD=build. BENCH_PARTS=ipv4,latency,cost,syscall,memory,ipv6,vxlan,idle,start,events,replay,feeds,enforce
+# BENCH_VARIANTS=sensor,nfqueue,ndpireader, BENCH_BUILD=build. BENCH_PARTS=ipv4,latency,cost,syscall,memory,ipv6,vxlan,idle,start,events,replay,feeds,enforce,api
 # (or BENCH_MEASURES=stream,stream1500,rr,conn,udp,flows of the first ones) measures only these, and adds them to what build/bench.json has: all at once take a quarter of an hour.
 set -u
 cd "$(dirname "$0")/.." || exit 1

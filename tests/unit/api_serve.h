@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Serves the fake core at DIR/api.sock until SIGTERM or SIGINT, at most five minutes; a flow is announced every 50 ms.
  * mode "hostile": names of containers, nodes and protocols are what an attacker would choose; "large":
- * 15,000 edges and 100,000 flows. */
+ * 15,000 edges and 100,000 flows; "many": 2,000 workloads in 60 stacks and 20,000 edges, of which 200 a second carry something,
+ * and a stack that was not there every 2 s (for tools/bench/api.py). */
 #ifndef PG_TESTS_API_SERVE_H
 #define PG_TESTS_API_SERVE_H
 
@@ -71,10 +72,37 @@ static void serve_large(struct core *c)
 		fake_flow(&fake.flows[i], i, "a/b", NULL, "192.0.2.1", 1, "c/d", NULL, "192.0.2.2", 2, "HTTP");
 }
 
+enum { MANY_WORKLOADS = 2000, MANY_EDGES = 20000, MANY_STACKS = 60, MANY_EACH = 10 };
+
+static void many_edge(struct core *c, unsigned i, uint64_t bytes, uint64_t first_ns, uint64_t last_ns)
+{
+	unsigned a = i % MANY_WORKLOADS, step = 1 + i / MANY_WORKLOADS, b = (a + (step % 5 ? MANY_STACKS * step : 7 * step + 1)) % MANY_WORKLOADS;
+	char client[40], server[40];
+
+	snprintf(client, sizeof(client), "stack-%02u/service-%03u", a % MANY_STACKS, a / MANY_STACKS);
+	snprintf(server, sizeof(server), "stack-%02u/service-%03u", b % MANY_STACKS, b / MANY_STACKS);
+	fake_edge_seen(c, client, TOPO_WORKLOAD, server, TOPO_WORKLOAD, IPPROTO_TCP, (uint16_t)(80 + i / MANY_WORKLOADS), "HTTP", LABEL_DPI, bytes, first_ns, last_ns);
+}
+
+static void many_go_on(uv_timer_t *h)
+{
+	struct core *c = h->data;
+	static unsigned i, turn;
+	uint64_t now = clock_wall_ns();
+	char name[40];
+
+	for (unsigned k = 0; k < MANY_EACH; k++, i++)
+		many_edge(c, (i * 7919) % MANY_EDGES, 1000, now, now);
+	if (turn++ % 40)
+		return;
+	snprintf(name, sizeof(name), "new-%03u/service", turn / 40);
+	fake_edge_seen(c, name, TOPO_WORKLOAD, "stack-00/service-000", TOPO_WORKLOAD, IPPROTO_TCP, 80, "HTTP", LABEL_DPI, 1000, now, now);
+}
+
 static int api_serve(const char *dir, const char *mode)
 {
 	struct core *c = fake_core_new(dir, dir);
-	uv_timer_t emit, end;
+	uv_timer_t emit, end, more;
 	uv_signal_t term, intr;
 	uv_loop_t loop;
 	char sock[108];
@@ -93,6 +121,13 @@ static int api_serve(const char *dir, const char *mode)
 	uv_timer_init(&loop, &emit);
 	emit.data = c;
 	uv_timer_start(&emit, serve_emit, 50, 50);
+	uv_timer_init(&loop, &more);
+	more.data = c;
+	if (mode && !strcmp(mode, "many")) {
+		for (unsigned i = 0; i < MANY_EDGES; i++)
+			many_edge(c, i, 1000 + i, 1790000000000000001ULL, 1790000100000000002ULL);
+		uv_timer_start(&more, many_go_on, 50, 50);
+	}
 	uv_timer_init(&loop, &end);
 	uv_timer_start(&end, serve_end, 300000, 0);
 	uv_signal_init(&loop, &term);
@@ -102,6 +137,7 @@ static int api_serve(const char *dir, const char *mode)
 	uv_run(&loop, UV_RUN_DEFAULT);
 	api_close(c->api);
 	uv_close((uv_handle_t *)&emit, NULL);
+	uv_close((uv_handle_t *)&more, NULL);
 	uv_close((uv_handle_t *)&end, NULL);
 	uv_close((uv_handle_t *)&term, NULL);
 	uv_close((uv_handle_t *)&intr, NULL);

@@ -351,8 +351,8 @@ static inline const struct ident_container *fake_find(struct core *c, const char
 	return fake_find_result;
 }
 
-static inline void fake_edge(struct core *c, const char *client, enum topo_kind ck, const char *server, enum topo_kind sk, uint8_t l4,
-			     uint16_t port, const char *app, uint8_t confidence, uint64_t bytes)
+static inline void fake_edge_seen(struct core *c, const char *client, enum topo_kind ck, const char *server, enum topo_kind sk, uint8_t l4,
+				  uint16_t port, const char *app, uint8_t confidence, uint64_t bytes, uint64_t first_ns, uint64_t last_ns)
 {
 	struct topo_delta d = {
 		.client = { .id = client, .workload = ck == TOPO_WORKLOAD ? client : "", .engine = "eng1", .node = "node1", .kind = ck,
@@ -364,10 +364,16 @@ static inline void fake_edge(struct core *c, const char *client, enum topo_kind 
 		.client_exe = "/usr/bin/client", .server_exe = "/usr/sbin/server", .host = app && !strcmp(app, "HTTP") ? "shop.example" : NULL,
 		.bytes_to_server = bytes, .bytes_to_client = bytes * 3, .packets_to_server = bytes / 100 + 1,
 		.packets_to_client = bytes / 50 + 1, .new_flows = 2,
-		.first_seen_ns = 1790000000000000001ULL, .last_seen_ns = 1790000100000000002ULL,
+		.first_seen_ns = first_ns, .last_seen_ns = last_ns,
 	};
 
 	topo_add(c->topo, &d);
+}
+
+static inline void fake_edge(struct core *c, const char *client, enum topo_kind ck, const char *server, enum topo_kind sk, uint8_t l4,
+			     uint16_t port, const char *app, uint8_t confidence, uint64_t bytes)
+{
+	fake_edge_seen(c, client, ck, server, sk, l4, port, app, confidence, bytes, 1790000000000000001ULL, 1790000100000000002ULL);
 }
 
 static inline void fake_flow(struct core_flow_view *v, uint64_t id, const char *client, const struct ident_container *cc, const char *ca,
@@ -408,7 +414,7 @@ static inline struct core *fake_core_new(const char *run_dir, const char *state_
 	snprintf(c->state_dir, sizeof(c->state_dir), "%s", state_dir);
 	c->ident = ident_new(c->node);
 	c->flows = flow_table_new(1024);
-	c->topo = topo_new(4096, 16384);
+	c->topo = topo_new(4096, 32768);
 	c->engine_count = 1;
 	snprintf(c->engines[0].socket, sizeof(c->engines[0].socket), "/var/run/docker.sock");
 	snprintf(c->engines[0].name, sizeof(c->engines[0].name), "eng1");

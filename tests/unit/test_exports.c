@@ -23,12 +23,20 @@
 static struct {
 	struct { char target[300], headers[100]; char *body; size_t len; uint32_t flags; fetch_cb cb; void *arg; uint32_t id; } jobs[64];
 	unsigned count;
+	bool discard; /* takes all at once, keeps nothing */
 } net;
 
 int core_fetch(struct core *c, const struct fetch_job *j, fetch_cb cb, void *arg, uint32_t *ret_id)
 {
 	unsigned n = net.count++;
 
+	if (net.discard) {
+		struct fetch_result r = { .etag = "", .modified = "", .why = "", .fd = -1 };
+
+		*ret_id = net.count;
+		cb(&r, arg);
+		return 0;
+	}
 	assert_true(n < 64 && j->body_len <= FETCH_BODY_MAX);
 	snprintf(net.jobs[n].target, sizeof(net.jobs[n].target), "%s", j->url);
 	snprintf(net.jobs[n].headers, sizeof(net.jobs[n].headers), "%s", j->headers ? j->headers : "");
@@ -438,7 +446,59 @@ static void test_otlp_metrics(void **state)
 	assert_non_null(strstr(net.jobs[0].body, "pierglass_loss_total"));
 }
 
-int main(void)
+/* ---- "test_exports --rates": records a second through an export, for tools/bench/api.py; the receiver takes nothing of the time */
+static double rate(const char *name, void (*configure)(struct config_exports *x))
+{
+	enum { N = 400000 };
+	uint64_t begin, took;
+	unsigned long long sent, lost;
+	struct core *c;
+	json_t *v;
+	void *state;
+
+	setup(&state);
+	c = state;
+	net.discard = true;
+	configure(&c->config.exports);
+	exports_open(c);
+	begin = clock_mono_ns();
+	for (int i = 0; i < N; i++) {
+		fake_emit(&fake.flows[i % 3], "closed");
+		if (i % 100 == 99)
+			exports_tick(c, later());
+	}
+	exports_tick(c, later());
+	took = clock_mono_ns() - begin;
+	v = status_of(c, name);
+	sent = (unsigned long long)json_integer_value(json_object_get(v, "sent"));
+	lost = (unsigned long long)json_integer_value(json_object_get(v, "lost"));
+	json_decref(v);
+	net.discard = false;
+	net.count = 0;
+	teardown(&state);
+	if (lost || sent < N)
+		fprintf(stderr, "%s: of %d flows %llu records were sent, %llu lost\n", name, N, sent, lost);
+	return lost || sent < N ? 0 : (double)sent * 1e9 / (double)took;
+}
+
+static void to_file(struct config_exports *x)
+{
+	snprintf(x->lines_to[0], 128, "file");
+	x->lines_to_count = 1;
+}
+
+static void to_ipfix(struct config_exports *x)
+{
+	snprintf(x->ipfix_to, 128, "udp://192.0.2.1:4739");
+}
+
+static int rates(void)
+{
+	printf("{\"json_lines\": %.0f, \"ipfix_records\": %.0f}\n", rate("file", to_file), rate("ipfix", to_ipfix));
+	return 0;
+}
+
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -446,5 +506,7 @@ int main(void)
 		T(test_otlp_logs), T(test_otlp_metrics),
 	};
 
+	if (argc > 1 && !strcmp(argv[1], "--rates"))
+		return rates();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,6 +17,7 @@ import sys
 import time
 
 sys.dont_write_bytecode = True
+import api  # noqa: E402
 import enforce  # noqa: E402
 import feeds  # noqa: E402
 import replay  # noqa: E402
@@ -27,7 +28,7 @@ REPS = int(os.environ.get("BENCH_REPS", "3" if QUICK else "7"))
 REPS_MAX = REPS if QUICK else max(REPS, int(os.environ.get("BENCH_REPS_MAX", "21")))
 WINDOW_S = float(os.environ.get("BENCH_SECONDS", "0.3" if QUICK else "1"))
 RESOLVED = 0.02
-ALL_PARTS = ["ipv4", "latency", "cost", "syscall", "memory", "ipv6", "vxlan", "idle", "start", "events", "replay", "feeds", "enforce"]
+ALL_PARTS = ["ipv4", "latency", "cost", "syscall", "memory", "ipv6", "vxlan", "idle", "start", "events", "replay", "feeds", "enforce", "api"]
 PARTS = [p for p in os.environ.get("BENCH_PARTS", "").split(",") if p] or (["ipv4", "latency"] if QUICK else ALL_PARTS)
 RESULT = os.path.join(L.TOP, "build/bench.json")
 ALL_MEASURES = ["stream", "stream1500", "rr", "conn", "udp", "flows"]
@@ -565,6 +566,8 @@ def run():
         container_start(result)
     if "events" in PARTS:
         events(result)
+    if "api" in PARTS:
+        result["api"] = api.measure_all(QUICK)
     if "replay" in PARTS:
         print()
         result["replay"] = replay.measure_all(1 if QUICK else 3)
@@ -618,6 +621,8 @@ def report(r):
         feeds.report(r["feeds"])
     if "enforce" in r:
         enforce.report(r["enforce"])
+    if "api" in r:
+        api.report(r["api"])
     for k, v in r["not_measured"].items():
         print(f"not measured: {k}: {v.splitlines()[0]}")
     if r["bpf_programs_left"]:

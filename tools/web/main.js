@@ -152,6 +152,13 @@ function begin() {
     redraw();
   };
   stateRead();
+  // A page that the browser keeps for its "back" button would hold its streams, of the few connections that there are to one host.
+  addEventListener('pagehide', () => {
+    streamEnd?.();
+    mapEnd?.();
+    streamEnd = mapEnd = null;
+  });
+  addEventListener('pageshow', (ev) => { if (ev.persisted && !snapshot) { streamStart(); mapStreamWanted(); } });
   addEventListener('popstate', () => { stateRead(); viewChanged(); });
   addEventListener('hashchange', () => { stateRead(); viewChanged(); });
   addEventListener('resize', () => { if (drawn.root && !look.touched) fit(); });
