@@ -5,7 +5,7 @@
  *   lab_traffic sink tcp|udp PORT [REPLY]          reads all that comes; tcp: REPLY bytes back after the peer's end
  *   lab_traffic send tcp HOST PORT BYTES           sends BYTES, ends its direction, reads to the end
  *   lab_traffic send udp HOST PORT COUNT SIZE      COUNT datagrams of SIZE bytes, paced
- *   lab_traffic echo PORT                          tcp: gives back what comes
+ *   lab_traffic echo PORT [HEX]                    tcp: says HEX first, then gives back what comes
  *   lab_traffic tick HOST PORT SECONDS EVERY_MS    one connection to an echo; a message every EVERY_MS
  *   lab_traffic rush HOST PORT SECONDS             connections to an echo one after the other, one message each
  * HOST is an address in numbers. What was done is one line of JSON on standard output; exit status 0: as asked. */
@@ -269,10 +269,21 @@ static int do_send_udp(char **arg)
 	return 0;
 }
 
+static size_t from_hex(const char *hex, char *ret, size_t size)
+{
+	size_t n = 0;
+	unsigned v;
+
+	while (hex && n < size && sscanf(hex + 2 * n, "%2x", &v) == 1)
+		ret[n++] = (char)v;
+	return n;
+}
+
 static int do_echo(char **arg)
 {
 	int listener = bound(arg[0], SOCK_STREAM), on = 1;
-	char block[4096];
+	char block[4096], first[256];
+	size_t first_len = from_hex(arg[1], first, sizeof(first));
 	ssize_t n;
 
 	signal(SIGCHLD, SIG_IGN);
@@ -286,6 +297,8 @@ static int do_echo(char **arg)
 		if (fork() == 0) {
 			close(listener);
 			setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+			if (first_len && send(fd, first, first_len, MSG_NOSIGNAL) < 0)
+				_exit(1);
 			while ((n = read(fd, block, sizeof(block))) > 0)
 				if (send(fd, block, (size_t)n, MSG_NOSIGNAL) != n)
 					break;
@@ -372,7 +385,7 @@ int main(int argc, char **argv)
 		return do_send_tcp(argv + 1);
 	if (strcmp(what, "send") == 0 && argc == 5 && strcmp(argv[0], "udp") == 0)
 		return do_send_udp(argv + 1);
-	if (strcmp(what, "echo") == 0 && argc == 1)
+	if (strcmp(what, "echo") == 0 && (argc == 1 || argc == 2))
 		return do_echo(argv);
 	if (strcmp(what, "tick") == 0 && argc == 4)
 		return do_tick(argv[0], argv[1], number(argv[2]), number(argv[3]) * 1000);
