@@ -9,6 +9,7 @@
 #include "intel/indicator.h"
 #include "sensor/core/listed.h"
 #include "tests/unit/bpf_fixture.h"
+#include "tests/unit/bpf_events.h"
 
 #include <linux/if_packet.h>
 #include <linux/tcp.h>
@@ -18,8 +19,6 @@
 #define SKIP_UNLESS(f) \
 	if (!(f))      \
 	skip()
-
-static struct fixture *fx;
 
 static int setup(void **state)
 {
@@ -509,6 +508,32 @@ static void test_flooded(void **state)
 	assert_balance(fx);
 }
 
+static bool is_far(const struct pg_event *e, const char *text, void *arg)
+{
+	const uint8_t *prefix = arg;
+
+	return !memcmp(e->addr, prefix, 15) && e->addr[15] > 100;
+}
+
+/* A container that looks for many neighbours which are not there: each but the first few is told, once. */
+static void test_neighbours_asked_for(void **state)
+{
+	uint8_t v4[16] = { [10] = 0xff, 0xff, 10, 77, 0 }, v6[16] = { 0xfd, 0x77 };
+	struct wanted w = { .type = PG_EV_ARP, .is = is_far, .arg = v4 };
+
+	SKIP_UNLESS(fx);
+	events_drop();
+	run_in(fx->container[0], "for i in 101 102 103 104 105 106 107 108 109 110; do ping -q -c 1 -W 1 10.77.0.$i >/dev/null & done; wait");
+	assert_true(events_wait(&w) > 0);
+	assert_int_equal(w.event.cookie, (uint64_t)fx->ns << 32 | fx->veth[0]);
+	assert_int_equal(w.event.cgroup, 0);
+	assert_int_equal(w.event.text_len, 0);
+	w.arg = v6;
+	run_in(fx->container[1], "for i in a1 a2 a3 a4 a5 a6 a7 a8 a9 aa; do ping -q -c 1 -W 1 fd77::$i >/dev/null & done; wait");
+	assert_true(events_wait(&w) > 0);
+	assert_int_equal(w.event.cookie, (uint64_t)fx->ns << 32 | fx->veth[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -516,7 +541,7 @@ int main(void)
 		cmocka_unit_test(test_udp_exact_v4), cmocka_unit_test(test_udp_exact_v6), cmocka_unit_test(test_tcp_exact),
 		cmocka_unit_test(test_icmp_echo),    cmocka_unit_test(test_node_peer),	  cmocka_unit_test(test_fragments),
 		cmocka_unit_test(test_vlan),	     cmocka_unit_test(test_spoofed_source), cmocka_unit_test(test_flooded),
-		cmocka_unit_test(test_malformed),
+		cmocka_unit_test(test_malformed),    cmocka_unit_test(test_neighbours_asked_for),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
