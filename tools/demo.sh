@@ -13,7 +13,7 @@ fi
 say() { printf '\n== %s\n' "$*"; }
 
 say "packages and programs"
-tools/deps.sh build test || exit 1
+tools/deps.sh build demo || exit 1
 nice make -s -j"$(nproc)" all helpers || exit 1
 getent group pierglass >/dev/null || groupadd --system pierglass || exit 1
 getent passwd pierglass >/dev/null ||
@@ -89,4 +89,10 @@ files="build/demo-map.json build/demo-map.dot"
 if command -v dot >/dev/null && dot -Tpng -o build/demo-map.png build/demo-map.dot; then
 	files="$files build/demo-map.png"
 fi
-say "written: $files; now everything is removed again"
+say "written: $files"
+if [ -n "${LAB_SHELL:-}" ]; then
+	printf '  the sensor:  %s --run %s map\n  the engine:  docker -H unix://%s ps\n' "$LAB_BUILD/pierglass" "$d/run" "$(lab_socket demo)"
+else
+	printf '  to look around before it goes:  sudo LAB_SHELL=1 make demo\n  on your own engine:             sudo make run\n'
+	echo "Now everything is removed again."
+fi

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Installs the Debian packages that are missing, and only these: tools/deps.sh [build|test|run|package|bench]...  (default: build test)
+# Installs the Debian packages that are missing, and only these: tools/deps.sh [build|test|run|demo|package|bench]...  (default: build test)
 # tools/deps.sh --list build prints the names of that set, a line each.
 # Prints what it installs; silent when nothing is missing.
 set -u
@@ -11,7 +11,9 @@ build_pkgs="gcc make libc6-dev clang-14 bpftool libbpf-dev libnftables-dev libnf
 # What the tests use: harness, sanitisers and linters, traffic and measuring tools, the makers of test images.
 test_pkgs="libcmocka-dev llvm-14 libclang-rt-14-dev cppcheck clang-tidy-14 shellcheck jq git iproute2 iputils-ping iptables nftables procps
 	util-linux ethtool curl netcat-openbsd python3 python3-jsonschema sqlite3 mmdebstrap docker-compose libndpi-bin tshark tcpdump busybox-static
-	dnsmasq-base nfdump graphviz zsh openssl debhelper dpkg-dev chromium"
+	dnsmasq-base nfdump graphviz zsh zstd openssl debhelper dpkg-dev chromium"
+# What `make demo` needs beside the build's.
+demo_pkgs="docker-compose mmdebstrap jq iproute2 iptables curl graphviz procps util-linux ca-certificates"
 # What `make bench` measures replay beside.
 bench_pkgs="libndpi-bin softflowd nfdump"
 # What running needs beyond what building brings: an engine, see engine_missing().
@@ -47,9 +49,10 @@ for set_name; do
 	build) wanted="$wanted $build_pkgs" ;;
 	test) wanted="$wanted $test_pkgs"; engine_missing && wanted="$wanted docker.io" ;;
 	run) wanted="$wanted $run_pkgs"; engine_missing && wanted="$wanted docker.io" ;;
+	demo) wanted="$wanted $demo_pkgs"; engine_missing && wanted="$wanted docker.io" ;;
 	bench) wanted="$wanted $bench_pkgs" ;;
 	package) wanted="$wanted $package_pkgs" ;;
-	*) printf 'usage: tools/deps.sh [build|test|run|package|bench]...\n' >&2; exit 2 ;;
+	*) printf 'usage: tools/deps.sh [build|test|run|demo|package|bench]...\n' >&2; exit 2 ;;
 	esac
 done
 

@@ -2,6 +2,7 @@
 /* The ledger of events (DESIGN 9): per cgroup, what the kernel produced, delivered and lost by cause, against what arrived
  * here. A container whose budget is used up is announced, and what events would have told is read anew afterwards. */
 #include <bpf/bpf.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,10 +10,12 @@
 #include <uthash.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "sensor/core/core_priv.h"
 
 #define WINDOW_NS (10 * NSEC_PER_SEC)
 #define ROWS_MAX 32768
+#define BATCH 256u
 #define GONE_NS (60 * NSEC_PER_SEC) /* how long a removed cgroup's row is shown */
 #define RESYNC_NS (5 * NSEC_PER_SEC) /* at most this often */
 
@@ -34,6 +37,8 @@ struct event_ledger {
 	struct ledger_row *rows;
 	uint64_t window_ns, lost_seen, resync_ns;
 	bool started, resync_due;
+	uint64_t keys[BATCH]; /* of the kernel's, as they are read */
+	struct pg_ledger values[BATCH];
 };
 
 struct event_ledger *ledger_new(void)
@@ -129,21 +134,28 @@ static void row_settle(struct core *c, int fd, struct ledger_row *r)
 static void rows_read(struct core *c, int fd)
 {
 	struct event_ledger *l = c->priv->ledger;
-	uint64_t key, *at = NULL, next;
+	uint32_t in = 0, out = 0, count;
 	unsigned n = 0;
+	int err;
 
-	while (n++ < ROWS_MAX && !bpf_map_get_next_key(fd, at, &next)) {
-		struct ledger_row *r = row_of(l, next);
-		struct pg_ledger k;
+	do {
+		count = BATCH;
+		err = bpf_map_lookup_batch(fd, n ? &in : NULL, &out, l->keys, l->values, &count, NULL) < 0 ? -errno : 0;
+		if (err && err != -ENOENT) { /* the rest is read the next time */
+			log_debug("ledgers: batch read failed: %s", strerror(-err));
+			return;
+		}
+		for (uint32_t i = 0; i < count; i++) {
+			struct ledger_row *r = row_of(l, l->keys[i]);
 
-		key = next;
-		at = &key;
-		if (!r || bpf_map_lookup_elem(fd, &key, &k))
-			continue;
-		row_read(c, r, &k);
-		if (r->inherited)
-			row_settle(c, fd, r);
-	}
+			if (!r)
+				continue;
+			row_read(c, r, &l->values[i]);
+			if (r->inherited)
+				row_settle(c, fd, r);
+		}
+		in = out;
+	} while (!err && ++n < ROWS_MAX / BATCH);
 	l->started = true;
 }
 

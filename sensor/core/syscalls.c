@@ -25,6 +25,7 @@ struct workload_calls {
 struct syscall_sets {
 	struct workload_calls *by_name;
 	int subscription;
+	uint64_t looked_ns; /* since the start, when the kernel's table was read last */
 };
 
 static struct workload_calls *calls_of(struct syscall_sets *s, const char *workload)
@@ -159,15 +160,26 @@ void syscalls_load(struct core *c, struct model_store *store)
 		store_syscalls_each(store, WORKLOADS_MAX, stored_cb, c);
 }
 
+/* Each first use is told; but before the start there may have been no core to tell. The kernel's table is large: it is read at twice
+ * the time each time, the last time when all containers surely have their names. */
+static void look_again(struct core *c)
+{
+	struct syscall_sets *s = c->priv->syscalls;
+	uint64_t since = clock_mono_ns() - c->start_mono_ns;
+
+	if (s->looked_ns >= KERNEL_LOOK_NS || since < 2 * s->looked_ns)
+		return;
+	s->looked_ns = since;
+	take_kernel(c);
+}
+
 void syscalls_save(struct core *c, struct model_store *store)
 {
 	struct workload_calls *w, *tmp;
 
 	if (!store || !c->priv || !c->priv->syscalls)
 		return;
-	/* Afterwards each first use is told; before, there may have been no core to tell. */
-	if (clock_wall_ns() - c->start_wall_ns < KERNEL_LOOK_NS)
-		take_kernel(c);
+	look_again(c);
 	HASH_ITER(hh, c->priv->syscalls->by_name, w, tmp) {
 		if (!memcmp(&w->s, &w->stored, sizeof(w->s)))
 			continue;
