@@ -374,9 +374,9 @@ static void tick(struct files *f)
 	files_flood_expire(f->flood, now, false, writes_many, f);
 	watch_tick(f, now);
 	drift_untold(f, now);
-	if (now - f->retry_ns >= 5 * NSEC_PER_SEC) {
+	if (now - f->retry_ns >= DRIFT_RETRY_NS) {
 		f->retry_ns = now;
-		drift_retry(f);
+		drift_retry(f, now);
 	}
 	if (now - f->stats_ns >= NSEC_PER_SEC && memcmp(&f->stats, &f->told, sizeof(f->stats)) != 0) {
 		f->stats_ns = now;

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "sensor/watch/files_priv.h"
 
+#define DRIFT_RETRY_MAX_NS (60 * NSEC_PER_SEC)
 #define SAME_NS (200 * NSEC_PER_MSEC) /* directory and file tell the same change */
 #define CHANGES_MAX 100               /* of a container in a second; then one at its end */
 
@@ -121,6 +122,44 @@ void drift_forget(struct files *f, struct files_container *c)
 	c->drift_count = 0;
 }
 
+/* Whatever is not watched yet: not there, or the opener was not. A file that was not there is asked for when its directory is. */
+static void ask_all(struct files *f, const struct files_container *c)
+{
+	for (size_t i = 0; i < c->drift_count; i++) {
+		ask(f, c, i, WATCH_DIR);
+		if (!c->drift[i].refused)
+			ask(f, c, i, WATCH_FILE);
+	}
+}
+
+/* Something of the container's comes or goes: more may follow soon. */
+static void ask_soon(struct files_container *c)
+{
+	c->drift_wait_ns = DRIFT_RETRY_NS;
+	c->drift_next_ns = 0;
+}
+
+void drift_ask(struct files *f, struct files_container *c)
+{
+	ask_soon(c);
+	ask_all(f, c);
+}
+
+/* What is not there is looked for at longer and longer times: most of it never comes. */
+void drift_retry(struct files *f, uint64_t now)
+{
+	struct files_container *c, *tmp;
+
+	wds_drop_unused(f);
+	HASH_ITER(hh, f->containers, c, tmp) {
+		if (now < c->drift_next_ns)
+			continue;
+		c->drift_next_ns = now + c->drift_wait_ns;
+		c->drift_wait_ns = c->drift_wait_ns < DRIFT_RETRY_MAX_NS / 2 ? 2 * c->drift_wait_ns : DRIFT_RETRY_MAX_NS;
+		ask_all(f, c);
+	}
+}
+
 void drift_set(struct files *f, struct files_container *c, const char *paths, size_t len, uint32_t count)
 {
 	drift_forget(f, c);
@@ -143,32 +182,22 @@ void drift_set(struct files *f, struct files_container *c, const char *paths, si
 		paths += n + 1;
 		len -= n + 1;
 	}
-	drift_retry(f);
-}
-
-/* Whatever is not watched yet: not there, or the opener was not. */
-void drift_retry(struct files *f)
-{
-	struct files_container *c, *tmp;
-
-	wds_drop_unused(f);
-	HASH_ITER(hh, f->containers, c, tmp)
-		for (size_t i = 0; i < c->drift_count; i++) {
-			ask(f, c, i, WATCH_DIR);
-			if (!c->drift[i].refused || c->drift[i].wd[WATCH_DIR] < 0)
-				ask(f, c, i, WATCH_FILE);
-		}
+	drift_ask(f, c);
 }
 
 void drift_lost(struct files *f)
 {
 	struct files_container *c, *tmp;
 
-	HASH_ITER(hh, f->containers, c, tmp)
-		for (size_t i = 0; i < c->drift_count; i++)
+	HASH_ITER(hh, f->containers, c, tmp) {
+		ask_soon(c);
+		for (size_t i = 0; i < c->drift_count; i++) {
+			c->drift[i].refused = false;
 			for (unsigned k = 0; k < 2; k++)
 				if (c->drift[i].wd[k] >= 0)
 					wd_leave(f, &c->drift[i].wd[k], true);
+		}
+	}
 }
 
 void drift_dir_answer(struct files *f, const struct files_ask *a, int status, const void *body, size_t len)
@@ -188,10 +217,16 @@ void drift_dir_answer(struct files *f, const struct files_ask *a, int status, co
 	if (m.wd < 0)
 		return;
 	wd_use(f, m.wd);
-	if (p && p->wd[a->b] < 0)
-		p->wd[a->b] = m.wd;
-	else
+	if (!p || p->wd[a->b] >= 0) {
 		wd_leave(f, &m.wd, false); /* nobody wants it any more */
+		return;
+	}
+	p->wd[a->b] = m.wd;
+	if (a->b == WATCH_DIR && p->refused) { /* it has come, and the file perhaps with it */
+		p->refused = false;
+		ask_soon(c);
+		ask(f, c, a->a, WATCH_FILE);
+	}
 }
 
 /* ---- what happened --------------------------------------------------------------------------------------------------------- */
@@ -281,6 +316,7 @@ static void at_path(struct files *f, struct files_container *c, size_t index, co
 	if (p->wd[WATCH_DIR] != r->wd && p->wd[WATCH_FILE] != r->wd)
 		return;
 	if (r->mask & IN_IGNORED) {
+		ask_soon(c);
 		for (unsigned k = 0; k < 2; k++)
 			if (p->wd[k] == r->wd)
 				wd_leave(f, &p->wd[k], true);
@@ -306,8 +342,10 @@ static void at_path(struct files *f, struct files_container *c, size_t index, co
 		/* Another inode by that name: it is the one to look at now. */
 		if (p->wd[WATCH_FILE] >= 0)
 			wd_leave(f, &p->wd[WATCH_FILE], false);
-		if (dir_gone && p->wd[WATCH_DIR] >= 0)
+		if (dir_gone && p->wd[WATCH_DIR] >= 0) {
 			wd_leave(f, &p->wd[WATCH_DIR], false);
+			ask_soon(c);
+		}
 		p->refused = false;
 		ask(f, c, index, WATCH_FILE);
 	}

@@ -75,6 +75,7 @@ struct files_container {
 	size_t drift_count;
 	uint64_t drift_second_ns; /* changes told in this second */
 	unsigned drift_in_second;
+	uint64_t drift_next_ns, drift_wait_ns; /* what is not watched yet is asked for again then; and so long after that */
 	UT_hash_handle hh;
 };
 
@@ -182,7 +183,9 @@ void drift_set(struct files *f, struct files_container *c, const char *paths, si
 void drift_forget(struct files *f, struct files_container *c);
 void drift_dir_answer(struct files *f, const struct files_ask *a, int status, const void *body, size_t len);
 void drift_read(struct files *f);
-void drift_retry(struct files *f);
+#define DRIFT_RETRY_NS (5 * NSEC_PER_SEC)
+void drift_ask(struct files *f, struct files_container *c); /* for what is not watched yet of this container */
+void drift_retry(struct files *f, uint64_t now_ns); /* every DRIFT_RETRY_NS: for what is due of all */
 void drift_untold(struct files *f, uint64_t now_ns);
 void drift_lost(struct files *f); /* another inotify instance */
 

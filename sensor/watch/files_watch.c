@@ -176,7 +176,7 @@ void watch_mounts_answer(struct files *f, const struct files_ask *a, int status,
 	c->exec_pending = 0;
 	if (c->exec)
 		exec_mark(f, c);
-	drift_retry(f);
+	drift_ask(f, c);
 	if (!c->pending)
 		watch_tell(f, c);
 }

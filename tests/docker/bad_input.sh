@@ -23,6 +23,8 @@ says() {
 pgd=$LAB_BUILD/pierglassd
 pg=$LAB_BUILD/pierglass
 dirs=(--state "$d/state" --run "$d/run")
+# copies where nobody can reach them: a home directory is private
+cp "$pgd" "$pg" "$d/"
 
 ok "pierglassd: unknown option" says 2 'nonsense|unrecognized|unknown' "$pgd" --nonsense
 ok "pierglassd: option without its value" says 2 'argument|value' "$pgd" --run
@@ -30,7 +32,7 @@ ok "pierglass: unknown command" says 2 'nonsense|unknown' "$pg" nonsense
 ok "pierglass: unknown option" says 2 'nonsense|unrecognized|unknown' "$pg" map --nonsense
 ok "pierglass: unknown map format" says 2 'format' "$pg" --run "$d/run" map --format nonsense
 ok "pierglass: no sensor there" says 3 'no sensor|not running|sensor' "$pg" --run "$d/none" status
-ok "pierglassd: not root" says '[1-9]*' 'root|privilege|permi' setpriv --reuid 65534 --regid 65534 --clear-groups "$pgd" "${dirs[@]}"
+ok "pierglassd: not root" says 4 'must be run as root' setpriv --reuid 65534 --regid 65534 --clear-groups "$d/pierglassd" "${dirs[@]}"
 printf 'node: x\nlimits:\n  flowss: 7\n' >"$d/config.yaml"
 ok "pierglassd: unknown key in the configuration, with its line" says '[1-9]*' '(config[a-z.]*:3|line 3).*flowss|flowss.*(:3|line 3)' "$pgd" --config "$d/config.yaml" "${dirs[@]}"
 ok "pierglassd: configuration that is not there" says '[1-9]*' 'nowhere.yaml' "$pgd" --config "$d/nowhere.yaml" "${dirs[@]}"
@@ -57,7 +59,7 @@ ok "the engine comes: found without a restart" until_true 20 sensor_is_ready s
 
 # -- the API socket: not for everyone; and only what it knows
 api=$LAB_DIR/sensor-s/run/api.sock
-ok "API: no access for others" says 4 'permission|denied' setpriv --reuid 65534 --regid 65534 --clear-groups "$pg" --run "$LAB_DIR/sensor-s/run" status
+ok "API: no access for others" says 4 'permission|denied' setpriv --reuid 65534 --regid 65534 --clear-groups "$d/pierglass" --run "$LAB_DIR/sensor-s/run" status
 mode() { [ "$(stat -c %a "$api")" = 660 ] || { stat -c %a "$api"; return 1; }; }
 ok "API: socket mode 0660" mode
 code() { curl -s -o /dev/null -w '%{http_code}' --max-time 5 --unix-socket "$api" "$@"; }

@@ -24,7 +24,9 @@ says() {
 says 2 'unknown option --frobnicate' "unknown option" "$D" --frobnicate
 says 2 'unexpected argument' "unexpected argument" "$D" start
 says 2 'absolute paths' "relative engine socket" "$D" "${base[@]}" --docker docker.sock
-says 4 'must be run as root' "not root" setpriv --reuid 65534 --regid 65534 --clear-groups "$D" "${base[@]}"
+# (a copy where nobody can reach it: a home directory is private)
+chmod 711 "$T" && cp "$D" "$T/pierglassd"
+says 4 'must be run as root' "not root" setpriv --reuid 65534 --regid 65534 --clear-groups "$T/pierglassd" "${base[@]}"
 says 4 'no BTF' "kernel without BTF" env PIERGLASS_BTF=/nonexistent "$D" "${base[@]}"
 says 2 'cannot be read: No such file' "configuration that is not there" "$D" "${base[@]}" --config "$T/none.yaml"
 mkdir "$T/dir"
