@@ -125,7 +125,7 @@ void drift_forget(struct files *f, struct files_container *c)
 /* Whatever is not watched yet: not there, or the opener was not. A file that was not there is asked for when its directory is. */
 static void ask_all(struct files *f, const struct files_container *c)
 {
-	for (size_t i = 0; i < c->drift_count; i++) {
+	for (size_t i = 0; c->drift && i < c->drift_count; i++) {
 		ask(f, c, i, WATCH_DIR);
 		if (!c->drift[i].refused)
 			ask(f, c, i, WATCH_FILE);
