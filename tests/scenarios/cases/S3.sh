@@ -13,7 +13,8 @@ case_benign() {
 	in_ web sh -c 'read -r p </var/run/apache2/apache2.pid; kill -HUP "$p"'
 }
 case_attack() {
-	bg web sh -c 'read p </var/run/apache2/apache2.pid; kill $p; sleep 0.7; nc -l -p 80'
+	# (the port is free when Apache is gone)
+	bg web sh -c 'read p </var/run/apache2/apache2.pid; kill $p; i=0; while sleep 0.3; [ $i -lt 30 ] && ! nc -l -p 80; do i=$((i + 1)); done'
 	sleep 1
 }
 case_expect='listener.squatted S3-web /usr/bin/nc.openbsd *
