@@ -262,10 +262,12 @@ struct post {
 	size_t len;
 };
 
-static void post_free(struct post *x)
+static void post_free(struct api *a, struct post *x)
 {
-	if (x)
-		free(x->body);
+	if (!x)
+		return;
+	a->post_bytes -= x->len;
+	free(x->body);
 	free(x);
 }
 
@@ -283,6 +285,8 @@ static enum MHD_Result post_start(struct api *a, struct MHD_Connection *conn, en
 
 	if (too_long(conn))
 		return api_refuse(a, conn, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too long");
+	if (a->post_bytes >= API_POSTS_MAX_BYTES)
+		return api_refuse(a, conn, MHD_HTTP_SERVICE_UNAVAILABLE, "too many large bodies are being sent");
 	x = calloc(1, sizeof(*x));
 	if (!x)
 		return api_refuse(a, conn, MHD_HTTP_INTERNAL_SERVER_ERROR, "out of memory");
@@ -292,13 +296,15 @@ static enum MHD_Result post_start(struct api *a, struct MHD_Connection *conn, en
 	return MHD_YES;
 }
 
-/* MHD_NO: longer than is taken, without having said so; the connection is ended. */
-static enum MHD_Result post_body(struct post *x, const char *data, size_t *data_len)
+/* MHD_NO: longer than is taken, without having said so, or too much with those of others; the connection is ended. */
+static enum MHD_Result post_body(struct api *a, struct post *x, const char *data, size_t *data_len)
 {
-	char *grown = x->len + *data_len > API_POST_MAX ? NULL : realloc(x->body, x->len + *data_len + 1);
+	bool fits = x->len + *data_len <= API_POST_MAX && a->post_bytes + *data_len <= API_POSTS_MAX_BYTES + API_POST_MAX;
+	char *grown = fits ? realloc(x->body, x->len + *data_len + 1) : NULL;
 
 	if (!grown)
 		return MHD_NO;
+	a->post_bytes += *data_len;
 	memcpy(grown + x->len, data, *data_len);
 	x->len += *data_len;
 	grown[x->len] = '\0';
@@ -332,7 +338,7 @@ void api_on_completed(void *cls, struct MHD_Connection *conn, void **con_cls, en
 
 	if (why == MHD_REQUEST_TERMINATED_TIMEOUT_REACHED)
 		a->stats.dropped++;
-	post_free(*con_cls);
+	post_free(a, *con_cls);
 	*con_cls = NULL;
 }
 
@@ -347,7 +353,7 @@ enum MHD_Result api_on_request(void *cls, struct MHD_Connection *conn, const cha
 	int p;
 
 	if (*con_cls && *data_len)
-		return post_body(*con_cls, data, data_len);
+		return post_body(a, *con_cls, data, data_len);
 	if (*con_cls)
 		return post_do(a, conn, *con_cls);
 	a->stats.requests++;

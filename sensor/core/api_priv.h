@@ -14,6 +14,7 @@
 #include "sensor/core/json_views.h"
 
 #define API_BODIES_MAX_BYTES (64U << 20) /* answers being sent, together */
+#define API_POSTS_MAX_BYTES (8U << 20) /* bodies being taken, together */
 #define API_MEMORY_PER_CLIENT 32768 /* MHD: request line, headers, answer's headers, buffer */
 #define API_CACHE_MAX 8
 #define API_CACHE_NS (50 * 1000000ULL)
@@ -41,7 +42,7 @@ struct api {
 	unsigned handles; /* uv handles still open */
 	bool closing;
 	struct api_stats stats;
-	size_t body_bytes;
+	size_t body_bytes, post_bytes; /* being sent, being taken */
 	struct api_cached cache[API_CACHE_MAX];
 	struct json_rates rates;
 	struct api_sample sample;

@@ -78,8 +78,8 @@ static bool wants(const struct api_query *q, enum api_path p, struct filter *f, 
 
 	if (q->workload[0] && !workload_is(o, q->workload))
 		return false;
-	if (q->container[0] && strcmp(text_at(o, "container"), q->container) != 0 &&
-	    strncmp(text_at(o, "container_id"), q->container, strlen(q->container)) != 0)
+	if (q->container[0] && strcmp(text_at(o, "container"), q->container) != 0 && /* as json_container_is() */
+	    (strlen(q->container) < 4 || strncmp(text_at(o, "container_id"), q->container, strlen(q->container)) != 0))
 		return false;
 	kind = p == API_EVENTS_STREAM ? core_event_kind_of(text_at(o, "event")) : -1;
 	if (kind >= 0 && !(q->kinds & 1U << kind))

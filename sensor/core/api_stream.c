@@ -79,8 +79,9 @@ static void stream_queue(struct api_stream *s, struct line *l)
 
 static bool stream_push(struct api_stream *s, struct line *l)
 {
-	/* The last place is for the line that tells of the loss. */
-	if (s->count + 1 >= API_STREAM_QUEUE || (s->count && s->bytes + l->len > STREAM_BYTES)) {
+	/* The last place is for the line that tells of the loss; until it is told nothing follows: an id behind the gap would hide it from
+	 * a client that comes back. */
+	if (s->lost || s->count + 1 >= API_STREAM_QUEUE || (s->count && s->bytes + l->len > STREAM_BYTES)) {
 		s->lost++;
 		s->api->stats.stream_lost++;
 		core_lost(s->api->core, LOSS_API_STREAM, 1);
@@ -358,40 +359,29 @@ static void stream_free(void *cls)
 	free(s);
 }
 
-/* What the client missed, or that it cannot be had. */
-static void stream_resume(struct api_stream *s, const char *last)
-{
-	static const char why[] = "{\"reset\":\"what came after this id is not kept any more: ask for everything anew\"}";
-	struct line_ring *r = &channel(s->api, s->kind)->ring;
-	uint64_t number;
-	struct line *l;
+#define RESET "\nevent: reset\ndata: {\"reset\":\"what came after this id is not kept any more: ask for everything anew\"}"
 
-	if (ring_find(r, last, &number)) {
-		l = line_new("event: reset\ndata: ", why, sizeof(why) - 1);
-		if (l)
-			stream_queue(s, l);
-		s->api->stats.stream_resets++;
-		return;
-	}
-	while ((l = ring_line(r, ++number)))
-		if (api_resume_wants(&s->q, s->kind, s->filter, l) && stream_push(s, l))
-			s->api->stats.stream_lines++;
-}
-
-/* The client knows at once that it is connected, and from which line on. */
-static int stream_hello(struct api_stream *s)
+/* The client knows at once that it is connected, and from which line on. last (NULL: none): the id of the latest line that it has:
+ * what it missed follows, or that this cannot be had is told. No id is said before that, else an end in between would lose it. */
+static int stream_hello(struct api_stream *s, const char *last)
 {
 	static const char *const names[] = { "flows", "events", "alerts", "map" };
 	struct api_channel *k = channel(s->api, s->kind);
-	char text[2 * LINE_ID_LEN], id[LINE_ID_LEN];
+	char text[2 * LINE_ID_LEN + sizeof(RESET)], id[LINE_ID_LEN];
+	uint64_t number = 0;
+	bool known = last && !ring_find(&k->ring, last, &number);
 	struct line *l;
 
 	ring_id(&k->ring, id);
-	snprintf(text, sizeof(text), "%s\n\nid: %s", names[k - s->api->channels->of], id);
+	snprintf(text, sizeof(text), "%s%s%s%s", names[k - s->api->channels->of], known ? "" : "\n\nid: ", known ? "" : id, last && !known ? RESET : "");
 	l = line_new(": pierglass ", text, strlen(text));
 	if (!l)
 		return -ENOMEM;
 	stream_queue(s, l);
+	s->api->stats.stream_resets += last && !known;
+	while (known && (l = ring_line(&k->ring, ++number)))
+		if (api_resume_wants(&s->q, s->kind, s->filter, l) && stream_push(s, l))
+			s->api->stats.stream_lines++;
 	return 0;
 }
 
@@ -419,12 +409,10 @@ enum MHD_Result api_stream_start(struct api *a, struct MHD_Connection *conn, enu
 	a->stats.streams++;
 	channel(a, p)->clients++;
 	channel_start(a, p);
-	if (stream_hello(s)) {
+	if (stream_hello(s, last)) {
 		MHD_destroy_response(r); /* frees s */
 		return MHD_NO;
 	}
-	if (last)
-		stream_resume(s, last);
 	MHD_add_response_header(r, "Content-Type", "text/event-stream");
 	MHD_add_response_header(r, "Cache-Control", "no-store");
 	MHD_set_connection_option(conn, MHD_CONNECTION_OPTION_TIMEOUT, (unsigned)STREAM_IDLE_SECONDS);
@@ -468,11 +456,12 @@ void api_streams_beat(struct api *a)
 	static const enum api_path kinds[] = { API_FLOWS_STREAM, API_EVENTS_STREAM, API_ALERTS_STREAM, API_MAP_STREAM };
 	struct line *l = a->streams ? line_new(":", "", 0) : NULL;
 
-	for (struct api_stream *s = a->streams; l && s; s = s->next)
-		if (!s->count) {
+	for (struct api_stream *s = a->streams; l && s; s = s->next) {
+		stream_tell_loss(s);
+		if (!s->count)
 			stream_push(s, l);
-			stream_wake(s);
-		}
+		stream_wake(s);
+	}
 	line_put(l);
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
 		struct api_channel *k = channel(a, kinds[i]);

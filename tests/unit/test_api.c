@@ -358,6 +358,7 @@ static void test_stream_slow_client_is_told_what_it_lost(void **state)
 	for (const char *p = all; (p = strstr(p, "data: {\"event\":")); p++)
 		lines++;
 	assert_int_equal(lost, s.stream_lost);
+	assert_int_equal(lines + lost, N); /* nothing of them came behind the gap: it is told where it is */
 	turn(w, 50);
 	assert_true(lines + lost <= N);
 }
@@ -451,6 +452,7 @@ static void test_stream_is_taken_up_where_it_was_left(void **state)
 	a = come_back(w, fd, path, id, "\"closed\"");
 	assert_int_equal(count_of(a, "\"event\":\"labelled\""), 30);
 	assert_int_equal(count_of(a, "\"event\":\"closed\""), 1);
+	assert_int_equal(count_of(a, "id: "), 31); /* none before what it missed: an end in between would lose that */
 	assert_null(strstr(a, "\"event\":\"new\""));
 	assert_null(strstr(a, "event: reset"));
 	free(a);
@@ -484,7 +486,9 @@ static void test_stream_says_when_it_cannot_be_taken_up(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(odd); i++) {
 		fd = connect_to(w);
 		a = come_back(w, fd, "/v1/flows/stream", odd[i], "event: reset\n");
+		assert_int_equal(count_of(a, "id: "), 1);
 		assert_non_null(strstr(a, "event: reset\n"));
+		assert_ptr_equal(strstr(strstr(a, "id: "), "\n") + 1, strstr(a, "event: reset\n")); /* not one without the other */
 		free(a);
 		close(fd);
 	}
@@ -552,6 +556,39 @@ static void test_streams_are_limited(void **state)
 		close(fds[i]);
 }
 
+static void test_bodies_of_many_are_bounded(void **state)
+{
+	enum { N = 40, LONG = 1 << 20 };
+	struct world *w = *state;
+	static char part[LONG - 1];
+	char head[128];
+	int fds[N];
+
+	memset(part, '#', sizeof(part));
+	snprintf(head, sizeof(head), "POST /v1/model/import HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n", LONG);
+	for (int i = 0; i < N; i++) {
+		uint64_t until = clock_mono_ns() + 3 * NSEC_PER_SEC;
+		size_t sent = 0;
+
+		fds[i] = connect_to(w);
+		assert_true(send(fds[i], head, strlen(head), MSG_NOSIGNAL) == (ssize_t)strlen(head));
+		while (sent < sizeof(part) && clock_mono_ns() < until) {
+			ssize_t n = send(fds[i], part + sent, sizeof(part) - sent, MSG_NOSIGNAL);
+
+			if (n < 0 && errno != EAGAIN)
+				break; /* ended by the other side */
+			sent += n > 0 ? (size_t)n : 0;
+			uv_run(&w->loop, UV_RUN_NOWAIT);
+		}
+	}
+	assert_in_range(w->api->post_bytes, API_POSTS_MAX_BYTES - LONG, API_POSTS_MAX_BYTES + LONG);
+	expect_error(w, "POST /v1/model/import HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nConnection: close\r\n\r\nx: ", 503);
+	for (int i = 0; i < N; i++)
+		close(fds[i]);
+	turn(w, 100);
+	assert_int_equal(w->api->post_bytes, 0);
+}
+
 static void test_close_with_open_clients(void **state)
 {
 	struct world *w = *state;
@@ -582,6 +619,7 @@ int main(int argc, char **argv)
 		T(test_stream_says_when_it_cannot_be_taken_up),
 		T(test_map_comes_by_a_stream),
 		T(test_streams_are_limited),
+		T(test_bodies_of_many_are_bounded),
 		T(test_close_with_open_clients),
 	};
 
