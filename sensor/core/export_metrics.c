@@ -133,24 +133,43 @@ static void findings(struct text_out *t, const struct core *c)
 		value(t, "findings", "finding", finding_name((enum finding_kind)i), counts[i]);
 }
 
-static void export_sent(const char *name, const char *target, uint64_t sent, uint64_t lost, void *arg)
-{
-	value(arg, "export_sent_total", "export", name, sent);
-}
+struct export_sums {
+	struct {
+		const char *name;
+		uint64_t sent, lost;
+	} of[8]; /* there are fewer names */
+	unsigned count;
+};
 
-static void export_lost(const char *name, const char *target, uint64_t sent, uint64_t lost, void *arg)
+/* Those of one name (JSON lines to two receivers) are one: a sample may be there only once. */
+static void export_add(const char *name, const char *target, uint64_t sent, uint64_t lost, void *arg)
 {
-	value(arg, "export_lost_total", "export", name, lost);
+	struct export_sums *x = arg;
+	unsigned i = 0;
+
+	while (i < x->count && strcmp(x->of[i].name, name) != 0)
+		i++;
+	if (i == ARRAY_SIZE(x->of))
+		return;
+	if (i == x->count)
+		x->of[x->count++].name = name;
+	x->of[i].sent += sent;
+	x->of[i].lost += lost;
 }
 
 static void exports(struct text_out *t, const struct core *c)
 {
+	struct export_sums x = { 0 };
+
 	if (!c->exports)
 		return;
+	exports_each(c, export_add, &x);
 	head(t, COUNTER, "export_sent_total", "Records that an export's receiver took.");
-	exports_each(c, export_sent, t);
+	for (unsigned i = 0; i < x.count; i++)
+		value(t, "export_sent_total", "export", x.of[i].name, x.of[i].sent);
 	head(t, COUNTER, "export_lost_total", "Records that an export had no room for, or that nobody took.");
-	exports_each(c, export_lost, t);
+	for (unsigned i = 0; i < x.count; i++)
+		value(t, "export_lost_total", "export", x.of[i].name, x.of[i].lost);
 }
 
 /* ---- traffic by workload --------------------------------------------------------------------------------------------- */

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 #include <jansson.h>
 
+#include "sensor/core/export_map.h"
 #include "sensor/core/exports.h"
 #include "sensor/core/fetch.h"
 #include "sensor/core/alerts.h"
@@ -185,6 +186,32 @@ static void test_lines(void **state)
 	assert_int_equal(count_lines(net.jobs[0].body, "record", "flow"), 3);
 	answer(0, 0, 0);
 	expect(c, "lines", 0, 3, 0);
+}
+
+/* A sample may be in Prometheus' text only once. */
+static void test_metrics_of_two_of_a_kind(void **state)
+{
+	static const char sent[] = "pierglass_export_sent_total{export=\"lines\"} ";
+	struct core *c = *state;
+	size_t len;
+	char *text, *at;
+
+	snprintf(c->config.exports.lines_to[0], 128, "tcp://192.0.2.1:5140");
+	snprintf(c->config.exports.lines_to[1], 128, "tcp://192.0.2.2:5140");
+	c->config.exports.lines_to_count = 2;
+	assert_int_equal(exports_open(c), 0);
+	fake_emit(&fake.flows[0], "closed");
+	exports_tick(c, later());
+	assert_int_equal(net.count, 2);
+	answer(0, 0, 0);
+	answer(1, 0, 0);
+	text = metrics_export(c, &len);
+	assert_non_null(text);
+	at = strstr(text, sent);
+	assert_non_null(at);
+	assert_int_equal(strtoul(at + strlen(sent), NULL, 10), 2);
+	assert_null(strstr(at + 1, sent));
+	free(text);
 }
 
 static void test_nobody_takes_it(void **state)
@@ -502,8 +529,8 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-		T(test_lines), T(test_nobody_takes_it), T(test_given_up), T(test_file_turns), T(test_syslog_frames), T(test_ipfix_batches),
-		T(test_otlp_logs), T(test_otlp_metrics),
+		T(test_lines), T(test_metrics_of_two_of_a_kind), T(test_nobody_takes_it), T(test_given_up), T(test_file_turns), T(test_syslog_frames),
+		T(test_ipfix_batches), T(test_otlp_logs), T(test_otlp_metrics),
 	};
 
 	if (argc > 1 && !strcmp(argv[1], "--rates"))

@@ -2,7 +2,7 @@
 // What stands beside the map: a box or a line, with both ends' programs, what is expected and by which line of which file, what is
 // seen, findings, recent flows.
 
-const flowsOf = {}; // workload or node id: { at, list, error }
+const flowsOf = Object.create(null); // workload or node id: { at, list, error }
 const FLOWS_EVERY = 5000;
 
 function flowsAsk(who) {

@@ -103,7 +103,7 @@ function tokenAsk() {
 let streamEnd = null;
 function streamStart() {
   streamEnd?.();
-  streamEnd = stream('/v1/alerts/stream', () => { refresh('alerts'); if (net.needs.has('listeners')) refresh('listeners'); }, (st) => {
+  streamEnd = stream('/v1/alerts/stream', () => { refreshSoon('alerts'); if (net.needs.has('listeners')) refreshSoon('listeners'); }, (st) => {
     net.streaming = st;
     if (st === 'yes') refresh('alerts'); // what came while it was away
     redraw();

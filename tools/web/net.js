@@ -89,6 +89,8 @@ async function load(name) {
   const a = asked[name] = asked[name] || { at: 0, took: 0 };
   if (a.busy) return;
   a.busy = true;
+  a.again = false;
+  a.begun = Date.now();
   const begin = performance.now(), path = a.path = pathOf(name), delta = deltaOf(name, a, path);
   try {
     const r = await request(path + delta), text = await r.text();
@@ -112,15 +114,25 @@ async function load(name) {
   const later = a.later || [];
   a.later = [];
   later.forEach(mapStreamed);
-  if (path !== pathOf(name)) refresh(name);
+  if (a.again || path !== pathOf(name)) refresh(name);
 }
 
 // An answer that takes long is asked for less often: the page never is a large part of the sensor's work.
 const interval = (name) => Math.max(RESOURCES[name].every, 12 * (asked[name]?.took || 0));
 
+// What is under way may have been answered before: it is asked for again then.
 function refresh(name) {
-  if (asked[name]) asked[name].at = asked[name].failed = asked[name].whole = 0;
+  const a = asked[name];
+  if (a) a.at = a.failed = a.whole = 0;
+  if (a) a.again = Boolean(a.busy);
   tick();
+}
+// The same for what streams tell, which may be often: at once, but of the time at most a quarter.
+const due = {};
+function refreshSoon(name) {
+  const a = asked[name];
+  if (due[name]) return;
+  due[name] = setTimeout(() => { due[name] = 0; refresh(name); }, a ? Math.max(0, (a.begun || 0) + Math.max(500, 4 * a.took) - Date.now()) : 0);
 }
 
 function tick() {
@@ -158,10 +170,10 @@ function stream(path, onData, onState) {
     if (!text) return;
     if (type === 'lost') {
       net.lost += JSON.parse(text).lost || 1;
-      for (const name of net.needs) refresh(name);
+      for (const name of net.needs) refreshSoon(name);
     } else if (type === 'reset') {
       net.resets += 1;
-      for (const name of net.needs) refresh(name);
+      for (const name of net.needs) refreshSoon(name);
     } else {
       onData(JSON.parse(text));
     }

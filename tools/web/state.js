@@ -6,12 +6,14 @@ const state = { view: 'map', q: '', sel: '', open: new Set(), id: '', net: '', a
 
 function stateRead() {
   const p = new URLSearchParams(location.hash.slice(1));
-  state.view = VIEWS[p.get('view')] ? p.get('view') : 'map';
+  state.view = Object.hasOwn(VIEWS, p.get('view')) ? p.get('view') : 'map';
   state.q = p.get('q') || '';
   state.sel = p.get('sel') || '';
   state.id = p.get('id') || '';
   state.net = p.get('net') || '';
   for (const key of ['all', 'at', 'win']) state[key] = p.get(key) || '';
+  if (!(Date.parse(state.at) > 0)) state.at = '';
+  if (!/^\d{1,7}$/.test(state.win)) state.win = '';
   state.open = new Set(p.getAll('open'));
 }
 
@@ -73,14 +75,15 @@ function ratesTake(map) {
     rates.per = new Map(map.edges.map((e) => [edgeKey(e), (e.bytes_to_server + e.bytes_to_client) / Math.max(1, long)]));
     return;
   }
-  const at = Date.parse(map.time), span = (at - rates.at) / 1000, now = new Map();
+  const at = Date.parse(map.time), span = (at - rates.at) / 1000, now = new Map(), per = new Map();
   if (span <= 0) return;
   for (const e of map.edges) {
     const key = edgeKey(e), n = e.bytes_to_server + e.bytes_to_client, before = rates.bytes.get(key);
     now.set(key, n);
-    rates.per.set(key, rates.at ? Math.max(0, n - (before === undefined ? 0 : before)) / span : 0);
+    per.set(key, rates.at ? Math.max(0, n - (before === undefined ? 0 : before)) / span : 0);
   }
   rates.at = at;
   rates.bytes = now;
+  rates.per = per;
 }
 const edgeRate = (e) => rates.per.get(edgeKey(e)) || 0;

@@ -127,7 +127,7 @@ function ask(title, what, verb, act, danger) {
 }
 
 // ---- listeners: declared, learned, observed side by side
-const modelOf = {}; // workload: { at, facts }
+const modelOf = Object.create(null); // workload: { at, facts }
 function modelAsk(workload) {
   const m = modelOf[workload] = modelOf[workload] || { at: 0, facts: null };
   if (snapshot || m.busy || Date.now() - m.at < 15000) return m;
