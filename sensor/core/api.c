@@ -358,7 +358,7 @@ enum MHD_Result api_on_request(void *cls, struct MHD_Connection *conn, const cha
 		return post_do(a, conn, *con_cls);
 	a->stats.requests++;
 	if (!post && strcmp(method, "GET"))
-		return api_refuse(a, conn, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and, for /v1/model/... and /v1/policy/..., POST are understood");
+		return api_refuse(a, conn, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and POST are understood: see /v1/openapi.json");
 	if (has_body(conn) && !post)
 		return api_refuse(a, conn, MHD_HTTP_CONTENT_TOO_LARGE, "a request has no body here");
 	MHD_get_connection_values(conn, MHD_HEADER_KIND, on_length, &headers);
@@ -371,9 +371,7 @@ enum MHD_Result api_on_request(void *cls, struct MHD_Connection *conn, const cha
 		return serve_page(a, conn, &file);
 	p = api_path_of(url);
 	if (p < 0)
-		return api_refuse(a, conn, MHD_HTTP_NOT_FOUND,
-			      "no such path: see /v1/status, containers, listeners, flows, flows/stream, events/stream, tree, syscalls, map, map/stream, "
-			      "networks, alerts, alerts/stream, /metrics, why, evidence, models, model, policy, policy/plan, version");
+		return api_refuse(a, conn, MHD_HTTP_NOT_FOUND, "no such path: see /v1/openapi.json");
 	if (post != (p >= API_PATH_FIRST_POST))
 		return api_refuse(a, conn, MHD_HTTP_METHOD_NOT_ALLOWED, post ? "only GET is understood here" : "only POST is understood here");
 	x.allowed = api_path_args((enum api_path)p);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* API: HTTP/1.1 over a listening unix socket that the keeper made (mode 0660), GET only, answers as JSON (schemas in
+/* API: HTTP/1.1 over a listening unix socket that the keeper made (mode 0660), GET and POST, answers as JSON (schemas in
  * etc/schema/). Runs inside core's loop and never waits: answers are made at once and sent as the client takes them; a
  * client of the flow stream has a bounded queue, and what it does not take is counted (LOSS_API_STREAM) and told to it. */
 #ifndef PG_SENSOR_CORE_API_H

@@ -19,7 +19,7 @@ static const struct cli_command commands[] = {
 	{ "map", "mwxn", "the map: which workload talks to which, over what", cmd_map },
 	{ "networks", "x", "networks of the engines", cmd_networks },
 	{ "replay", "mAcv", "flows and protocols of capture files; no sensor is needed, no root", cmd_replay },
-	{ "feed", "mAF", "reputation feeds: feed list, feed check THING… [--feed FILE]…, feed test FILE…", cmd_feed },
+	{ "feed", "mAF", "reputation feeds: list | update [NAME] | accept NAME | check THING... [--feed FILE]... | test FILE...", cmd_feed },
 	{ "alerts", "flwemxn", "what is neither declared nor learned; -f: as it happens", cmd_alerts },
 	{ "why", "a", "everything about an alert: what was expected, by whose word, what else happened", cmd_why },
 	{ "evidence", "Ao", "list | collect FINDING | show ID | export ID [-o FILE.tar.gz] | verify FILE", cmd_evidence },
