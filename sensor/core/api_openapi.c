@@ -86,6 +86,8 @@ static void path(struct jsonl *j, enum api_path p)
 	jsonl_obj(j, post ? "post" : "get");
 	jsonl_str(j, "summary", api_path_help(p));
 	parameters(j, p);
+	if (p == API_MODEL_IMPORT)
+		jsonl_raw(j, "requestBody", "{\"required\":true,\"content\":{\"application/yaml\":{\"schema\":{\"type\":\"string\",\"maxLength\":1048576}}}}");
 	jsonl_obj(j, "responses");
 	if (api_path_is_stream(p))
 		answer(j, "200", STREAM_HELP, "text/event-stream", schema);
@@ -93,6 +95,7 @@ static void path(struct jsonl *j, enum api_path p)
 		answer(j, "200", "done", api_path_type(p), schema);
 	answer(j, "400", "an argument is unknown or has a bad value", "application/json", "error");
 	answer(j, "404", "there is no such thing", "application/json", "error");
+	answer(j, "default", "it is refused: by TCP 401, 403 and 421, else 403 (policy), 405, 409, 413, 414, 431, 500 and 503", "application/json", "error");
 	jsonl_obj_end(j);
 	jsonl_obj_end(j);
 	jsonl_obj_end(j);

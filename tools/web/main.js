@@ -162,7 +162,15 @@ function begin() {
   addEventListener('popstate', () => { stateRead(); viewChanged(); });
   addEventListener('hashchange', () => { stateRead(); viewChanged(); });
   addEventListener('resize', () => { if (drawn.root && !look.touched) fit(); });
-  document.addEventListener('visibilitychange', () => { tick(); mapStreamWanted(); });
+  // Nor does one that nobody sees need them.
+  document.addEventListener('visibilitychange', () => {
+    tick();
+    mapStreamWanted();
+    if (!document.hidden && !streamEnd && !snapshot && !net.refused) streamStart();
+    if (!document.hidden) return;
+    streamEnd?.();
+    streamEnd = null;
+  });
   el('skip').onclick = (ev) => { ev.preventDefault(); el('main').focus(); };
   let typing;
   el('filter').oninput = () => { clearTimeout(typing); typing = setTimeout(() => go({ q: el('filter').value }, false), 150); };
