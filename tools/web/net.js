@@ -187,14 +187,16 @@ function stream(path, onData, onState) {
       try {
         control = new AbortController();
         const reader = (await request(path, { signal: control.signal, headers: { ...headers(), ...(last && { 'Last-Event-ID': last }) } })).body.pipeThrough(new TextDecoderStream()).getReader();
-        let rest = '';
+        let pieces = []; // of an event that is not all there: joined once, however long it is
         wait = 500;
         onState('yes');
         for (;;) {
           const { done, value } = await reader.read();
           if (done) break;
-          const blocks = (rest + value).split('\n\n');
-          rest = blocks.pop();
+          pieces.push(value);
+          if (!value.includes('\n')) continue;
+          const blocks = pieces.join('').split('\n\n');
+          pieces = [blocks.pop()];
           blocks.forEach(event);
         }
       } catch { /* told by the state; tried again */ }
