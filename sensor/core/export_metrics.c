@@ -161,9 +161,9 @@ static void exports(struct text_out *t, const struct core *c)
 {
 	struct export_sums x = { 0 };
 
-	if (!c->exports)
-		return;
-	exports_each(c, export_add, &x);
+	/* the families are there without an export, too: what asks for them finds them */
+	if (c->exports)
+		exports_each(c, export_add, &x);
 	head(t, COUNTER, "export_sent_total", "Records that an export's receiver took.");
 	for (unsigned i = 0; i < x.count; i++)
 		value(t, "export_sent_total", "export", x.of[i].name, x.of[i].sent);

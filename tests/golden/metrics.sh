@@ -14,7 +14,7 @@ ok() { # NAME COMMAND...
 	local name=$1
 	shift
 	n=$((n + 1))
-	if "$@" >"$dir/out" 2>&1; then
+	if ("$@") >"$dir/out" 2>&1; then
 		echo "ok $n - $name"
 	else
 		echo "not ok $n - $name"
