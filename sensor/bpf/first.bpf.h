@@ -5,8 +5,8 @@
  *
  * Only what the receiver will take for the first byte counts: a flow is vouched for when its server's SYN-ACK, seen here, agrees with
  * the only SYN that the flow ever had, and until its client sends another; then the first payload of a side, once, where that
- * side's numbers begin. The 16 bits of a number that are kept say it all: the window of a SYN-ACK is never scaled (RFC 7323 2.2),
- * so what lies 65536 bytes further is outside of it. */
+ * side's numbers begin, and acknowledging what the other side began with. All 32 bits are compared: connection tracking lets what
+ * lies far below the window pass as part of its connection, and no receiver takes it. */
 #ifndef PG_BPF_FIRST_BPF_H
 #define PG_BPF_FIRST_BPF_H
 
@@ -21,6 +21,19 @@ struct {
 	__type(value, struct pg_checked);
 } checked SEC(".maps");
 
+/* Where the first bytes of end 0 and end 1 stand, as both agreed: by pg_flow.serial. */
+struct vouched_starts {
+	u32 seq[2];
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct vouched_starts);
+} vouched SEC(".maps");
+
+#define TCP_RST 4
+#define TCP_URG 32
 #define SAID(dir) ((dir) ? PG_FLOW_SAID1 : PG_FLOW_SAID0)
 
 /* The service at that end. */
@@ -38,39 +51,63 @@ static __always_inline struct pg_checked *checked_at(const struct packet *p, u32
 	return bpf_map_lookup_elem(&checked, &k);
 }
 
-/* The acknowledgement number of a TCP packet whose headers are plain, its low half; else -1. */
-static __always_inline int ack_of(struct __sk_buff *skb)
+/* The acknowledgement number of a TCP packet whose headers are plain. False: they are not. */
+static __always_inline bool ack_of(struct __sk_buff *skb, u32 *ret)
 {
-	u32 off = ETH_HDR_LEN + 40, ack;
+	u32 off = ETH_HDR_LEN + 40;
 	u8 first, next;
 
 	if (bpf_skb_load_bytes(skb, ETH_HDR_LEN, &first, 1) || bpf_skb_load_bytes(skb, ETH_HDR_LEN + 6, &next, 1))
-		return -1;
+		return false;
 	if (skb->protocol == bpf_htons(ETH_P_IP))
 		off = ETH_HDR_LEN + (first & 0xf) * 4;
 	else if (skb->protocol != bpf_htons(ETH_P_IPV6) || next != IPPROTO_TCP)
-		return -1;
-	return bpf_skb_load_bytes(skb, off + 8, &ack, sizeof(ack)) ? -1 : (int)(bpf_ntohl(ack) & 0xffff);
+		return false;
+	if (bpf_skb_load_bytes(skb, off + 8, ret, sizeof(*ret)))
+		return false;
+	*ret = bpf_ntohl(*ret);
+	return true;
 }
 
-static __always_inline bool numbers_agree(struct __sk_buff *skb, const struct packet *p, const struct pg_flow *f, u32 dir)
+/* *ret: where both sides begin. */
+static __always_inline bool numbers_agree(struct __sk_buff *skb, const struct packet *p, const struct pg_flow *f, u32 dir, struct vouched_starts *ret)
 {
-	if (!(f->flags & PG_FLOW_SYN_SEEN) || !(f->flags & PG_FLOW_SYN_DIR) == !dir || f->start[!dir] != ack_of(skb))
+	u32 ack;
+
+	if (!(f->flags & PG_FLOW_SYN_SEEN) || !(f->flags & PG_FLOW_SYN_DIR) == !dir || !ack_of(skb, &ack) || f->start[!dir] != (u16)ack)
 		return false;
-	return !(f->tcp_flags[dir] & TCP_SYN) || f->start[dir] == (u16)(p->seq + 1);
+	if ((f->tcp_flags[dir] & TCP_SYN) && f->start[dir] != (u16)(p->seq + 1))
+		return false;
+	ret->seq[0] = dir ? ack : p->seq + 1;
+	ret->seq[1] = dir ? p->seq + 1 : ack;
+	return f->end_if[0] != f->end_if[1]; /* nobody answers itself */
 }
 
 /* A SYN, or the answer to one. Before the flow's own bookkeeping of it. */
 static __always_inline void vouch(struct __sk_buff *skb, const struct packet *p, struct pg_flow *f, u32 dir)
 {
-	if ((p->tcp_flags & TCP_ACK) && !p->payload_len && checked_at(p, dir) && numbers_agree(skb, p, f, dir)) {
-		if (!(f->flags & PG_FLOW_VOUCHED)) {
-			__sync_fetch_and_and(&f->flags, ~(u32)(PG_FLOW_SAID0 | PG_FLOW_SAID1));
-			__sync_fetch_and_or(&f->flags, PG_FLOW_VOUCHED);
-		}
+	u32 serial = f->serial;
+	struct vouched_starts s;
+
+	if ((p->tcp_flags & TCP_ACK) && !p->payload_len && checked_at(p, dir) && numbers_agree(skb, p, f, dir, &s)) {
+		if ((f->flags & PG_FLOW_VOUCHED) || !serial || bpf_map_update_elem(&vouched, &serial, &s, BPF_ANY))
+			return;
+		__sync_fetch_and_and(&f->flags, ~(u32)(PG_FLOW_SAID0 | PG_FLOW_SAID1));
+		__sync_fetch_and_or(&f->flags, PG_FLOW_VOUCHED);
 	} else if (f->flags & PG_FLOW_VOUCHED) {
 		__sync_fetch_and_and(&f->flags, ~(u32)PG_FLOW_VOUCHED);
 	}
+}
+
+/* Whether this segment is what its receiver takes next: nobody has taken anything of either side yet. */
+static __always_inline bool stands_first(struct __sk_buff *skb, const struct packet *p, const struct pg_flow *f, u32 dir)
+{
+	u32 serial = f->serial, ack;
+	struct vouched_starts *s = bpf_map_lookup_elem(&vouched, &serial);
+
+	if (!s || (p->tcp_flags & (TCP_ACK | TCP_RST | TCP_URG)) != TCP_ACK || !ack_of(skb, &ack))
+		return false;
+	return dir ? s->seq[1] == p->seq && s->seq[0] == ack : s->seq[0] == p->seq && s->seq[1] == ack;
 }
 
 /* A global function: verified once. */
@@ -91,7 +128,7 @@ __noinline int first_payload(struct __sk_buff *skb, struct packet *p, struct pg_
 	}
 	if ((f->flags & SAID(dir)) || (__sync_fetch_and_or(&f->flags, SAID(dir)) & SAID(dir)))
 		return 0;
-	if (f->start[dir] != (u16)p->seq || !n)
+	if (!n || !stands_first(skb, p, f, dir))
 		return 0;
 	c = checked_at(p, !client);
 	if (n > sizeof(b))

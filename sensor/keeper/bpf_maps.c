@@ -57,6 +57,7 @@ static const struct map_spec map_specs[MAP_MAX] = {
 	[MAP_FRAGMENTS] = { "fragments", BPF_MAP_TYPE_LRU_HASH, sizeof(struct fragment_key), sizeof(struct fragment_ports), 4096, 0 },
 	[MAP_IF_MACS] = { "if_macs", BPF_MAP_TYPE_LRU_HASH, sizeof(struct if_mac_key), 1, 8192, 0 },
 	[MAP_ARP_ASKED] = { "arp_asked", BPF_MAP_TYPE_LRU_HASH, sizeof(struct arp_asked_key), sizeof(struct arp_asked), 2048, 0 },
+	[MAP_VOUCHED] = { "vouched", BPF_MAP_TYPE_LRU_HASH, 4, 8, 8192, 0 },
 	[MAP_ARP_EVENTS] = { "arp_events", BPF_MAP_TYPE_PERCPU_ARRAY, 4, sizeof(struct pg_event), 1, 0 },
 	[MAP_WAKEUPS] = { "wakeups", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct ring_wakeups), 1, 0 },
 	[MAP_ITER_SEEN] = { "iter_seen", BPF_MAP_TYPE_LRU_HASH, 8, 4, 65536, 0 },

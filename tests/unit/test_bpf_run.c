@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "sensor/bpf/first_bytes.h"
 #include "tests/unit/bpf_fixture.h"
 
 #include <linux/bpf.h>
@@ -155,6 +156,106 @@ static void test_later_fragment_gets_ports(void **state)
 	assert_int_equal(fl.flags & PG_FLOW_FRAGMENTS, PG_FLOW_FRAGMENTS);
 }
 
+/* ---- first bytes that are recognised ---------------------------------------------------------------------------------------- */
+#define MARK 0x00f00000u
+#define CLIENT_START 0x50001000u
+#define SERVER_START 0x800u
+enum { SYN = 2, RST = 4, ACK = 16, URG = 32 };
+
+static void put32(uint8_t *p, uint32_t v)
+{
+	v = htonl(v);
+	memcpy(p, &v, 4);
+}
+
+/* One segment between client and service, by this interface; the mark that it has afterwards. */
+static uint32_t segment_by(uint32_t ifindex, uint16_t port, bool server, uint8_t flags, uint32_t seq, uint32_t ack, const char *payload)
+{
+	uint8_t f[128] = { MACS, 8, 0, 0x45, 0, 0, 0, 0, 1, 0x40, 0, 64, 6, 0, 0, 10, 77, 0, 2, 10, 77, 0, 3 };
+	uint16_t ends[2] = { htons(port), htons(80) };
+	uint32_t len = 54 + (uint32_t)strlen(payload);
+	struct __sk_buff in = { .ifindex = ifindex }, out = { 0 };
+	LIBBPF_OPTS(bpf_test_run_opts, o, .data_in = f, .data_size_in = len, .ctx_in = &in, .ctx_size_in = sizeof(in), .ctx_out = &out,
+		    .ctx_size_out = sizeof(out), .repeat = 1);
+	int r;
+
+	f[17] = (uint8_t)(len - 14);
+	f[29] = server ? 3 : 2;
+	f[33] = server ? 2 : 3;
+	memcpy(f + 34, &ends[server], 2);
+	memcpy(f + 36, &ends[!server], 2);
+	put32(f + 38, seq);
+	put32(f + 42, ack);
+	f[46] = 0x50;
+	f[47] = flags;
+	memcpy(f + 54, payload, strlen(payload));
+	ns_go(fx->node);
+	r = bpf_prog_test_run_opts(prog_in, &o);
+	ns_go(fx->home);
+	assert_int_equal(r, 0);
+	return out.mark;
+}
+
+static uint32_t segment(uint16_t port, bool server, uint8_t flags, uint32_t seq, uint32_t ack, const char *payload)
+{
+	return segment_by(fx->veth[server], port, server, flags, seq, ack, payload);
+}
+
+/* A connection of that port is opened. */
+static void opened(uint16_t port)
+{
+	assert_int_equal(segment(port, false, SYN, CLIENT_START - 1, 0, ""), 0);
+	assert_int_equal(segment(port, true, SYN | ACK, SERVER_START - 1, CLIENT_START, ""), 0);
+	assert_int_equal(segment(port, false, ACK, CLIENT_START, SERVER_START, ""), 0);
+}
+
+#define REQUEST "GET / HTTP/1.1\r\n\r\n"
+
+static void test_first_bytes_marked(void **state)
+{
+	struct pg_checked_key k = { .addr = { [10] = 0xff, [11] = 0xff, [12] = 10, [13] = 77, [14] = 0, [15] = 3 }, .port = htons(80) };
+	struct pg_checked v = { .mark = MARK, .apps = FIRST_HTTP };
+	uint16_t port = 5000;
+
+	SKIP_UNLESS(fx);
+	flows_clear(fx);
+	k.ns = fx->ns;
+	opened(++port); /* nothing is checked there */
+	assert_int_equal(segment(port, false, ACK, CLIENT_START, SERVER_START, REQUEST), 0);
+	assert_int_equal(bpf_map_update_elem(bpf_loader_map_fd(fx->loader, "checked"), &k, &v, BPF_ANY), 0);
+	opened(++port);
+	assert_int_equal(segment(port, false, ACK, CLIENT_START, SERVER_START, REQUEST), (MARK & -MARK) * PG_CHECKED_FITS);
+	assert_int_equal(segment(port, false, ACK, CLIENT_START, SERVER_START, REQUEST), 0); /* once */
+	/* what no receiver takes for the first: connection tracking lets it pass, so it must not decide */
+	for (uint32_t off = 0x10000; off; off <<= 1)
+		for (int down = 0; down < 2; down++) {
+			opened(++port);
+			assert_int_equal(segment(port, false, ACK, down ? CLIENT_START - off : CLIENT_START + off, SERVER_START, REQUEST), 0);
+			opened(++port);
+			assert_int_equal(segment(port, false, ACK, CLIENT_START, down ? SERVER_START - off : SERVER_START + off, REQUEST), 0);
+		}
+	opened(++port);
+	assert_int_equal(segment(port, false, 0, CLIENT_START, SERVER_START, REQUEST), 0);
+	opened(++port);
+	assert_int_equal(segment(port, false, RST | ACK, CLIENT_START, SERVER_START, REQUEST), 0);
+	opened(++port);
+	assert_int_equal(segment(port, false, URG | ACK, CLIENT_START, SERVER_START, REQUEST), 0);
+	/* other bytes, and what comes after them */
+	opened(++port);
+	assert_int_equal(segment(port, false, ACK, CLIENT_START, SERVER_START, "SSH-2.0-a\r\n"), 0);
+	assert_int_equal(segment(port, false, ACK, CLIENT_START, SERVER_START, REQUEST), 0);
+	/* another SYN: nobody knows what is agreed on now */
+	opened(++port);
+	assert_int_equal(segment(port, false, SYN, CLIENT_START + 7, 0, ""), 0);
+	assert_int_equal(segment(port, false, ACK, CLIENT_START, SERVER_START, REQUEST), 0);
+	/* a client that answers itself */
+	++port;
+	assert_int_equal(segment(port, false, SYN, CLIENT_START - 1, 0, ""), 0);
+	assert_int_equal(segment_by(fx->veth[0], port, true, SYN | ACK, SERVER_START - 1, CLIENT_START, ""), 0);
+	assert_int_equal(segment(port, false, ACK, CLIENT_START, SERVER_START, REQUEST), 0);
+	assert_int_equal(bpf_map_delete_elem(bpf_loader_map_fd(fx->loader, "checked"), &k), 0);
+}
+
 static void cost(const char *what, int prog, const uint8_t *frame, uint32_t len, uint32_t via)
 {
 	uint32_t ns, best = UINT32_MAX;
@@ -213,6 +314,7 @@ int main(void)
 		cmocka_unit_test(test_cut_everywhere),
 		cmocka_unit_test(test_later_fragment_gets_ports),
 		cmocka_unit_test(test_bent_at_random),
+		cmocka_unit_test(test_first_bytes_marked),
 		cmocka_unit_test(test_cost),
 	};
 
