@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/log.h"
@@ -16,11 +17,12 @@
 #include "sensor/core/files_priv.h"
 #include "sensor/core/model_priv.h"
 #include "sensor/core/policy.h"
-#include "sensor/core/refuse.h"
 #include "sensor/watch/applet.h"
+#include "sensor/watch/args.h"
 
 #define WATCHES_MAX 512
 #define PATHS_MAX 256
+#define EXEC_PATH_MAX 4199u
 
 /* A container in force. */
 struct refuse_watch {
@@ -36,7 +38,7 @@ struct refuse_watch {
 
 struct refused_path {
 	char cid[IDENT_ID_LEN];
-	char path[520];
+	char *path;            /* NULL: free */
 	char digest[DIGEST_SHA256_TEXT];
 };
 
@@ -207,7 +209,7 @@ void refuse_second(struct core *c)
 static struct refused_path *refused_path_of(struct core_refuse *r, const char *cid, const char *path)
 {
 	for (unsigned i = 0; i < PATHS_MAX; i++)
-		if (r->paths[i].path[0] && !strcmp(r->paths[i].cid, cid) && !strcmp(r->paths[i].path, path))
+		if (r->paths[i].path && !strcmp(r->paths[i].cid, cid) && !strcmp(r->paths[i].path, path))
 			return &r->paths[i];
 	return NULL;
 }
@@ -216,17 +218,20 @@ void refuse_file(struct core *c, const struct ident_container *ct, const char *p
 {
 	struct refused_path *p;
 
-	if (!c->refuse || !path[0] || strlen(path) >= sizeof(p->path) || !is_asked_for(c, ct, FINDING_INTEL_FILE))
+	if (!c->refuse || !path[0] || !is_asked_for(c, ct, FINDING_INTEL_FILE))
 		return;
 	p = refused_path_of(c->refuse, ct->id, path);
 	if (!p && !listed)
 		return;
 	if (!p)
 		p = &c->refuse->paths[c->refuse->path_at++ % PATHS_MAX];
+	if (p == c->refuse->paths && p->path && strcmp(p->path, path) != 0) /* once a round */
+		log_warn("refuse: more than %d listed files: the oldest are refused no more, their alerts stay", PATHS_MAX);
+	free(p->path);
 	memset(p, 0, sizeof(*p));
 	if (listed) {
+		p->path = strdup(path);
 		snprintf(p->cid, sizeof(p->cid), "%s", ct->id);
-		snprintf(p->path, sizeof(p->path), "%s", path);
 		snprintf(p->digest, sizeof(p->digest), "%s", digest);
 	}
 	for (struct refuse_watch *w = c->refuse->watches; w; w = w->next)
@@ -281,8 +286,7 @@ static void verdict_message(const struct ipc_hdr *hdr, const void *body, int fd,
 	const struct ident_container *ct;
 	const struct refuse_watch *w;
 	struct msg_exec_ask m;
-	char path[4200];
-	size_t n;
+	char path[4 * EXEC_PATH_MAX + 1];
 
 	if (fd >= 0)
 		close(fd);
@@ -298,15 +302,10 @@ static void verdict_message(const struct ipc_hdr *hdr, const void *body, int fd,
 		policy_verdict_message(c, hdr, body);
 		return;
 	}
-	if ((hdr->type != MSG_EXEC_ASK && hdr->type != MSG_EXEC_DENIED) || hdr->len < sizeof(m) || hdr->len - sizeof(m) >= sizeof(path))
+	if ((hdr->type != MSG_EXEC_ASK && hdr->type != MSG_EXEC_DENIED) || hdr->len < sizeof(m) || hdr->len - sizeof(m) > EXEC_PATH_MAX)
 		return;
 	memcpy(&m, body, sizeof(m));
-	n = hdr->len - sizeof(m);
-	memcpy(path, (const char *)body + sizeof(m), n);
-	path[n] = '\0';
-	for (size_t i = 0; i < n; i++)
-		if ((unsigned char)path[i] < 0x20 || path[i] == 0x7f)
-			path[i] = '?';
+	args_escape((const char *)body + sizeof(m), hdr->len - sizeof(m), path, sizeof(path)); /* as files and processes are told */
 	w = watch_of(c->refuse, m.watch);
 	ct = w ? ident_by_id(c->ident, w->engine, w->cid) : NULL;
 	a.id = m.id;
@@ -416,6 +415,8 @@ void refuse_close(struct core *c)
 	if (!r)
 		return;
 	peer_close(r->verdict);
+	for (unsigned i = 0; i < PATHS_MAX; i++)
+		free(r->paths[i].path);
 	for (struct refuse_watch *w = r->watches, *next; w; w = next) {
 		next = w->next;
 		free(w);
