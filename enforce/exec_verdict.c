@@ -213,7 +213,7 @@ static void late(struct exec_verdict *v, int fd, uint32_t pid, bool script, bool
 	decide(v, fd, pid, script, !closed);
 }
 
-/* closed: the choice for failures. Of a script nobody need say anything: its interpreter is what runs. */
+/* closed: the choice for failures. */
 static void ask(struct exec_verdict *v, int fd, uint32_t pid, bool closed, const struct program_id *p, bool script, const char *path, size_t len,
 		uint64_t now_ns)
 {
@@ -264,7 +264,7 @@ static void judge(struct exec_verdict *v, const struct fanotify_event_metadata *
 			(void)tell(v, MSG_EXEC_DENIED, 0, pid, &p, script, path, len);
 		decide(v, m->fd, pid, script, known->allow);
 	} else {
-		ask(v, m->fd, pid, place->closed && !script, &p, script, path, len, now_ns);
+		ask(v, m->fd, pid, place->closed, &p, script, path, len, now_ns);
 	}
 }
 
