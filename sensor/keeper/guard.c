@@ -107,8 +107,10 @@ void guards_ns_gone(struct guards *all, uint16_t ns)
 {
 	struct guard *g = all ? guard_find(all, ns) : NULL;
 
-	if (g)
-		guard_free(g);
+	if (!g)
+		return;
+	guard_checked(g, NULL);
+	guard_free(g);
 }
 
 void guards_core_started(struct guards *all)
