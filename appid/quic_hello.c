@@ -238,14 +238,15 @@ static void frames_read(struct bytes b, struct assembly *a)
 static void datagram_read(struct bytes b, struct keys *k, bool *have_keys, struct assembly *a)
 {
 	uint8_t plain[DATAGRAM_MAX];
+	struct keys fresh;
 	struct packet p;
 	size_t len;
 
 	for (unsigned i = 0; i < PACKETS_MAX && packet_next(&b, &p); i++) {
 		len = *have_keys ? packet_open(&p, k, plain) : 0;
-		if (!len && keys_of(p.version, p.dcid, k)) {
+		if (!len && keys_of(p.version, p.dcid, &fresh) && (len = packet_open(&p, &fresh, plain))) {
+			*k = fresh;
 			*have_keys = true;
-			len = packet_open(&p, k, plain);
 		}
 		a->read |= len > 0;
 		frames_read(bytes_of(plain, len), a);

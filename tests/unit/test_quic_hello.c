@@ -28,6 +28,7 @@ static const struct {
 	  "\x45\xb9\x5e\x15\x23\x5d\x6f\x45\xa6\xb1\x9c\xbc\xb0\x29\x4b\xa9" },
 };
 
+static const char *sent_dcid = dcid; /* what stands in the packet; its keys are always those of dcid */
 static bool was_read;
 
 struct text {
@@ -70,7 +71,7 @@ static void seal(struct text *ret, uint32_t version, const struct text *frames, 
 	put16(ret, version >> 16);
 	put16(ret, version & 0xffff);
 	put(ret, "\x08", 1);
-	put(ret, dcid, 8);
+	put(ret, sent_dcid, 8);
 	put(ret, "\0\0", 2); /* no source id, no token */
 	put16(ret, 0x4000 | (4 + len + 16));
 	put(ret, (uint8_t[]){ 0, 0, 0, number }, 4);
@@ -200,6 +201,22 @@ static void test_several_datagrams(void **state)
 		}
 }
 
+/* After the server's answer the client writes another id, and the keys stay; what cannot be opened between does not change them. */
+static void test_keys_stay(void **state)
+{
+	struct text hello = hello_make(100), f[2] = { { .len = 0 } }, d[3] = { { .len = 0 } };
+
+	crypto(&f[0], &hello, 0, 60);
+	crypto(&f[1], &hello, 60, hello.len);
+	seal(&d[0], V1, &f[0], 0);
+	sent_dcid = "otherid!";
+	seal(&d[1], V1, &f[1], 1);
+	d[1].b[700] ^= 1;
+	seal(&d[2], V1, &f[1], 2);
+	sent_dcid = dcid;
+	named(d, 3, &hello);
+}
+
 /* Two packets in one datagram; bytes behind them. */
 static void test_coalesced(void **state)
 {
@@ -250,8 +267,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one_datagram_of_each_version), cmocka_unit_test(test_frames_in_any_order),
-		cmocka_unit_test(test_several_datagrams),	     cmocka_unit_test(test_coalesced),
-		cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_several_datagrams),	     cmocka_unit_test(test_keys_stay),
+		cmocka_unit_test(test_coalesced),		     cmocka_unit_test(test_hostile),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
