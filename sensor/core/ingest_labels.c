@@ -77,7 +77,7 @@ static void facts_take(struct core *c, const struct flow_key *key, const char *t
 		front->detail->facts = label_str(c, front->detail->facts, text);
 	f->detail->facts = label_str(c, f->detail->facts, text);
 	if (facts_get(text, FACT_LOGIN, login, sizeof(login)))
-		model_login_refused(c, f);
+		model_login_refused(c, front ? front : f);
 	if (f->state & FLOW_LISTENED) {
 		struct listener *li = flow_listener(c, f, !f->client_end);
 
