@@ -24,6 +24,7 @@ struct drift_path {
 	size_t len;
 	int wd[2];      /* -1: none, or not yet */
 	bool asked[2], refused; /* refused: the file is not there; its directory tells when it comes */
+	bool dir_missing;       /* it is not there, or no longer: what it holds when it is watched may be new */
 	bool any;               /* a directory, path ends in "/": any entry of it */
 	bool untold;            /* over the limit */
 	uint8_t last_change, last_from;
@@ -89,7 +90,14 @@ static void wds_drop_unused(struct files *f)
 }
 
 /* ---- what is watched --------------------------------------------------------------------------------------------------- */
-static void ask(struct files *f, const struct files_container *c, size_t index, unsigned which)
+/* Something of the container's comes or goes, or could not be asked for: more may follow soon. */
+static void ask_soon(struct files_container *c)
+{
+	c->drift_wait_ns = DRIFT_RETRY_NS;
+	c->drift_next_ns = 0;
+}
+
+static void ask(struct files *f, struct files_container *c, size_t index, unsigned which)
 {
 	struct drift_path *p = &c->drift[index];
 	struct msg_place place;
@@ -100,8 +108,10 @@ static void ask(struct files *f, const struct files_container *c, size_t index, 
 	files_place(c, &place);
 	q = files_ask(f, ASK_DIR, c->watch, MSG_PLACE_DIR, &place, sizeof(place), p->path,
 		      which == WATCH_DIR ? files_dir_len(p->path, p->len) : p->len);
-	if (!q)
+	if (!q) {
+		ask_soon(c);
 		return;
+	}
 	q->a = (uint32_t)index;
 	q->b = which;
 	/* The list may be another one when the answer comes. */
@@ -123,20 +133,13 @@ void drift_forget(struct files *f, struct files_container *c)
 }
 
 /* Whatever is not watched yet: not there, or the opener was not. A file that was not there is asked for when its directory is. */
-static void ask_all(struct files *f, const struct files_container *c)
+static void ask_all(struct files *f, struct files_container *c)
 {
 	for (size_t i = 0; c->drift && i < c->drift_count; i++) {
 		ask(f, c, i, WATCH_DIR);
 		if (!c->drift[i].refused)
 			ask(f, c, i, WATCH_FILE);
 	}
-}
-
-/* Something of the container's comes or goes: more may follow soon. */
-static void ask_soon(struct files_container *c)
-{
-	c->drift_wait_ns = DRIFT_RETRY_NS;
-	c->drift_next_ns = 0;
 }
 
 void drift_ask(struct files *f, struct files_container *c)
@@ -200,35 +203,6 @@ void drift_lost(struct files *f)
 	}
 }
 
-void drift_dir_answer(struct files *f, const struct files_ask *a, int status, const void *body, size_t len)
-{
-	struct files_container *c = files_container(f, a->watch);
-	struct drift_path *p = c && a->a < c->drift_count ? &c->drift[a->a] : NULL;
-	struct msg_place_wd m = { .wd = -1 };
-
-	if (status == 0 && len == sizeof(m))
-		memcpy(&m, body, sizeof(m));
-	if (p && (!a->path || strcmp(p->path, a->path) != 0))
-		p = NULL;
-	if (p)
-		p->asked[a->b] = false;
-	if (p && a->b == WATCH_FILE)
-		p->refused = m.wd < 0;
-	if (m.wd < 0)
-		return;
-	wd_use(f, m.wd);
-	if (!p || p->wd[a->b] >= 0) {
-		wd_leave(f, &m.wd, false); /* nobody wants it any more */
-		return;
-	}
-	p->wd[a->b] = m.wd;
-	if (a->b == WATCH_DIR && p->refused) { /* it has come, and the file perhaps with it */
-		p->refused = false;
-		ask_soon(c);
-		ask(f, c, a->a, WATCH_FILE);
-	}
-}
-
 /* ---- what happened --------------------------------------------------------------------------------------------------------- */
 static enum files_change change_of(uint32_t mask)
 {
@@ -289,6 +263,44 @@ static void changed(struct files *f, struct files_container *c, struct drift_pat
 		tell(f, c, p->path, p->len, what, now);
 }
 
+void drift_dir_answer(struct files *f, const struct files_ask *a, int status, const void *body, size_t len)
+{
+	struct files_container *c = files_container(f, a->watch);
+	struct drift_path *p = c && a->a < c->drift_count ? &c->drift[a->a] : NULL;
+	struct msg_place_wd m = { .wd = -1 };
+
+	if (status == 0 && len == sizeof(m))
+		memcpy(&m, body, sizeof(m));
+	if (p && (!a->path || strcmp(p->path, a->path) != 0))
+		p = NULL;
+	if (p)
+		p->asked[a->b] = false;
+	/* Of an opener that ended nothing is known; the next one is asked. */
+	if (p && a->b == WATCH_FILE)
+		p->refused = m.wd < 0 && status != -EIO;
+	if (p && a->b == WATCH_DIR && m.wd < 0 && status != -EIO)
+		p->dir_missing = true;
+	if (m.wd < 0)
+		return;
+	wd_use(f, m.wd);
+	if (!p || p->wd[a->b] >= 0) {
+		wd_leave(f, &m.wd, false); /* nobody wants it any more */
+		return;
+	}
+	p->wd[a->b] = m.wd;
+	if (a->b != WATCH_DIR)
+		return;
+	if (p->refused) { /* it has come, and the file perhaps with it */
+		p->refused = false;
+		ask_soon(c);
+		ask(f, c, a->a, WATCH_FILE);
+	}
+	if (p->dir_missing) { /* whatever is in it came before the watch */
+		p->dir_missing = false;
+		changed(f, c, p, FILES_CREATED, WATCH_DIR);
+	}
+}
+
 /* Something about an entry of a directory any entry of which is meant. */
 static void at_entry(struct files *f, struct files_container *c, struct drift_path *p, const struct ino_record *r)
 {
@@ -296,10 +308,13 @@ static void at_entry(struct files *f, struct files_container *c, struct drift_pa
 	uint64_t now = clock_mono_ns();
 	size_t n = strlen(r->name);
 
-	if (!n && (r->mask & (IN_MOVE_SELF | IN_DELETE_SELF)))
+	if (!n && (r->mask & (IN_MOVE_SELF | IN_DELETE_SELF))) {
 		wd_leave(f, &p->wd[WATCH_DIR], false);
-	else if (!n || !(r->mask & (IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_CLOSE_WRITE)))
+		p->dir_missing = true;
+		ask_soon(c);
+	} else if (!n || !(r->mask & (IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_CLOSE_WRITE))) {
 		return;
+	}
 	if (p->len + n > FILES_PATH_MAX || !may_tell(c, p, now))
 		return;
 	memcpy(path, p->path, p->len);
@@ -317,11 +332,15 @@ static void at_path(struct files *f, struct files_container *c, size_t index, co
 		return;
 	if (r->mask & IN_IGNORED) {
 		ask_soon(c);
+		p->dir_missing |= p->wd[WATCH_DIR] == r->wd;
 		for (unsigned k = 0; k < 2; k++)
 			if (p->wd[k] == r->wd)
 				wd_leave(f, &p->wd[k], true);
 		return;
 	}
+	/* It may be a directory in which others are looked for. */
+	if (r->mask & (IN_CREATE | IN_MOVED_TO))
+		ask_soon(c);
 	if (p->any) {
 		at_entry(f, c, p, r);
 		return;
@@ -344,6 +363,7 @@ static void at_path(struct files *f, struct files_container *c, size_t index, co
 			wd_leave(f, &p->wd[WATCH_FILE], false);
 		if (dir_gone && p->wd[WATCH_DIR] >= 0) {
 			wd_leave(f, &p->wd[WATCH_DIR], false);
+			p->dir_missing = true;
 			ask_soon(c);
 		}
 		p->refused = false;
