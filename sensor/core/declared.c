@@ -12,6 +12,7 @@
 #include "sensor/core/feeds.h"
 #include "sensor/core/files.h"
 #include "sensor/watch/args.h"
+#include "sensor/watch/script_arg.h"
 
 #define HALF_DONE_NS (60 * NSEC_PER_MSEC)  /* a file is gone: its successor may be on the way */
 #define AGAIN_NS (500 * NSEC_PER_MSEC)     /* other files are watched now: what happened before they were? */
@@ -404,9 +405,9 @@ bool declared_names_script(struct core *c, const struct ident_container *ct, con
 	if (!d || !d->start)
 		return false;
 	while ((word = docker_texts_next(&d->start->words, word)))
-		if (strstr(word, script))
+		if (script_is_named_in(script, word))
 			return true;
-	return strstr(d->start->health, script);
+	return script_is_named_in(script, d->start->health);
 }
 
 bool declared_scratch_name(const char *name)

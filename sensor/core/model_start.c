@@ -8,6 +8,7 @@
 #include "sensor/core/declared.h"
 #include "sensor/core/model_priv.h"
 #include "sensor/watch/applet.h"
+#include "sensor/watch/script_arg.h"
 
 #define ANCESTORS_MAX 16
 
@@ -54,17 +55,6 @@ static bool is_passing(const char *script)
 	return script[0] != '/';
 }
 
-/* Where the image's programs are: what is written there is a finding already. */
-static bool is_programs_place(const char *script)
-{
-	static const char *const places[] = { "/usr/", "/bin/", "/sbin/", "/etc/", "/lib", "/opt/" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
-		if (!strncmp(script, places[i], strlen(places[i])))
-			return true;
-	return false;
-}
-
 bool model_on_script(struct core *c, const struct ident_container *ct, struct model *m, const struct process *p, bool known, bool from_engine,
 		     uint64_t seen_mono_ns)
 {
@@ -74,7 +64,7 @@ bool model_on_script(struct core *c, const struct ident_container *ct, struct mo
 	/* A container's first process runs what its image says. */
 	if ((p->flags & PG_EVF_NS_INIT) || p->tgid == ct->pid || !applet_script(p->exe, p->args, p->script, script, sizeof(script)))
 		return false;
-	if (is_programs_place(script) || (!from_engine && is_passing(script)))
+	if (script_is_with_programs(script) || (!from_engine && is_passing(script)))
 		return false;
 	s = model_seen_of(ct, clock_wall_ns());
 	s.startup |= !from_engine; /* what the application runs by itself is known here, but nothing that learning waits for */

@@ -45,9 +45,10 @@ char *applet_name(const char *exe, const char *args, char *ret, size_t len)
 	if (!is_many(base, n))
 		return ret;
 	name = base_of(args, word, &n);
-	if (is_many(name, n) && args[word]) { /* "busybox wget …" */
+	while (is_many(name, n) && args[word]) { /* "busybox wget …", "busybox busybox wget …" */
 		args += word + 1;
-		name = base_of(args, strcspn(args, (char[]){ ARGS_SEPARATOR, '\0' }), &n);
+		word = strcspn(args, (char[]){ ARGS_SEPARATOR, '\0' });
+		name = base_of(args, word, &n);
 	}
 	if (n && *name == '-') { /* a login shell */
 		name++;
@@ -136,9 +137,8 @@ bool applet_script(const char *exe, const char *args, const char *script, char *
 	base = base_of(exe, strlen(exe), &n);
 	if (is_many(base, n)) {
 		base = base_of(args, strcspn(args, sep), &n);
-		if (is_many(base, n)) {
-			args += strcspn(args, sep);
-			args += *args == ARGS_SEPARATOR;
+		while (is_many(base, n) && args[strcspn(args, sep)]) {
+			args += strcspn(args, sep) + 1;
 			base = base_of(args, strcspn(args, sep), &n);
 		}
 	}

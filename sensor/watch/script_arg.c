@@ -95,8 +95,11 @@ static const struct interpreter *interpreter_start(const char *exe, size_t exe_l
 	if (!is_name(exe, exe_len, "busybox"))
 		return interpreter_of(exe, exe_len);
 	base_of(&name, &len);
-	if (is_name(name, len, "busybox") && !word_next(w, &name, &len))
-		return NULL;
+	while (is_name(name, len, "busybox")) {
+		if (!word_next(w, &name, &len))
+			return NULL;
+		base_of(&name, &len);
+	}
 	if (len && *name == '-') {
 		name++;
 		len--;
@@ -187,4 +190,31 @@ size_t script_arg(const char *exe, size_t exe_len, const char *args, size_t args
 		}
 	}
 	return 0;
+}
+
+bool script_is_with_programs(const char *path)
+{
+	static const char *const places[] = { "/usr/", "/bin/", "/sbin/", "/etc/", "/lib", "/opt/" };
+
+	if (strstr(path, "/../")) /* /usr/../tmp/x */
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
+		if (!strncmp(path, places[i], strlen(places[i])))
+			return true;
+	return false;
+}
+
+static bool is_word_end(char c)
+{
+	return !c || strchr(" \t\n;|&<>()'\"`=", c);
+}
+
+bool script_is_named_in(const char *script, const char *text)
+{
+	size_t n = strlen(script);
+
+	for (const char *at = text; n && (at = strstr(at, script)); at++)
+		if (is_word_end(at[n]) && (at == text || is_word_end(at[-1]) || (script[0] != '/' && at[-1] == '/')))
+			return true;
+	return false;
 }

@@ -12,4 +12,10 @@
  * leads elsewhere or is not known: better none than a wrong one. */
 size_t script_arg(const char *exe, size_t exe_len, const char *args, size_t args_len, bool whole, const char **ret);
 
+/* The script lies where the image's programs are, by its absolute path: what is written there is a finding already. */
+bool script_is_with_programs(const char *path);
+/* The text (a word of a start command, or all of a health check) names that script as one of its words, a relative one also by the
+ * last part of a path. */
+bool script_is_named_in(const char *script, const char *text);
+
 #endif

@@ -95,6 +95,8 @@ static void test_an_applet_is_named_by_the_first_argument(void **state)
 		{ "/bin/busybox", "wget" SEP "-q" SEP "http://x/", "/bin/busybox (wget)" },
 		{ "/bin/busybox", "/usr/bin/nc", "/bin/busybox (nc)" },
 		{ "/bin/busybox", "busybox" SEP "nc" SEP "-l", "/bin/busybox (nc)" },
+		{ "/bin/busybox", "busybox" SEP "/bin/busybox" SEP "nc" SEP "-l", "/bin/busybox (nc)" },
+		{ "/bin/busybox", "busybox" SEP "busybox", "/bin/busybox" },
 		{ "/bin/busybox", "/bin/busybox", "/bin/busybox" },
 		{ "/bin/busybox", "-sh", "/bin/busybox (sh)" },
 		{ "/bin/busybox", "", "/bin/busybox" },
@@ -124,6 +126,7 @@ static void test_the_script_of_an_interpreter(void **state)
 		{ "/usr/bin/dash", "sh\037-x\037/tmp/a.sh", "", "/tmp/a.sh" },
 		{ "/bin/busybox", "sh\037/tmp/a.sh", "", "/tmp/a.sh" },
 		{ "/bin/busybox", "busybox\037sh\037/tmp/a.sh", "", "/tmp/a.sh" },
+		{ "/bin/busybox", "busybox\037busybox\037sh\037/tmp/a.sh", "", "/tmp/a.sh" },
 		{ "/usr/bin/node", "node\037--inspect\037app.js", "", "app.js" },
 	};
 	static const char *const none[][2] = {
@@ -188,6 +191,7 @@ static void test_the_script_among_an_interpreters_arguments(void **state)
 		{ "/usr/bin/bash", "-bash", "" },
 		{ "/bin/busybox", "sh run.sh", "run.sh" },
 		{ "/bin/busybox", "busybox sh -x run.sh", "run.sh" },
+		{ "/bin/busybox", "busybox busybox sh run.sh", "run.sh" },
 		{ "/bin/busybox", "busybox wget run.sh", "" },
 		{ "/bin/busybox", "wget run.sh", "" },
 		{ "/usr/bin/python3.11", "python3 -u app.py", "app.py" },
@@ -223,6 +227,22 @@ static void test_the_script_among_an_interpreters_arguments(void **state)
 		script_is(run[i][0], run[i][1], run[i][2]);
 }
 
+static void test_scripts_that_are_expected(void **state)
+{
+	assert_true(script_is_with_programs("/usr/local/bin/x.sh"));
+	assert_true(script_is_with_programs("/opt/a..b/x"));
+	assert_false(script_is_with_programs("/usr/../tmp/x.sh"));
+	assert_false(script_is_with_programs("/tmp/usr/x.sh"));
+	assert_false(script_is_with_programs("usr/x.sh"));
+	assert_true(script_is_named_in("/app/run.sh", "/app/run.sh"));
+	assert_true(script_is_named_in("/app/run.sh", "exec sh '/app/run.sh' x; sleep 1"));
+	assert_true(script_is_named_in("run.sh", "cd /x && ./run.sh"));
+	assert_false(script_is_named_in("/run.sh", "/app/run.sh"));
+	assert_false(script_is_named_in("s", "/app/run.sh"));
+	assert_false(script_is_named_in("run.sh", "/app/prerun.sh /app/run.shx"));
+	assert_false(script_is_named_in("", "sh /app/run.sh"));
+}
+
 static void test_an_unknown_applet_may_be_any(void **state)
 {
 	assert_true(same("/bin/busybox (nc)", "/bin/busybox (nc)"));
@@ -248,6 +268,7 @@ int main(void)
 		cmocka_unit_test(test_args_worst),
 		cmocka_unit_test(test_an_applet_is_named_by_the_first_argument),
 		cmocka_unit_test(test_the_script_among_an_interpreters_arguments),
+		cmocka_unit_test(test_scripts_that_are_expected),
 		cmocka_unit_test(test_an_unknown_applet_may_be_any),
 		cmocka_unit_test(test_the_script_of_an_interpreter),
 	};
