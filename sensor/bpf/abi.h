@@ -352,7 +352,7 @@ enum pg_event_flag {
 	PG_EVF_NS_INIT = 1 << 5,   /* process 1 of its pid namespace */
 	PG_EVF_RUNTIME = 1 << 6,   /* SYSCALL, EXEC: made by the container runtime before it started the program */
 	PG_EVF_OUTSIDE = 1 << 8,   /* SYSCALL: by a process that was put into its cgroup from outside, or a child of one; the own ones have not
-				    * used it. Not where the container's first process is not process 1 of its pid namespace: all are then */
+				    * used it. Not where the container's first process is not process 1 of its pid namespace: none is then */
 	PG_EVF_OWN_ROOT = 1 << 9,  /* process events: its root directory is not its mount namespace's (chroot) */
 	PG_EVF_FILTERED = 1 << 7,  /* SYSCALL with RUNTIME: made under a seccomp filter, which hence has to allow it */
 };

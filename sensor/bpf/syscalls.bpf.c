@@ -37,6 +37,20 @@ static __noinline bool is_runtime(struct task_struct *t)
 	return BPF_CORE_READ(mnt, mnt_ns) != BPF_CORE_READ(t, nsproxy, mnt_ns);
 }
 
+/* The first process of the task's pid namespace is in that cgroup. Not so with the node's or another container's pid namespace: whoever
+ * is in such a cgroup came from outside, and none is another's guest. */
+static __noinline int has_first_process(struct task_struct *t, u64 cgroup)
+{
+	struct pid *pid = BPF_CORE_READ(t, thread_pid);
+	u32 level = BPF_CORE_READ(pid, level);
+	struct upid up = {};
+
+	if (!level || level > 32)
+		return 0;
+	bpf_probe_read_kernel(&up, sizeof(up), &pid->numbers[level]);
+	return task_cgroup_id(BPF_CORE_READ(up.ns, child_reaper)) == cgroup;
+}
+
 /* docker exec, health checks: neither the container's first process nor a child of it. */
 static __noinline int came_from_outside(void)
 {
@@ -46,7 +60,7 @@ static __noinline int came_from_outside(void)
 	for (int i = 0; i < ANCESTORS_MAX; i++) {
 		parent = t->group_leader->real_parent;
 		if (parent->cgroups->dfl_cgrp->kn->id != cgroup)
-			return !task_is_ns_init(t->group_leader);
+			return !task_is_ns_init(t->group_leader) && has_first_process(t->group_leader, cgroup);
 		t = parent;
 	}
 	return 0;

@@ -387,8 +387,8 @@ static void go_cgroup(void)
 	close(fd);
 }
 
-/* As docker exec does: put into the cgroup from outside. The exec makes the cgroup's calls be followed. */
-static void run_outside(void)
+/* Put into the cgroup from outside. The exec makes the cgroup's calls be followed. */
+static void run_entered(void)
 {
 	pid_t pid;
 
@@ -403,6 +403,36 @@ static void run_outside(void)
 	if (!pid)
 		run_rare();
 	waitpid(pid, NULL, 0);
+	_exit(0);
+}
+
+/* As docker exec does: there is a first process already. */
+static void run_outside(void)
+{
+	pid_t first, pid;
+	int ready[2];
+	char c;
+
+	if (pipe(ready) || unshare(CLONE_NEWPID))
+		_exit(1);
+	first = fork();
+	if (!first) {
+		go_cgroup();
+		close(ready[0]);
+		if (write(ready[1], "x", 1) != 1)
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	close(ready[1]);
+	if (read(ready[0], &c, 1) != 1)
+		_exit(1);
+	pid = fork();
+	if (!pid)
+		run_entered();
+	waitpid(pid, NULL, 0);
+	kill(first, SIGKILL);
+	waitpid(first, NULL, 0);
 	_exit(0);
 }
 
@@ -444,6 +474,23 @@ static void test_syscall_of_docker_exec_hides_none(void **state)
 	assert_int_equal(w.event.flags & PG_EVF_OUTSIDE, 0);
 	w.none = true;
 	assert_int_equal(run_and_wait(&w, run_first), 0);
+	for (int i = 0; i < 100 && rmdir(cgroup_dir); i++)
+		usleep(20000);
+}
+
+/* In the node's pid namespace all come from outside: the calls are simply the container's, and cost nothing the second time. */
+static void test_syscall_without_a_first_process(void **state)
+{
+	struct wanted w = { .type = PG_EV_SYSCALL, .is = syscall_is };
+
+	SKIP_UNLESS(fx);
+	snprintf(cgroup_dir, sizeof(cgroup_dir), "%s/node-pids", own_cgroup);
+	assert_int_equal(mkdir(cgroup_dir, 0755), 0);
+	wanted_call = SYS_mincore;
+	assert_int_equal(run_and_wait(&w, run_entered), 1);
+	assert_int_equal(w.event.flags & PG_EVF_OUTSIDE, 0);
+	w.none = true;
+	assert_int_equal(run_and_wait(&w, run_entered), 0);
 	for (int i = 0; i < 100 && rmdir(cgroup_dir); i++)
 		usleep(20000);
 }
@@ -494,6 +541,7 @@ int main(void)
 		cmocka_unit_test(test_packet_socket_other_ways),
 		cmocka_unit_test(test_syscall_first_use), cmocka_unit_test(test_syscall_other_tables),
 		cmocka_unit_test(test_syscall_of_docker_exec_hides_none),
+		cmocka_unit_test(test_syscall_without_a_first_process),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
