@@ -54,6 +54,7 @@ struct core_model {
 	struct waiting *waiting, **waiting_end;
 	struct waiting_edge *edges, **edges_end;
 	unsigned waiting_count, edge_count;
+	unsigned silent_count;    /* of those that wait: with silent_ns */
 	uint64_t window;          /* number of the present one */
 	uint64_t window_end_ns;   /* monotonic */
 	uint64_t losses[LOSS_MAX];/* at the window's begin */

@@ -46,6 +46,7 @@ static void wait_add(struct core *c, const struct waiting *w, uint64_t due_ns, u
 	*cm->waiting_end = copy;
 	cm->waiting_end = &copy->next;
 	cm->waiting_count++;
+	cm->silent_count += copy->silent_ns != 0;
 }
 
 /* ---- processes ------------------------------------------------------------------------------------------------- */
@@ -510,9 +511,14 @@ void model_on_listener(struct core *c, const struct pg_event *ev)
 
 void model_on_sent(struct core *c, uint64_t cookie)
 {
-	for (struct waiting *w = c->model ? c->model->waiting : NULL; w; w = w->next)
-		if (w->ev.cookie == cookie)
+	struct core_model *cm = c->model;
+
+	for (struct waiting *w = cm && cm->silent_count ? cm->waiting : NULL; w; w = w->next)
+		if (w->silent_ns && w->ev.cookie == cookie) {
 			w->silent_ns = 0;
+			cm->silent_count--;
+			return;
+		}
 }
 
 struct cookie_search {
@@ -552,6 +558,7 @@ void model_waiting_tick(struct core *c, uint64_t now_ns)
 			over = true;
 		} else if (w->silent_ns && now_ns >= w->silent_ns) {
 			w->silent_ns = 0;
+			cm->silent_count--;
 			over = is_still_open(c, w->ev.cookie) && judge(c, w);
 		}
 		if (!over) {
@@ -561,6 +568,7 @@ void model_waiting_tick(struct core *c, uint64_t now_ns)
 		*at = w->next;
 		if (!w->next)
 			cm->waiting_end = at;
+		cm->silent_count -= w->silent_ns != 0;
 		free(w);
 		cm->waiting_count--;
 	}
