@@ -380,10 +380,13 @@ static bool is_watched(const struct declared *d, const char *path)
 bool declared_same_command(const char *health, const char *args, bool cut)
 {
 	static const char shell[] = "/bin/sh" "\037" "-c" "\037";
+	char kept[ARGS_TEXT_MAX];
 	size_t n;
 
 	if (!strncmp(args, shell, sizeof(shell) - 1) && strncmp(health, "/bin/sh -c ", 11) != 0)
 		args += sizeof(shell) - 1;
+	args_redact(health, strnlen(health, PG_ARGS_MAX), kept, sizeof(kept)); /* as those of the process are */
+	health = kept;
 	for (n = 0; args[n] && health[n]; n++)
 		if (args[n] != health[n] && !(args[n] == ARGS_SEPARATOR && health[n] == ' '))
 			return false;

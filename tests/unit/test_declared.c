@@ -265,6 +265,11 @@ static void test_health_check_is_known_by_its_command(void **state)
 	assert_true(declared_same_command("curl -f http://localhost/", "curl\037-f\037http://localhost/", false));
 	assert_true(declared_same_command("curl -f http://localhost/", "/bin/sh\037-c\037curl -f http://localhost/", false));
 	assert_true(declared_same_command("a b", "a", true));
+	/* arguments are kept without what is secret */
+	assert_true(declared_same_command("mysqladmin ping -phunter2", "mysqladmin\037ping\037-p[redacted]", false));
+	assert_true(declared_same_command("mysqladmin ping -p$X || exit 1", "/bin/sh\037-c\037mysqladmin ping -p[redacted] || exit 1", false));
+	assert_true(declared_same_command("redis-cli -a b ping", "redis-cli\037-a\037[redacted]\037ping", false));
+	assert_true(declared_same_command("grep 'a\\.b' /x", "/bin/sh\037-c\037grep 'a\\x5c.b' /x", false));
 	assert_false(declared_same_command("curl -f http://localhost/", "curl\037-f\037http://localhost/\037-o\037/tmp/x", false));
 	assert_false(declared_same_command("curl -f http://localhost/", "curl", false));
 	assert_false(declared_same_command("curl -f http://localhost/", "/bin/sh\037-c\037curl -f http://localhost/; id", false));
