@@ -357,6 +357,8 @@ void files_container_gone(struct core *c, unsigned engine, const char *cid);
 /* ---- ingest_labels.c */
 /* Once the engines are listed: takes in what was said before. */
 void labels_early(struct core *c);
+/* What was said of the one flow is said of the other as well, as far as it says more. */
+void labels_share(struct core *c, struct flow *to, const struct flow *from);
 void labels_message(const struct ipc_hdr *hdr, const void *body, int fd, void *core);
 
 /* ---- keeper_link.c */

@@ -222,6 +222,7 @@ static void join(struct core *c, struct join_end *front, struct join_end *rear)
 	r->joined = JOIN_REAR;
 	memcpy(front->server_addr, r->key.addr[server_end(r)], 16);
 	server_keep(c, front, r);
+	labels_share(c, f, r);
 	if (half) {
 		feed(c, front, rear);
 		share(f, r);

@@ -119,6 +119,23 @@ static void label_put(struct core *c, struct flow *f, const struct msg_label *l)
 	}
 }
 
+void labels_share(struct core *c, struct flow *to, const struct flow *from)
+{
+	const struct flow_detail *d = from->detail;
+
+	if (!d || !flow_with_detail(to))
+		return;
+	if (d->confidence > to->detail->confidence) {
+		to->detail->app = label_str(c, to->detail->app, d->app);
+		to->detail->confidence = d->confidence;
+		to->detail->host = label_str(c, to->detail->host, d->host);
+		to->detail->info = label_str(c, to->detail->info, d->info);
+		flow_renamed(c, to);
+	}
+	if (!to->detail->facts[0])
+		to->detail->facts = label_str(c, to->detail->facts, d->facts);
+}
+
 static void label_take(struct core *c, struct msg_label *l)
 {
 	struct flow *f = flow_said(c, &l->key), *front;

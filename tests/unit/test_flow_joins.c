@@ -312,6 +312,8 @@ static void test_unanswered(void **state)
 /* The server's half was met first: its client had no name yet. */
 static void test_rear_is_met_first(void **state)
 {
+	struct msg_label l = { .confidence = LABEL_DPI, .app = "MySQL" };
+	const struct ipc_hdr h = { .type = MSG_LABEL, .len = sizeof(l) };
 	struct entry front, rear;
 
 	(void)state;
@@ -324,9 +326,12 @@ static void test_rear_is_met_first(void **state)
 	scan();
 	assert_int_equal(edges().count, 1);
 	assert_string_equal(edges().client, "host:testnode");
+	l.key = rear.k; /* what the server says first tells */
+	labels_message(&h, &l, -1, &core);
 	put(&front);
 	scan();
 	is_one_flow(3, 2);
+	assert_string_equal(told().last.app, "MySQL");
 }
 
 /* A core that is killed: the next one finds both entries and what was stored, in whatever order. */
