@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -173,6 +174,50 @@ static void test_what_goes_in_comes_out(void **state)
 	findings_free(fback);
 }
 
+/* What an older version learned goes on: nothing is thrown away, and what is new has room. */
+static void test_an_older_schema_is_upgraded(void **state)
+{
+	struct models *ms = models_new(), *back = models_new();
+	struct findings *fs = findings_new();
+	struct model_store *st = NULL;
+	struct model_usual usual;
+	const struct fact *fact;
+	struct model *m;
+	char path[128];
+	sqlite3 *db;
+	bool made;
+
+	assert_int_equal(store_model_open(dir, &st), 0);
+	m = models_get(ms, "shop/db", "sha256:9", 77, &made);
+	model_vouch(m, FACT_LISTENER, "tcp/3306\t*", FACT_DECLARED, "/etc/mysql/my.cnf:3", 77);
+	model_measure(m, FACT_VOLUME, "ext:a\ttcp/443", 1ULL << 30, 1 << 20, 4, &(struct model_seen){ .now_ns = 79 }, &usual);
+	model_set_state(m, FACT_LISTENER, MODEL_LOCKED, 78);
+	assert_int_equal(store_model_write(st, ms), 0);
+	store_model_close(st);
+	snprintf(path, sizeof(path), "%s/model.db", dir);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "ALTER TABLE facts DROP COLUMN hours; PRAGMA user_version=3", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	for (unsigned turn = 0; turn < 2; turn++) {
+		assert_int_equal(store_model_open(dir, &st), 0);
+		assert_true(store_model_load(st, back, fs) >= 1);
+		m = models_find(back, "shop/db");
+		assert_non_null(m);
+		assert_int_equal(model_dimension_state(m, FACT_LISTENER), MODEL_LOCKED);
+		assert_non_null(model_match(m, FACT_LISTENER, "tcp/3306\t*"));
+		fact = model_match(m, FACT_VOLUME, "ext:a\ttcp/443");
+		assert_non_null(fact);
+		assert_int_equal(fact->count, 1ULL << 30);
+		assert_int_equal(fact->hours != NULL, turn);
+		model_measure(m, FACT_VOLUME, "ext:a\ttcp/443", 1ULL << 29, 1 << 20, 4, &(struct model_seen){ .now_ns = 80 }, &usual);
+		assert_int_equal(store_model_write(st, back), 0);
+		store_model_close(st);
+	}
+	models_free(ms);
+	models_free(back);
+	findings_free(fs);
+}
+
 static void test_damaged_file_is_set_aside(void **state)
 {
 	char path[128];
@@ -208,6 +253,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_what_goes_in_comes_out, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_killed_writer_loses_at_most_one_generation, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_an_older_schema_is_upgraded, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_damaged_file_is_set_aside, setup, teardown),
 	};
 
