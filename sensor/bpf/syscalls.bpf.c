@@ -68,6 +68,55 @@ static __noinline int came_from_outside(void)
 
 static const struct pg_syscall_set_bits no_bits;
 
+/* Which calls the last of these tasks on this CPU used that were known to be its kind's: it need not be asked again where it came
+ * from. Another task in between only makes it be asked again; a parent that ends changes what it is. */
+struct outside_seen {
+	u64 cgroup, start;
+	u32 pid, parent;
+	u64 bits[PG_SYSCALL_MAX / 64];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct outside_seen);
+} outside_seen SEC(".maps");
+
+static __always_inline bool outside_is(const struct outside_seen *s, struct task_struct *t, u64 cgroup)
+{
+	return s->pid == (u32)t->pid && s->start == t->start_boottime && s->cgroup == cgroup &&
+	       s->parent == (u32)t->group_leader->real_parent->tgid;
+}
+
+static __always_inline bool outside_known(struct task_struct *t, u64 cgroup, u32 nr)
+{
+	u32 zero = 0;
+	struct outside_seen *s = bpf_map_lookup_elem(&outside_seen, &zero);
+
+	return s && outside_is(s, t, cgroup) && s->bits[nr / 64] & 1ULL << (nr & 63);
+}
+
+static __noinline int outside_note(u32 nr)
+{
+	struct task_struct *t = bpf_get_current_task_btf();
+	u64 cgroup = t->cgroups->dfl_cgrp->kn->id;
+	u32 zero = 0;
+	struct outside_seen *s = bpf_map_lookup_elem(&outside_seen, &zero);
+
+	if (!s || nr >= PG_SYSCALL_MAX)
+		return 0;
+	if (!outside_is(s, t, cgroup)) {
+		__builtin_memset(s, 0, sizeof(*s));
+		s->cgroup = cgroup;
+		s->start = t->start_boottime;
+		s->parent = t->group_leader->real_parent->tgid;
+		s->pid = t->pid;
+	}
+	s->bits[nr / 64] |= 1ULL << (nr & 63);
+	return 0;
+}
+
 /* The place of a call's bit among those of who came from outside. NULL: there is no room. */
 static __always_inline u64 *outside_word(u64 cgroup, u32 nr)
 {
@@ -105,8 +154,11 @@ static __noinline int first_use(struct pg_syscall_bucket *b, u32 way, u32 arch, 
 			word = outside;
 		}
 	}
-	if (__sync_fetch_and_or(word, bit) & bit)
+	if (__sync_fetch_and_or(word, bit) & bit) {
+		if (flags == PG_EVF_OUTSIDE)
+			outside_note(nr);
 		return 0;
+	}
 	event_of_task(&e, t, PG_EV_SYSCALL);
 	e.syscall = nr;
 	e.arch = arch;
@@ -179,7 +231,7 @@ int BPF_PROG(syscall_enter, struct pt_regs *regs, long id)
 	}
 	if (nr >= PG_SYSCALL_MAX)
 		return 0;
-	if (!(b->used[way][arch].bits[nr / 64] & 1ULL << (nr & 63)))
+	if (!(b->used[way][arch].bits[nr / 64] & 1ULL << (nr & 63)) && !(arch == PG_ARCH_NATIVE && outside_known(t, cgroup, nr)))
 		first_use(b, way, arch, nr);
 	if (arch == PG_ARCH_IA32 ? nr == NR_IA32_SOCKET || nr == NR_IA32_SOCKETCALL : nr == NR_SOCKET)
 		socket_call(regs, arch, nr);
